@@ -1,0 +1,1 @@
+"""fer-bench: which backbone, with which answer to class imbalance, reads facial expressions best."""

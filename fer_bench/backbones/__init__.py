@@ -1,0 +1,1 @@
+"""Backbones, one file each: from pixels to features."""

@@ -1,0 +1,30 @@
+"""VGG16: thirteen 3x3 convolutions in five stages; the heavy one, without batch normalisation.
+
+Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015.
+https://arxiv.org/abs/1409.1556
+"""
+
+from typing import Any
+
+from fer_bench.backbones.base import BACKBONES, Backbone, subtract_caffe_mean
+
+
+@BACKBONES.register("vgg16")
+class VGG16(Backbone):
+    """14.7 M parameters, 512 features."""
+
+    trunk_name = "vgg16"
+    download_name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    seconds_per_megapixel = 8.5
+
+    def preprocess(self, pixels: Any) -> Any:
+        """BGR, less ImageNet's mean."""
+        return subtract_caffe_mean(pixels)
+
+    def trunk(self, size: int, weights: str | None = None) -> Any:
+        """Keras' own, without its top."""
+        import keras
+
+        return keras.applications.VGG16(
+            input_shape=(size, size, 3), include_top=False, weights=weights, name=self.trunk_name
+        )

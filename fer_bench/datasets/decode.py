@@ -1,0 +1,117 @@
+"""Image files to uint8 arrays of one size; a broken one gives the reason why, never an exception."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fer_bench.datasets.store import Track
+from fer_bench.datasets.tree import Tree
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 64 * 10**6
+DEFAULT_SIDE = 112
+GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+@dataclass
+class Survey:
+    """What the headers of image files say: sizes as (width, height), grey or colour, and which are broken."""
+
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    grey: int = 0
+    colour: int = 0
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def shape(self, side: int | None, grey: bool | None = None) -> tuple[int, int, int]:
+        """(H, W, C) to bring all to: `side` if given, else the common size, else 112; grey if all are."""
+        width, height = next(iter(self.sizes)) if len(self.sizes) == 1 else (DEFAULT_SIDE, DEFAULT_SIDE)
+        if side is not None:
+            width = height = side
+        return height, width, 1 if (not self.colour if grey is None else grey) else 3
+
+    def remarks(self, shape: tuple[int, int, int]) -> tuple[str, ...]:
+        """Lines that say what is done to images of other sizes and modes."""
+        height, width, channels = shape
+        other = sum(n for size, n in self.sizes.items() if size != (width, height))
+        said = []
+        if other:
+            often = ", ".join(f"{w}x{h}: {n:,}" for (w, h), n in self.sizes.most_common(3))
+            more = f", and {len(self.sizes) - 3:,} more sizes" if len(self.sizes) > 3 else ""
+            said.append(
+                f"{other:,} images not {width}x{height} ({often}{more}): short side resized, centre cropped"
+            )
+        if self.colour if channels == 1 else self.grey:
+            kept = "grey" if channels == 1 else "RGB"
+            said.append(f"{self.grey:,} grey and {self.colour:,} colour images: all kept as {kept}")
+        return tuple(said)
+
+
+def survey(tree: Tree, names: Sequence[str], track: Track) -> Survey:
+    """Read the header of every file."""
+    found = Survey()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for name in track(names, len(names)):
+            try:
+                size, grey = _header(tree, name)
+            except Exception as error:  # Pillow's readers raise nearly anything on a broken file
+                found.broken[name] = _reason(error)
+                continue
+            found.sizes[size] += 1
+            found.grey += grey
+            found.colour += not grey
+    return found
+
+
+def decoded(tree: Tree, names: Sequence[str], shape: tuple[int, int, int]) -> Iterator[np.ndarray | str]:
+    """Give for each file its pixels, `shape` (H, W, C) uint8, or the reason why they can't be read."""
+    # One after the other: on FER-2013, threads took twice as long: small images, little work.
+    for name in names:
+        yield _pixels(tree, name, shape)
+
+
+def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
+    if tree.sizes[name] > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES // 2**20} MiB")
+    with tree.open(name) as file, Image.open(file) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
+        turned = image.getexif().get(0x0112, 1) >= 5
+        return (height, width) if turned else (width, height), image.mode in GREY_MODES
+
+
+def _pixels(tree: Tree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
+    height, width, channels = shape
+    try:
+        with tree.open(name) as file:
+            data = file.read(MAX_BYTES)
+        with Image.open(io.BytesIO(data)) as opened:
+            image = _eight_bits(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
+        if image.size != (width, height):
+            image = ImageOps.fit(image, (width, height))
+        return np.asarray(image).reshape(shape)
+    except Exception as error:  # see survey
+        return _reason(error)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    # convert("L") would cut 16 bits off at 255, which leaves white.
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    return image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels (" + str(error).split(",")[0] + ")"
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,170 @@
+"""The leaderboard for a terminal: one table a board, as wide as there is room, and what to know below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOARD = ["study", "dataset", "split", "budget", "data_fingerprint", "test_images"]
+# From rich to narrow: interval beside its score (or below it), F1 of each class, extra space between columns.
+LAYOUTS = (
+    *((True, True, 1), (True, True, 0), (False, True, 0)),
+    *((True, False, 1), (True, False, 0), (False, False, 1), (False, False, 0)),
+)
+DETECTED = 2.8 / (2 * 1.96)  # of an interval's width: found in 4 of 5 cases, 0.84 + 1.96 standard errors
+
+
+class _Column(NamedTuple):
+    title: str
+    key: str
+    signed: bool = False
+
+
+def table(frame: pd.DataFrame) -> LeaderboardTable:
+    """Something for rich's console to print: the tables of a leaderboard with their footnotes."""
+    return LeaderboardTable(frame)
+
+
+@dataclass(frozen=True)
+class LeaderboardTable:
+    """The frame of `leaderboard` to be printed by rich; chooses its columns by the width of the console."""
+
+    frame: pd.DataFrame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.frame.empty:
+            yield Text("Nothing to rank: the study has no cells yet.")
+        for _, rows in self.frame.groupby(BOARD, sort=False, dropna=False):
+            for layout in LAYOUTS:
+                drawn = _table(rows, *layout)
+                if (
+                    console.measure(drawn, options=options.update(max_width=1000)).maximum
+                    <= options.max_width
+                ):
+                    break
+            yield drawn
+            yield from (Padding(note, (0, 0, 0, 1)) for note in _notes(rows))
+            yield Text()
+
+
+def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
+    drawn = Table(
+        box=box.SIMPLE_HEAD,
+        title=_title(rows),
+        title_justify="left",
+        title_style="bold",
+        padding=(0, space, 0, 0),
+    )
+    drawn.add_column("#", justify="right", no_wrap=True)
+    drawn.add_column("Backbone", overflow="fold")
+    drawn.add_column("Strategy", overflow="fold")
+    scores = [_Column("Macro-F1", "macro_f1"), _Column("Gain", "gain", signed=True)]
+    scores += [_Column("Bal.", "balanced_accuracy"), _Column("Acc.", "accuracy")]
+    scores += _classes(rows) if classes else []
+    for column in scores:
+        drawn.add_column(column.title, justify="right", no_wrap=True)
+    drawn.add_column("n", justify="right", no_wrap=True)
+    drawn.add_column("", no_wrap=True)
+    marks = _marks(rows)
+    for _, row in rows.iterrows():
+        cells = [_score(rows, row, column, beside) for column in scores]
+        signs = " ".join(marks[phrase] for phrase in _phrases(row))
+        style = None if _known(row["rank"]) else "dim"
+        drawn.add_row(
+            _rank(row),
+            escape(row["backbone"]),
+            escape(row["strategy"]),
+            *cells,
+            str(row["repeats"]),
+            signs,
+            style=style,
+        )
+    return drawn
+
+
+def _title(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
+    return escape(f"{first['dataset']}, split {first['split']}, budget {first['budget']}{images}")
+
+
+def _rank(row: pd.Series) -> str:
+    if not _known(row["rank"]):
+        return "-"
+    return f"{row['rank']}{'≈' if _known(row['best_set']) and row['best_set'] and row['rank'] > 1 else ' '}"
+
+
+def _classes(rows: pd.DataFrame) -> list[_Column]:
+    """A column for each class, names cut to five letters where they still differ."""
+    known = map(str, rows.dropna(axis="columns", how="all"))
+    names = [key.removeprefix("f1_") for key in known if key.startswith("f1_")]
+    short = [name if len(name) <= 5 else f"{name[:4]}." for name in names]
+    return [_Column(s if short.count(s) == 1 else n, f"f1_{n}") for s, n in zip(short, names, strict=True)]
+
+
+def _score(rows: pd.DataFrame, row: pd.Series, column: _Column, beside: bool) -> Text:
+    """A score in percent, bold where it is the best of those ranked, with its interval if it has one."""
+    value = row[column.key]
+    if not _known(value):
+        return Text("")
+    form = "{:+.1f}" if column.signed else "{:.1f}"
+    ranked = rows.loc[rows["rank"].notna(), column.key]
+    best = _known(row["rank"]) and form.format(100 * value) == form.format(100 * ranked.max())
+    text = Text(form.format(100 * value), style="bold" if best else "")
+    if _known(row.get(f"{column.key}_low")):
+        low, high = (form.format(100 * row[f"{column.key}_{end}"]) for end in ("low", "high"))
+        text.append(f"{' ' if beside else chr(10)}[{low}, {high}]", style="not bold dim")
+    return text
+
+
+def _phrases(row: pd.Series) -> list[str]:
+    return [phrase for phrase in str(row["warnings"]).split("; ") if phrase]
+
+
+def _marks(rows: pd.DataFrame) -> dict[str, str]:
+    """A letter for each different warning, in order of appearance."""
+    phrases = dict.fromkeys(phrase for _, row in rows.iterrows() for phrase in _phrases(row))
+    return {phrase: _letters(number) for number, phrase in enumerate(phrases)}
+
+
+def _letters(number: int) -> str:
+    first, last = divmod(number, 26)
+    return (_letters(first - 1) if first else "") + chr(ord("a") + last)
+
+
+def _notes(rows: pd.DataFrame) -> Iterator[Text]:
+    """Lines below the table: what the numbers mean, what could be found at all, warnings written out."""
+    yield Text(
+        "In percent; n: repeats. Gain: macro-F1 less that of `none` on the same backbone, in points. "
+        "[low, high]: 95 % intervals over test images and seeds together.",
+        style="dim",
+    )
+    if (rows["best_set"].fillna(False) & (rows["rank"] > 1)).any():
+        yield Text("≈ may be as good as the best: the interval of the difference includes 0.", style="dim")
+    width = (rows["gain_high"] - rows["gain_low"]).median()
+    if _known(width):
+        least = f"{100 * DETECTED * width:.1f} points"
+        yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
+    few = rows.loc[rows["rank"].notna(), "repeats"].min()
+    if _known(few) and few < 3:
+        yield Text("One repeat gives no interval, two an uncertain one: take three or more.", style="dim")
+    for phrase, mark in _marks(rows).items():
+        yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
+
+
+def _known(value: Any) -> bool:
+    """Whether a value of the frame is there: neither None nor NaN nor NA."""
+    import pandas as pd
+
+    return not pd.isna(value)

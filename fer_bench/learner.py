@@ -1,0 +1,233 @@
+"""One compiled step per phase, for all strategies, trials and repeats of a backbone.
+
+Tracing and compiling a step takes longer than many a trial. So whatever differs between trials is a variable,
+and a trial begins with setting everything back rather than with a new model.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fer_bench.backbones.base import Backbone
+from fer_bench.loss import LossVariables, loss
+from fer_bench.model import Net
+from fer_bench.recipe import Recipe, Settings
+from fer_bench.sources import FeatureSource, PixelSource
+from fer_bench.study import derive_seed
+
+READ_BATCH = 256  # images per call when nothing is trained
+LARGEST_FEATURES = 2**31  # bytes of cached features; beyond, the frozen trunk is run at every step
+
+
+class Trainee(keras.Model):
+    """Indices (B,) int32 -> what a source holds at them -> a part of the net -> its output.
+
+    Held to be trained or read, never saved: only the net is.
+    """
+
+    def __init__(self, source: Any, part: Any, terms: LossVariables | None = None, l2_on: Sequence[Any] = ()) -> None:
+        super().__init__()
+        self.source, self.part, self.terms = source, part, terms
+        self.l2_on = list(l2_on)
+        self.hits = keras.metrics.Mean(name="accuracy")
+        self.plain = keras.metrics.Mean(name="cross_entropy")
+        self.traces = 0
+        self.built = True
+        self.compile(jit_compile=jit_compile())
+
+    def call(self, index: Any, training: bool = False) -> Any:
+        """Output of the part."""
+        return self.part(self.source(index, training=training), training=training)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Mean loss of a batch; Python runs this only while it is being traced."""
+        self.traces += 1
+        assert self.terms is not None
+        self.hits.update_state(ops.equal(ops.argmax(y_pred, axis=-1), ops.cast(y, "int32")))
+        self.plain.update_state(
+            ops.sparse_categorical_crossentropy(ops.cast(y, "int32"), y_pred, from_logits=True)
+        )
+        penalty = sum(ops.sum(ops.square(ops.cast(kernel, "float32"))) for kernel in self.l2_on)
+        return ops.mean(loss(y, y_pred, self.terms)) + self.terms.l2 * penalty
+
+    def read(self, index: np.ndarray) -> np.ndarray:
+        """Output (n, ...) float32 for indices (n,), in full batches, the last one padded."""
+        if not len(index):
+            return np.zeros((0, *self.part.output_shape[1:]), "float32")
+        batch = min(READ_BATCH, len(index))
+        padded = np.resize(index, -(-len(index) // batch) * batch).astype("int32")
+        parts = [self.predict_on_batch(padded[i : i + batch]) for i in range(0, len(padded), batch)]
+        return np.concatenate(parts)[: len(index)].astype("float32", copy=False)
+
+
+class Learner:
+    """A backbone's net on a set of images: reset it, train it phase by phase, read its logits."""
+
+    def __init__(
+        self, backbone: Backbone, recipe: Recipe, pixels: np.ndarray, classes: int, weights: Path | None
+    ) -> None:
+        self.recipe = recipe
+        self.net = Net(backbone, recipe, pixels.shape[-1], classes, weights)
+        self.terms = LossVariables(classes)
+        self.pixels = PixelSource(pixels, recipe.image_size, recipe.augmentation)
+        self._random = weights is None
+        self._body = Trainee(self.pixels, self.net.body)
+        self._features: FeatureSource | None = None
+        self._known = np.zeros(len(pixels), bool)
+        self._known_for: int | None = None
+        self._trainees: dict[int, Trainee] = {}
+
+    @property
+    def traces(self) -> int:
+        """How many times a training step has been traced."""
+        return sum(trainee.traces for trainee in self._trainees.values())
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the net."""
+        return int(self.net.whole.count_params())
+
+    def cached(self, phase: int) -> bool:
+        """Whether a phase trains on features computed once: trunk frozen, nothing augmented, and they fit."""
+        size = len(self._known) * 4 * int(np.prod(self.net.body.output_shape[1:]))
+        head_only = self.recipe.phases[phase].trainable == "head"
+        return head_only and self.recipe.augmentation is None and size <= LARGEST_FEATURES
+
+    def reset(self, seed: int, settings: Settings, probe: np.ndarray) -> None:
+        """Set back everything that a trial may have changed, to the given seed and settings.
+
+        `probe`: indices of up to a few hundred training images, for the statistics of a random trunk.
+        """
+        self.net.reset(derive_seed(seed, "net"))
+        if self._random and self.recipe.phases[0].trainable != "all":
+            self.net.calibrate(self.pixels(probe.astype("int32")))
+        self.net.set_dropout(settings.dropout)
+        self.terms.set(l2=settings.l2)
+        self.pixels.strength.assign(settings.augmentation_strength)
+        self.pixels.seeds.state.assign([derive_seed(seed, "augmentation"), 0])
+        if self._known_for != (mark := seed if self._random else None):
+            self._known[:], self._known_for = False, mark
+        for place, trainee in self._trainees.items():
+            self._reset_optimizer(place, trainee, settings)
+        self._settings = settings
+
+    def _reset_optimizer(self, phase: int, trainee: Trainee, settings: Settings) -> None:
+        optimizer = trainee.optimizer
+        for variable in optimizer.variables:
+            variable.assign(ops.zeros_like(variable))
+        own = self.recipe.phases[phase].learning_rate or self.recipe.learning_rate
+        optimizer.learning_rate = own * settings.learning_rate / self.recipe.learning_rate
+        optimizer.weight_decay.assign(settings.weight_decay)
+        optimizer.total.assign(1.0)
+        trainee.reset_metrics()
+
+    def fit(self, phase: int, stream: np.ndarray, labels: np.ndarray, callbacks: list[Any]) -> None:
+        """Train a phase on its stream, (epochs, steps * B) indices into all images, in one call of `fit`."""
+        self.net.set_trainable(self.recipe.phases[phase])
+        trainee = self._trainee(phase)
+        if self.cached(phase):
+            self._compute_features(np.unique(stream))
+        batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
+        steps = stream.shape[1] // batch
+        trainee.optimizer.total.assign(float(steps * len(stream)))
+        trainee.fit(
+            flat,
+            labels[flat].astype("int32"),
+            batch_size=batch,
+            steps_per_epoch=steps,
+            epochs=len(stream),
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+
+    def logits(self, phase: int, index: np.ndarray) -> np.ndarray:
+        """Logits (n, K) float32 for indices (n,), without augmentation, in the state after or in a phase."""
+        if self.cached(phase):
+            self._compute_features(index)
+            return self._trainee(phase).read(index)
+        first = next(p for p in range(len(self.recipe.phases)) if not self.cached(p))
+        return self._trainee(min(first, phase)).read(index)
+
+    @property
+    def changing(self) -> list[Any]:
+        """Variables that training may change: all of the net's, or only the head's."""
+        cached = all(self.cached(phase) for phase in range(len(self.recipe.phases)))
+        return list(self.net.head.variables if cached else self.net.whole.variables)
+
+    def _trainee(self, phase: int) -> Trainee:
+        if phase not in self._trainees:
+            self.net.set_trainable(self.recipe.phases[phase])
+            source, part = self.pixels, self.net.whole
+            if self.cached(phase):
+                if self._features is None:
+                    self._features = FeatureSource(len(self._known), self.net.body.output_shape[1:])
+                source, part = self._features, self.net.head
+            trainee = Trainee(source, part, self.terms, self.net.dense_kernels)
+            trainee.compile(optimizer=make_optimizer(self.recipe), jit_compile=jit_compile())
+            trainee.optimizer.build(trainee.trainable_variables)
+            self._trainees[phase] = trainee
+            self._reset_optimizer(phase, trainee, self._settings)
+        return self._trainees[phase]
+
+    def _compute_features(self, index: np.ndarray) -> None:
+        """Put the trunk's features of these images into the bank, where they aren't there yet."""
+        assert self._features is not None
+        missing = index[~self._known[index]]
+        if len(missing):
+            bank = np.array(ops.convert_to_numpy(self._features.bank.value))
+            bank[missing] = self._body.read(missing)
+            self._features.bank.assign(bank)
+            self._known[missing] = True
+
+
+def jit_compile() -> bool | str:
+    """Whether to compile steps with XLA: always but on TensorFlow's CPU, where it is several times slower."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return "auto" if tf.config.list_physical_devices("GPU") else False
+    return "auto"
+
+
+def make_optimizer(recipe: Recipe) -> Any:
+    """Optimizer whose learning rate, weight decay and schedule are variables.
+
+    Keras maps an optimizer's own variables into the compiled step on every backend; a schedule object with
+    a variable of its own would be a constant on JAX.
+    """
+    base: Any = keras.optimizers.Adam if recipe.optimizer == "adam" else keras.optimizers.SGD
+    options = {} if recipe.optimizer == "adam" else {"momentum": recipe.momentum, "nesterov": True}
+
+    class Scheduled(base):  # type: ignore[misc]
+        """Learning rate constant, or falling to zero as a cosine over `total` steps."""
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.total = keras.Variable(1.0, trainable=False, name="total", autocast=False)
+            self.weight_decay = keras.Variable(0.0, trainable=False, name="weight_decay", autocast=False)
+
+        def _get_current_learning_rate(self) -> Any:
+            if recipe.schedule == "constant":
+                return self._learning_rate
+            done = ops.minimum(ops.cast(self._iterations, "float32") / self.total, 1.0)
+            return self._learning_rate * 0.5 * (1 + ops.cos(np.pi * done))
+
+    optimizer = Scheduled(learning_rate=recipe.learning_rate, **options)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def forget() -> None:
+    """Give back what Keras holds of nets that are no longer used."""
+    keras.backend.clear_session()
+    gc.collect()

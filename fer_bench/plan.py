@@ -1,0 +1,238 @@
+"""What a run will do, known before anything trains: cells, data, weights, effective priors, cost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.datasets.base import dataset_available, find_dataset, open_dataset
+from fer_bench.errors import UserError
+from fer_bench.images import FaceImages, Split, split
+from fer_bench.recipe import Recipe
+from fer_bench.strategies.base import STRATEGIES, effective_prior, is_no_op, tilts_beyond_flat
+from fer_bench.study import Cell, StudySpec, read_study, resolve
+from fer_bench.weights import MissingWeights, Weights, find_weights
+
+Keep = Literal["none", "one", "all"]
+MANY_HOURS = 3.0  # a plan longer than this wants a yes
+FROZEN, PARTLY = 0.3, 0.6  # cost of a step with the trunk frozen, or partly so, over that of a whole one
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell of a plan, with what its numbers hang on."""
+
+    cell: Cell
+    key: str
+    shared_key: str
+    weights: Weights
+    effective_prior: dict[str, float]
+    warnings: tuple[str, ...]
+    hours: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study made concrete: this data, these cells, these stores. Plain data, handed to workers."""
+
+    study: str
+    budget: str
+    spec: StudySpec
+    tasks: tuple[Task, ...]
+    mlruns: Path
+    storage: str | None
+    keep_weights: Keep
+    fingerprint: str
+    source: str
+    images: tuple[int, int, int]
+    steps: int
+    notes: tuple[str, ...]
+    honest_ceiling: float | None
+    selects_on_test: bool
+    why: str = field(default="")
+
+    @property
+    def trials(self) -> int:
+        """Trials per cell."""
+        return self.spec.trials
+
+    @property
+    def repeats(self) -> int:
+        """Repeats per cell."""
+        return self.spec.repeats
+
+    @property
+    def experiment(self) -> str:
+        """Name of the MLflow experiment: study, dataset, budget."""
+        return "-".join(part for part in (self.study, self.spec.dataset, self.budget) if part)
+
+    @property
+    def results(self) -> Path:
+        """Folder of the result files."""
+        return self.mlruns / "results"
+
+    @property
+    def hours(self) -> float:
+        """Estimated hours in all."""
+        return sum(task.hours for task in self.tasks)
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """What every run of the plan is tagged with: the board, and the data's faults."""
+        return {
+            "study": self.study,
+            "dataset": self.spec.dataset,
+            "data_fingerprint": self.fingerprint,
+            "split": self.spec.split,
+            "budget": self.budget,
+            "images": "/".join(map(str, self.images)),
+            "notes": "; ".join(self.notes),
+            "selects_on_test": str(self.selects_on_test).lower(),
+            "honest_ceiling": str(self.honest_ceiling or ""),
+        }
+
+
+def make_plan(
+    study: str,
+    *,
+    dataset: str | None = None,
+    split_name: str | None = None,
+    budget: str | None = None,
+    backbones: tuple[str, ...] | None = None,
+    strategies: tuple[str, ...] | None = None,
+    trials: int | None = None,
+    repeats: int | None = None,
+    mlruns: Path = Path("mlruns"),
+    storage: str | None = None,
+    keep_weights: Keep = "one",
+) -> Plan:
+    """Read and check a study, its data and its weights; nothing is trained or written.
+
+    Raises UserError for whatever could not be run as asked.
+    """
+    name, content = read_study(study)
+    dataset, budget, why = _choose(content, dataset, budget)
+    spec = resolve(
+        content, budget, dataset=dataset, split=split_name, backbones=backbones, strategies=strategies,
+        trials=trials, repeats=repeats,
+    )  # fmt: skip
+    images = open_dataset(spec.dataset)
+    parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
+    if len(parts.train) < spec.recipe.batch_size:
+        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {spec.recipe.batch_size}")
+    return Plan(
+        study=name,
+        budget=budget or "",
+        spec=spec,
+        tasks=_tasks(spec, images, parts),
+        mlruns=mlruns,
+        storage=storage,
+        keep_weights=keep_weights,
+        fingerprint=images.fingerprint,
+        source=images.source,
+        images=(len(parts.train), len(parts.val), len(parts.test)),
+        steps=len(parts.train) // spec.recipe.batch_size * spec.recipe.epochs,
+        notes=images.notes,
+        honest_ceiling=find_dataset(spec.dataset).honest_ceiling,
+        selects_on_test=parts.selects_on_test,
+        why=why,
+    )
+
+
+def _choose(
+    content: dict[str, Any], dataset: str | None, budget: str | None
+) -> tuple[str | None, str | None, str]:
+    """Dataset and budget where the user left them open, and a line that says why."""
+    budgets = content.get("budgets") or {}
+    wanted = dataset or str(content.get("dataset", "fer2013"))
+    if budget is not None or not isinstance(budgets, dict) or not budgets:
+        return dataset, budget, ""
+    if dataset is None and not dataset_available(wanted):
+        quick = "quick" if "quick" in budgets else None
+        return "synthetic", quick, (
+            f"{wanted} is not imported: running on built-in synthetic faces"
+            f"{' with budget quick' if quick else ''}, which says nothing about real ones. "
+            f"To import it: fer-bench data import {wanted} PATH"
+        )  # fmt: skip
+    fitting = "quick" if wanted == "synthetic" else "full" if has_gpu() else "hour"
+    if fitting not in budgets:
+        return dataset, None, ""
+    return dataset, fitting, f"budget {fitting} (others: {', '.join(b for b in budgets if b != fitting)})"
+
+
+def _tasks(spec: StudySpec, images: FaceImages, parts: Split) -> tuple[Task, ...]:
+    labels, classes = np.asarray(images.labels[parts.train]), images.classes
+    counts = np.bincount(labels, minlength=len(classes))
+    facts = {
+        "fingerprint": images.fingerprint,
+        "split": spec.split,
+        "images": [spec.train_images, spec.val_images, spec.test_images],
+    }
+    weights = _weights(spec)
+    priors: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {}
+    for name in spec.strategies:
+        strategy = STRATEGIES[name]()
+        prior = effective_prior(strategy, labels, len(classes))
+        warnings = []
+        if name != "none" and is_no_op(strategy, labels, len(classes)):
+            warnings.append("no-op: changes nothing on this data")
+        if tilts_beyond_flat(prior, counts):
+            warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
+        rounded = {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}
+        priors[name] = rounded, tuple(warnings)
+    tasks = []
+    for cell in spec.cells():
+        known = weights[cell.backbone]
+        shared = cell.shared_key(facts, known.sha256)
+        hours = estimate_hours(cell, len(parts.train), len(parts.val), len(parts.test), spec.trials, spec.repeats)
+        tasks.append(Task(cell, cell.key(facts, known.sha256), shared, known, *priors[cell.strategy], hours))
+    return tuple(tasks)
+
+
+def _weights(spec: StudySpec) -> dict[str, Weights]:
+    """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
+    found: dict[str, Weights] = {}
+    missing = []
+    for name in spec.backbones:
+        try:
+            found[name] = find_weights(name, spec.recipe.weights)
+        except MissingWeights as error:
+            missing.append(str(error))
+    if missing:
+        hint = f"\nwithout them: --backbones {','.join(found)}" if found else ""
+        raise UserError("\n".join(missing) + hint)
+    return found
+
+
+def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, repeats: int) -> float:
+    """Rough hours for a cell on this machine's processor, from what two cores were measured to need."""
+    recipe: Recipe = cell.recipe
+    image = BACKBONES[cell.backbone].seconds_per_megapixel * recipe.image_size**2 / 1e6
+    look = image * FROZEN
+    per_training = 0.0
+    for phase in recipe.phases:
+        share = {"head": FROZEN, "all": 1.0}.get(phase.label, PARTLY)
+        if phase.trainable == "head" and recipe.augmentation is None:
+            per_training += (train + val) * look + 2e-5 * train * phase.epochs
+        else:
+            per_training += phase.epochs * (train * image * share + val * look)
+    seconds = (trials + repeats) * per_training + repeats * test * look
+    if has_gpu():
+        return seconds / 60 / 3600
+    return seconds * 2 / max(os.cpu_count() or 2, 1) / 3600
+
+
+def has_gpu() -> bool:
+    """Whether the machine has an NVIDIA GPU, asked without loading a deep-learning library."""
+    if not (tool := shutil.which("nvidia-smi")):
+        return False
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "GPU" in done.stdout

@@ -1,0 +1,149 @@
+"""Everything about training that is no strategy: sizes, optimizer, schedule, augmentation, phases, head."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """Frozen; refuses keys it doesn't know and values that are not of the type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LastLayers(Strict):
+    """The last layers of the trunk."""
+
+    last: Positive
+
+
+class Phase(Strict):
+    """A stretch of epochs in which the same layers are trained; the head always is."""
+
+    trainable: Literal["head", "all"] | LastLayers
+    epochs: Positive
+    learning_rate: float | None = Field(None, gt=0)
+    """None is the recipe's. A rate drawn by the search scales every phase alike."""
+
+    @property
+    def label(self) -> str:
+        """Name for people: head, last 50 or all."""
+        return self.trainable if isinstance(self.trainable, str) else f"last {self.trainable.last}"
+
+
+class Augmentation(Strict):
+    """Random geometry for training images: one affine map per image."""
+
+    flip: bool = True
+    rotation: NotNegative = Field(0.0, le=180)
+    """Largest angle, degrees."""
+    shift: Share = 0.0
+    """Largest shift along each axis, share of the side."""
+    zoom: Share = 0.0
+    """Largest change of size, share."""
+    shear: NotNegative = Field(0.0, lt=90)
+    """Largest shear angle, degrees."""
+    strength: NotNegative = 1.0
+    """Factor on the four ranges above; can be searched. Flips stay as they are."""
+
+
+class BatchNorm(Strict):
+    """What BatchNormalization of unfrozen trunk layers does in training."""
+
+    mode: Literal["live", "frozen"] = "live"
+    """live: batch statistics, moving averages updated; frozen: as if not trainable."""
+    momentum: float | None = Field(None, gt=0, lt=1)
+    """Of the moving averages; None is 0.9, as Keras' 0.99 to 0.999 need more steps than most trials have."""
+
+
+class Head(Strict):
+    """From features to logits: global average pooling, dense layers with ReLU and dropout, one dense layer."""
+
+    dense: tuple[Positive, ...] = ()
+    dropout: Share = 0.0
+    """After each dense layer; without any, on the pooled features."""
+    l2: NotNegative = 0.0
+    """Factor on the sum of squares of the dense kernels, added to the loss."""
+    normalize: bool = False
+    """Standardise the pooled features by BatchNormalization first."""
+
+
+class Plateau(Strict):
+    """ReduceLROnPlateau on validation macro-F1."""
+
+    factor: float = Field(0.5, gt=0, lt=1)
+    patience: Positive = 3
+
+
+def _none_word(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+class Recipe(Strict):
+    """How a cell is trained, whatever its strategy; the defaults are sound ones for a pretrained trunk."""
+
+    image_size: int = Field(96, ge=16, le=255)
+    """Side of the square that the net sees, pixels."""
+    batch_size: Positive = 64
+    weights: Literal["imagenet", "none"] = "imagenet"
+    preprocessing: Literal["backbone", "unit_range"] = "backbone"
+    """The backbone's own, or [0, 1] as some notebooks do."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Share = 0.9
+    """SGD's, with Nesterov's correction."""
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    weight_decay: NotNegative = 0.0
+    """Decoupled; not on biases and BatchNormalization."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Per step within each phase; cosine falls to zero."""
+    plateau: Annotated[Plateau | None, BeforeValidator(_none_word)] = None
+    early_stopping: Annotated[Positive | None, BeforeValidator(_none_word)] = None
+    """Epochs without a better validation macro-F1 before a phase ends."""
+    label_smoothing: Share = 0.0
+    augmentation: Annotated[Augmentation | None, BeforeValidator(_none_word)] = Augmentation()
+    phases: tuple[Phase, ...] = Field((Phase(trainable="all", epochs=10),), min_length=1)
+    batch_norm: BatchNorm = BatchNorm()
+    head: Head = Head()
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="after")
+    def _contradictions(self) -> Recipe:
+        if self.weights == "none" and self.batch_norm.mode == "frozen":
+            raise ValueError("batch_norm.mode frozen with weights none would freeze random statistics")
+        if self.plateau and self.schedule != "constant":
+            raise ValueError("plateau lowers a constant learning rate; it can't be had with a schedule")
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """Epochs over all phases."""
+        return sum(phase.epochs for phase in self.phases)
+
+
+class Settings(Strict):
+    """What may differ between trials without compiling anything again; each of these may be searched."""
+
+    learning_rate: float = Field(gt=0, le=10)
+    weight_decay: NotNegative
+    label_smoothing: Share
+    dropout: Share
+    l2: NotNegative
+    augmentation_strength: NotNegative
+
+
+def settings(recipe: Recipe) -> Settings:
+    """The recipe's own values of everything that a search may change."""
+    return Settings(
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        dropout=recipe.head.dropout,
+        l2=recipe.head.l2,
+        augmentation_strength=recipe.augmentation.strength if recipe.augmentation else 0.0,
+    )

@@ -1,0 +1,127 @@
+"""Where a step's inputs come from: pixels or features that lie on the device, looked up by index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from fer_bench.errors import UserError
+from fer_bench.recipe import Augmentation
+
+LARGEST_BANK = 2**31 - 1  # elements that an int32 offset can reach
+
+
+class FeatureSource(keras.layers.Layer):
+    """Features (N, ...) float32 that a frozen trunk gave once, by index (B,) int32."""
+
+    def __init__(self, images: int, shape: tuple[int, ...]) -> None:
+        super().__init__(name="features", dtype="float32")
+        self.bank = self.add_weight(
+            name="bank", shape=(images, *shape), initializer="zeros", trainable=False, autocast=False
+        )
+        self.built = True
+
+    def call(self, index: Any, training: bool = False) -> Any:
+        """Rows of the bank."""
+        return ops.take(self.bank, index, axis=0)
+
+
+class PixelSource(keras.layers.Layer):
+    """Pixels (N, H, W, C) uint8 by index, as (B, S, S, C) float32 in 0..255, in training augmented.
+
+    All geometry of an image (rotation, shift, zoom, shear, flip and the change of size) is one affine map
+    and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras' Random*
+    layers this runs under XLA, and its strength is a variable.
+    """
+
+    def __init__(self, pixels: np.ndarray, size: int, augmentation: Augmentation | None) -> None:
+        super().__init__(name="pixels", dtype="float32")
+        if pixels.size > LARGEST_BANK:
+            raise UserError(
+                f"{len(pixels):,} images of {pixels.shape[1]}x{pixels.shape[2]} are {pixels.size:,} bytes of "
+                f"pixels; at most {LARGEST_BANK:,} fit on the device: use --size at import, or train_images"
+            )
+        self.size, self.augmentation = size, augmentation
+        self.height, self.width, channels = pixels.shape[1:]
+        self.bank = self.add_weight(
+            name="bank",
+            shape=(len(pixels) * self.height * self.width, channels),
+            dtype="uint8",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+        self.bank.assign(pixels.reshape(self.bank.shape))
+        self.strength = self.add_weight(
+            name="strength", shape=(), initializer="ones", trainable=False, autocast=False
+        )
+        self.seeds = keras.random.SeedGenerator(0, name="augmentation_seeds")
+        self.built = True
+
+    def call(self, index: Any, training: bool = False) -> Any:
+        """Images of the size that the net wants."""
+        if training and self.augmentation:
+            draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
+            return self._sample(index, *self._affine(self.augmentation, draws))
+        return self._sample(index, None, None)
+
+    def _affine(self, ranges: Augmentation, draws: Any) -> tuple[Any, Any]:
+        """Maps from places in the output to places in the input, centred, in shares of the side.
+
+        draws (B, 7) float32 in [-1, 1] -> matrices (B, 2, 2) on (x, y), shifts (B, 2).
+        """
+        strength = ops.convert_to_tensor(self.strength)
+        angle = draws[:, 0] * strength * np.deg2rad(ranges.rotation)
+        shear = ops.tan(draws[:, 1] * strength * np.deg2rad(ranges.shear))
+        zoom_x = ops.maximum(1 + draws[:, 2] * strength * ranges.zoom, 0.1)
+        zoom_y = ops.maximum(1 + draws[:, 3] * strength * ranges.zoom, 0.1)
+        flip = ops.where(draws[:, 6] < 0, -1.0, 1.0) if ranges.flip else 1.0
+        cos, sin = ops.cos(angle), ops.sin(angle)
+        rows = [
+            [zoom_x * flip * cos, zoom_x * flip * (shear * cos - sin)],
+            [zoom_y * sin, zoom_y * (shear * sin + cos)],
+        ]
+        matrix = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+        return matrix, draws[:, 4:6] * strength * ranges.shift
+
+    def _sample(self, index: Any, matrix: Any, shift: Any) -> Any:
+        """Bilinear interpolation of images at the mapped centres of the output's pixels."""
+        if matrix is None and self.size == self.height == self.width:
+            pixel = np.arange(self.size * self.size, dtype="int32").reshape(self.size, self.size)
+            return ops.cast(self._take(index, pixel), "float32")
+        centres = ((np.arange(self.size) + 0.5) / self.size - 0.5).astype("float32")
+        x, y = np.meshgrid(centres, centres)
+        if matrix is None:
+            x, y = x[None], y[None]
+        else:
+            m = ops.reshape(matrix, (-1, 4, 1, 1))
+            x, y = (
+                m[:, 0] * x + m[:, 1] * y + ops.reshape(shift[:, 0], (-1, 1, 1)),
+                m[:, 2] * x + m[:, 3] * y + ops.reshape(shift[:, 1], (-1, 1, 1)),
+            )
+        left, right, share_x = _neighbours(x, self.width)
+        above, below, share_y = _neighbours(y, self.height)
+        top = self._blend(index, above, left, right, share_x)
+        bottom = self._blend(index, below, left, right, share_x)
+        return top + (bottom - top) * share_y
+
+    def _blend(self, index: Any, row: Any, left: Any, right: Any, share: Any) -> Any:
+        a = ops.cast(self._take(index, row * self.width + left), "float32")
+        b = ops.cast(self._take(index, row * self.width + right), "float32")
+        return a + (b - a) * share
+
+    def _take(self, index: Any, pixel: Any) -> Any:
+        """Pixels (B, S, S, C) uint8 at offsets (B or 1, S, S) int32 into images (B,)."""
+        start = ops.reshape(ops.cast(index, "int32") * (self.height * self.width), (-1, 1, 1))
+        return ops.take(self.bank, start + pixel, axis=0)
+
+
+def _neighbours(place: Any, length: int) -> tuple[Any, Any, Any]:
+    """Pixels on either side of places (B, S, S) in [-0.5, 0.5], and the share of the second, (B, S, S, 1)."""
+    at = ops.clip((place + 0.5) * length - 0.5, 0.0, length - 1.0)
+    first = ops.floor(at)
+    low = ops.cast(first, "int32")
+    return low, ops.minimum(low + 1, length - 1), ops.expand_dims(at - first, -1)

@@ -1,0 +1,1 @@
+"""Answers to class imbalance, one file each."""

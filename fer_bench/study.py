@@ -1,0 +1,198 @@
+"""A study: a YAML file read into checked plain data, and the cells it consists of, with their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.errors import UserError
+from fer_bench.recipe import Positive, Recipe, Settings, Strict, settings
+from fer_bench.registry import unknown
+from fer_bench.search_space import Range, ranges
+from fer_bench.strategies.base import STRATEGIES
+
+SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
+LARGEST_FILE = 1_000_000  # bytes; a study is a page of text
+
+
+class SearchRange(Strict):
+    """Range that a shared parameter is drawn from."""
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _right_way_up(self) -> SearchRange:
+        if self.low > self.high or (self.log and self.low <= 0):
+            raise ValueError(f"low {self.low} must not exceed high {self.high}, and be above 0 if log")
+        return self
+
+
+class StudySpec(Strict):
+    """One question: these backbones and strategies, on this data, with this budget."""
+
+    dataset: str = "fer2013"
+    split: SplitName = "official"
+    backbones: tuple[str, ...] = Field(min_length=1)
+    strategies: tuple[str, ...] = Field(min_length=1)
+    recipe: Recipe = Recipe()
+    search: dict[str, SearchRange] = {}
+    trials: Positive = 1
+    repeats: Positive = 2
+    train_images: Positive | None = None
+    val_images: Positive | None = None
+    test_images: Positive | None = None
+
+    @field_validator("backbones", "strategies")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        registry: Any = BACKBONES if info.field_name == "backbones" else STRATEGIES
+        for name in names:
+            registry[name]
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _searchable(self) -> StudySpec:
+        defaults = settings(self.recipe).model_dump()
+        for name, span in self.search.items():
+            if name not in defaults:
+                raise ValueError(unknown("search parameter", name, defaults))
+            if name == "augmentation_strength" and self.recipe.augmentation is None:
+                raise ValueError("search.augmentation_strength: the recipe has no augmentation to strengthen")
+            Settings(**{**defaults, name: span.low}), Settings(**{**defaults, name: span.high})
+            if not span.low <= defaults[name] <= span.high:
+                raise ValueError(
+                    f"search.{name}: the recipe's own value {defaults[name]} (tried first) lies outside "
+                    f"[{span.low}, {span.high}]"
+                )
+        for name in self.backbones:
+            if self.recipe.image_size < (least := BACKBONES[name].smallest):
+                raise ValueError(f"{name} needs an image_size of at least {least}")
+        return self
+
+    def cells(self) -> list[Cell]:
+        """Every backbone with every strategy, backbone by backbone."""
+        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+        return [Cell(b, s, self.recipe, spans) for b in self.backbones for s in self.strategies]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One backbone with one strategy under one recipe and search space."""
+
+    backbone: str
+    strategy: str
+    recipe: Recipe
+    search: Mapping[str, Range]
+
+    @property
+    def name(self) -> str:
+        """For people: backbone/strategy."""
+        return f"{self.backbone}/{self.strategy}"
+
+    def key(self, data: Mapping[str, Any], weights_hash: str) -> str:
+        """Hash (16 hex digits) of all that decides the cell's numbers on the given data."""
+        tuned = {name: vars(span) for name, span in ranges(STRATEGIES[self.strategy]).items()}
+        return digest([self.shared_key(data, weights_hash), self.strategy, tuned])
+
+    def shared_key(self, data: Mapping[str, Any], weights_hash: str) -> str:
+        """The key less the strategy: what the strategies of one backbone share, and draw seeds from."""
+        search = {name: vars(span) for name, span in self.search.items()}
+        return digest([self.backbone, self.recipe.model_dump(mode="json"), search, dict(data), weights_hash])
+
+    @property
+    def recipe_hash(self) -> str:
+        """Short hash of recipe and search space."""
+        search = {name: vars(span) for name, span in self.search.items()}
+        return digest([self.recipe.model_dump(mode="json"), search])[:8]
+
+
+def digest(content: Any) -> str:
+    """First 16 hex digits of the SHA-256 of plain data, keys sorted."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def derive_seed(*parts: str | int) -> int:
+    """Seed in [0, 2^31) that belongs to exactly these words and numbers."""
+    return int(hashlib.sha256(json.dumps(parts).encode()).hexdigest(), 16) % 2**31
+
+
+def study_files() -> dict[str, Path]:
+    """Studies by name: in ./experiments, then those that come with fer-bench."""
+    packaged = Path(str(files("fer_bench"))) / "experiments"
+    in_checkout = Path(str(files("fer_bench"))).parent / "experiments"
+    found: dict[str, Path] = {}
+    for folder in (Path("experiments"), packaged, in_checkout):
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def read_study(name: str) -> tuple[str, dict[str, Any]]:
+    """Short name and unchecked content of a study, by path or by name.
+
+    Raises UserError where there is none, or it is no YAML mapping of a page or two.
+    """
+    path = Path(name)
+    if not (path.suffix in (".yaml", ".yml") and path.is_file()):
+        known = study_files()
+        if name not in known:
+            raise UserError(unknown("study", name, known) + " (or give the path of a .yaml file)")
+        path = known[name]
+    if path.stat().st_size > LARGEST_FILE:
+        raise UserError(f"{path}: {path.stat().st_size:,} bytes are no study; expected a page of YAML")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise UserError(f"{path}: expected keys and values (dataset: ..., backbones: [...]), got something else")
+    return path.stem, content
+
+
+def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: Any) -> StudySpec:
+    """Checked study: the file's keys, then the budget's (its recipe key by key), then `overrides` that are not None.
+
+    Raises UserError, one line for each thing that is wrong.
+    """
+    keys = dict(content)
+    budgets = keys.pop("budgets", {}) or {}
+    if not isinstance(budgets, dict) or not all(isinstance(b, dict) for b in budgets.values()):
+        raise UserError("budgets: expected a mapping of names to the keys that each overrides")
+    if budget is not None:
+        if budget not in budgets:
+            raise UserError(unknown("budget", budget, budgets) if budgets else "this study has no budgets")
+        for key, value in budgets[budget].items():
+            merged = key == "recipe" and isinstance(value, dict) and isinstance(keys.get(key), dict)
+            keys[key] = {**keys[key], **value} if merged else value
+    keys.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        return StudySpec.model_validate(keys)
+    except ValidationError as error:
+        raise UserError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for each thing that is wrong with a study, with the nearest known key."""
+    known = {*StudySpec.model_fields, *Recipe.model_fields, "budgets"}
+    lines = []
+    for detail in error.errors():
+        where = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            lines.append(unknown("study key", str(detail["loc"][-1]), known) if len(detail["loc"]) < 3 else
+                         f"unknown study key {where!r}")
+        else:
+            message = detail["msg"].removeprefix("Value error, ")
+            got = "" if isinstance(detail["input"], (dict, Strict)) else f" (got {str(detail['input'])[:60]!r})"
+            lines.append(f"{where}: {message}{got}" if where else message)
+    return "\n".join(dict.fromkeys(lines))

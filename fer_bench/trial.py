@@ -1,0 +1,262 @@
+"""One training, as a straight line: resample, reset, set the loss, fit phase by phase, read the logits."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import psutil
+
+from fer_bench.images import FaceImages, Split
+from fer_bench.learner import Learner
+from fer_bench.metrics import scores
+from fer_bench.recipe import Recipe, Settings
+from fer_bench.strategies.base import Strategy, normalised_weights
+from fer_bench.study import derive_seed
+
+Row = dict[str, float]
+PROBE = 256  # training images that a random trunk's statistics are taken from
+
+
+class TrialFailed(Exception):
+    """A trial that can't be scored; says why."""
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """The images of a split, side by side: what lies on the device, and where train, val and test are in it.
+
+    pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
+    number); train, val, test are indices into these; dedup (len(test),) bool.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    groups: np.ndarray
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    dedup: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, images: FaceImages, split: Split) -> TrialData:
+        """Gather the images that a split uses."""
+        used = np.unique(np.concatenate([split.train, split.val, split.test]))
+        place = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
+        return cls(
+            pixels=np.ascontiguousarray(images.pixels[used]),
+            labels=np.asarray(images.labels[used]),
+            ids=np.asarray(images.ids[used]),
+            groups=images.twins()[used],
+            dedup=split.dedup,
+            classes=images.classes,
+            **place,
+        )
+
+
+@dataclass
+class Outcome:
+    """What a training gave: raw logits (before `adjust_logits`) of the best epoch, and how it went."""
+
+    val_logits: np.ndarray
+    test_logits: np.ndarray | None
+    history: list[Row] = field(default_factory=list)
+    best_epoch: int = 0
+    steps: int = 0
+    train_seconds: float = 0.0
+    images_per_second: float = 0.0
+    peak_memory_mib: float = 0.0
+
+
+def index_stream(
+    strategy: Strategy, labels: np.ndarray, batch: int, epochs: int, done: float, share: float, seed: int
+) -> np.ndarray:
+    """Draws of one phase, (epochs, steps * batch) int64 into labels: an endless shuffled run through the pool.
+
+    `steps` is floor(N / batch) for every strategy, whatever the size of its pool. The phase goes from
+    progress `done` to `done + share`; the pool is made anew each time it has been run through.
+    """
+    length = len(labels) // batch * batch
+    if not length:
+        raise TrialFailed(f"{len(labels)} training images are fewer than a batch of {batch}")
+
+    def shuffled() -> Iterator[np.ndarray]:
+        drawn = passes = 0
+        while True:
+            progress = min(done + share * drawn / (length * epochs), 1.0)
+            pool = strategy.resample(labels, derive_seed(seed, "pool", passes), progress)
+            yield np.random.default_rng(derive_seed(seed, "order", passes)).permutation(pool)
+            drawn, passes = drawn + len(pool), passes + 1
+
+    parts, total = [], 0
+    for pool in shuffled():
+        parts.append(pool)
+        total += len(pool)
+        if total >= length * epochs:
+            return np.concatenate(parts)[: length * epochs].reshape(epochs, length)
+    raise AssertionError("endless")
+
+
+def run_trial(
+    learner: Learner,
+    strategy: Strategy,
+    settings: Settings,
+    seed: int,
+    data: TrialData,
+    *,
+    test: bool = False,
+    on_epoch: Callable[[Row], None] = lambda row: None,
+) -> Outcome:
+    """Train once from scratch and give the logits of the epoch with the best validation macro-F1.
+
+    The same arguments give the same numbers, in a fresh process or a warm one (on a CPU, to the last bit).
+    Raises TrialFailed where the loss is no longer a number.
+    """
+    recipe, train = learner.recipe, data.train
+    probe = train[np.linspace(0, len(train) - 1, min(PROBE, len(train))).astype(int)]
+    learner.reset(seed, settings, probe)
+    watch = Watch(learner, strategy, settings, data, on_epoch)
+    begun = time.perf_counter()
+    for phase, stretch in enumerate(recipe.phases):
+        share = stretch.epochs / recipe.epochs
+        stream = index_stream(
+            strategy, data.labels[train], recipe.batch_size, stretch.epochs, watch.progress, share,
+            derive_seed(seed, "stream", phase),
+        )  # fmt: skip
+        watch.begin(phase, np.bincount(data.labels[train[stream]].ravel(), minlength=len(data.classes)))
+        learner.fit(phase, train[stream], data.labels, [watch, *_patience(recipe)])
+        watch.restore_best()
+    outcome = watch.outcome(time.perf_counter() - begun)
+    if test:
+        outcome.test_logits = learner.logits(watch.best_phase, data.test)
+    return outcome
+
+
+def _patience(recipe: Recipe) -> list[Any]:
+    """Keras' own callbacks on validation macro-F1, as far as the recipe has them."""
+    monitor = {"monitor": "val_macro_f1", "mode": "max"}
+    callbacks: list[Any] = []
+    if recipe.plateau:
+        callbacks.append(
+            keras.callbacks.ReduceLROnPlateau(
+                **monitor, factor=recipe.plateau.factor, patience=recipe.plateau.patience
+            )
+        )
+    if recipe.early_stopping:
+        callbacks.append(keras.callbacks.EarlyStopping(**monitor, patience=recipe.early_stopping))
+    return callbacks
+
+
+class Watch(keras.callbacks.Callback):
+    """Sets the loss before each epoch, scores validation after it, keeps the best state."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        strategy: Strategy,
+        settings: Settings,
+        data: TrialData,
+        on_epoch: Callable[[Row], None],
+    ) -> None:
+        super().__init__()
+        self.learner, self.strategy, self.settings, self.data = learner, strategy, settings, data
+        self.on_epoch = on_epoch
+        self.counts = np.bincount(data.labels[data.train], minlength=len(data.classes))
+        self.history: list[Row] = []
+        self.best_score, self.best_epoch, self.best_phase = -1.0, 0, 0
+        self.best_logits = np.zeros((0, len(data.classes)), "float32")
+        self.best_state: list[np.ndarray] = []
+        self.phase, self.evaluating, self.first_epoch = 0, 0.0, 0
+
+    @property
+    def progress(self) -> float:
+        """Share of all epochs done; a phase that stopped early counts as done."""
+        recipe = self.learner.recipe
+        within = len(self.history) - self.first_epoch
+        return (sum(p.epochs for p in recipe.phases[: self.phase]) + within) / recipe.epochs
+
+    def begin(self, phase: int, drawn: np.ndarray) -> None:
+        """Enter a phase whose stream holds `drawn` (K,) images of each class."""
+        if phase:
+            self.first_epoch = len(self.history)
+        self.phase, self.shares = phase, drawn / drawn.sum()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the terms of the loss for this epoch."""
+        # Asking for the model makes Keras' JAX trainer write its state back, so that what is set here counts.
+        assert self.model is not None
+        terms = self.strategy.loss_terms(self.counts, self.progress)
+        smoothing = self.settings.label_smoothing if terms.smoothing is None else terms.smoothing
+        self.learner.terms.set(
+            **{**vars(terms), "smoothing": smoothing, "weights": normalised_weights(terms, self.shares)}
+        )
+        self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Score validation; keep logits and state if they are the best yet."""
+        logs = logs if logs is not None else {}
+        ended = time.perf_counter()
+        if not math.isfinite(logs["loss"]):
+            raise TrialFailed(f"the loss became {logs['loss']} in epoch {len(self.history) + 1}")
+        logits = self.learner.logits(self.phase, self.data.val)
+        if not np.isfinite(logits).all():
+            raise TrialFailed(f"validation logits are not finite in epoch {len(self.history) + 1}")
+        found = scores(
+            self.data.labels[self.data.val],
+            self.strategy.adjust_logits(logits, self.counts),
+            self.data.classes,
+        )
+        logs["val_macro_f1"] = found["macro_f1"]
+        self._keep_best(found["macro_f1"], logits)
+        row = {
+            "train/objective": float(logs["loss"]),
+            "train/loss": float(logs["cross_entropy"]),
+            "train/accuracy": float(logs["accuracy"]),
+            "val/loss": found["loss"],
+            "val/accuracy": found["accuracy"],
+            "val/macro_f1": found["macro_f1"],
+            "learning_rate": self.rate,
+            "seconds": ended - self.begun,
+            "phase": float(self.phase),
+        }
+        self.history.append(row)
+        self.on_epoch(row)
+        self.evaluating += time.perf_counter() - ended
+
+    def _keep_best(self, score: float, logits: np.ndarray) -> None:
+        if score > self.best_score:
+            self.best_score, self.best_logits = score, logits
+            self.best_epoch, self.best_phase = len(self.history), self.phase
+            self.best_state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.learner.changing]
+
+    def restore_best(self) -> None:
+        """Set the net back to the best epoch so far, which the next phase goes on from."""
+        for variable, value in zip(self.learner.changing, self.best_state, strict=True):
+            variable.assign(value)
+
+    def outcome(self, seconds: float) -> Outcome:
+        """Logits of the best epoch and the figures of the whole training, which took `seconds` in all."""
+        batch = self.learner.recipe.batch_size
+        per_epoch = len(self.data.train) // batch
+        # The first epoch of a phase may hold its trace.
+        first = [i == 0 or row["phase"] != self.history[i - 1]["phase"] for i, row in enumerate(self.history)]
+        timed = [row["seconds"] for row, is_first in zip(self.history, first, strict=True) if not is_first]
+        typical = np.median(timed or [row["seconds"] for row in self.history])
+        return Outcome(
+            val_logits=self.best_logits,
+            test_logits=None,
+            history=self.history,
+            best_epoch=self.best_epoch,
+            steps=per_epoch * len(self.history),
+            train_seconds=seconds - self.evaluating,
+            images_per_second=per_epoch * batch / float(typical),
+            peak_memory_mib=psutil.Process().memory_info().rss / 2**20,
+        )

@@ -1,0 +1,156 @@
+"""What a run shows: a plan before it, bars on a terminal and plain lines elsewhere while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fer_bench.launch import Event
+from fer_bench.plan import Plan
+
+
+def show_plan(plan: Plan, console: Console) -> None:
+    """Print what will be done, with effective priors and the estimated cost."""
+    spec = plan.spec
+    if plan.why:
+        console.print(plan.why, style="yellow", highlight=False)
+    console.print(
+        f"[bold]{plan.study}[/bold]: {spec.dataset} ({escape(plan.source)}), split {spec.split}: "
+        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images"
+    )
+    for note in plan.notes:
+        console.print(f"[yellow]note:[/yellow] {escape(note)}")
+    if plan.selects_on_test:
+        console.print(f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]")
+    console.print(
+        f"{len(plan.tasks)} cells x ({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
+        f"at most {plan.steps:,} steps of {spec.recipe.batch_size} images each; "
+        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}",
+        highlight=False,
+    )
+    console.print(_backbones(plan))
+    console.print(_strategies(plan))
+
+
+def _backbones(plan: Plan) -> Table:
+    table = Table(title="Backbones", title_justify="left", box=None, pad_edge=False)
+    for column in ("backbone", "weights", "sha256", "cost"):
+        table.add_column(column, justify="right" if column == "cost" else "left")
+    for name in plan.spec.backbones:
+        tasks = [task for task in plan.tasks if task.cell.backbone == name]
+        weights = tasks[0].weights
+        table.add_row(name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks)))
+    return table
+
+
+def _strategies(plan: Plan) -> Table:
+    table = Table(title="Effective class prior, %", title_justify="left", box=None, pad_edge=False)
+    table.add_column("strategy")
+    first = {task.cell.strategy: task for task in reversed(plan.tasks)}
+    for name in next(iter(first.values())).effective_prior:
+        table.add_column(name, justify="right")
+    table.add_column("", style="yellow")
+    for strategy in plan.spec.strategies:
+        shares = [f"{100 * share:.1f}" for share in first[strategy].effective_prior.values()]
+        table.add_row(strategy, *shares, "; ".join(first[strategy].warnings))
+    return table
+
+
+def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
+    """Show what a worker tells until it ends; returns the facts of its end."""
+    shown = _bars(events, plan, console) if console.is_terminal else _lines(events, console)
+    *_, last = shown
+    return last
+
+
+def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]]:
+    for name, facts in events:
+        if name == "loading":
+            console.print("loading Keras and opening the stores ...")
+        elif name == "result":
+            console.print(_result(facts), highlight=False, soft_wrap=True)
+        yield facts
+
+
+def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dict[str, Any]]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        cells = progress.add_task("cells", total=len(plan.tasks), note="loading Keras and opening the stores")
+        slots = progress.add_task("slots", total=plan.trials + plan.repeats, visible=False, note="")
+        epochs = progress.add_task("epochs", total=plan.spec.recipe.epochs, visible=False, note="")
+        clock = _Clock(len(plan.tasks) * (plan.trials + plan.repeats))
+        for name, facts in events:
+            _advance(progress, (cells, slots, epochs), name, facts, clock)
+            if name == "result":
+                console.print(_result(facts), highlight=False)
+            yield facts
+
+
+def _advance(
+    progress: Progress, bars: tuple[TaskID, TaskID, TaskID], name: str, facts: dict[str, Any], clock: _Clock
+) -> None:
+    cells, slots, epochs = bars
+    if name == "cell":
+        progress.reset(slots, description=facts["cell"], visible=True)
+        progress.update(cells, note=clock.left())
+    elif name == "slot":
+        progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
+        progress.update(epochs, note="")
+    elif name == "epoch":
+        note = f"val macro-F1 {facts['score']:.3f}  {facts['rate']:,.0f} images/s"
+        progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
+    elif name == "result":
+        clock.count()
+        progress.advance(slots)
+        progress.update(cells, note=clock.left())
+    elif name == "cell_end":
+        progress.advance(cells)
+
+
+class _Clock:
+    """Time left, from the slots filled so far."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots, self._done, self._begun = slots, 0, time.monotonic()
+
+    def count(self) -> None:
+        self._done += 1
+
+    def left(self) -> str:
+        if not self._done:
+            return ""
+        seconds = (time.monotonic() - self._begun) / self._done * (self._slots - self._done)
+        return f"about {hours(seconds / 3600)} left"
+
+
+def _result(facts: dict[str, Any]) -> str:
+    what = f"{facts['cell']} {facts['kind']} {facts['slot']}:"
+    if facts["status"] == "failed":
+        return f"[red]{what} failed: {escape(facts['error'])}[/red]"
+    named = {"val/macro_f1": "val macro-F1", "test/macro_f1": "test macro-F1", "test/accuracy": "test accuracy"}
+    scores = ", ".join(f"{word} {facts[key]:.3f}" for key, word in named.items() if key in facts)
+    return f"{what} {scores} ({facts['seconds']:.1f} s)"
+
+
+def hours(value: float) -> str:
+    """A duration in the unit that suits it."""
+    if value < 1 / 60:
+        return f"{value * 3600:.0f} s"
+    return f"{value * 60:.0f} min" if value < 2 else f"{value:.1f} h"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")

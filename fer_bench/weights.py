@@ -1,0 +1,68 @@
+"""Where a trunk's pretrained weights come from, and which exactly they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that a trunk starts from: `origin` for people, `path` to read, `sha256` of the file."""
+
+    origin: str
+    path: Path | None = None
+    sha256: str = ""
+
+
+class MissingWeights(UserError):
+    """A backbone's pretrained weights are not to be had here."""
+
+
+def find_weights(backbone: str, wanted: str) -> Weights:
+    """Weights of a backbone: none, a file in $FER_BENCH_WEIGHTS, or Keras' download of ImageNet's.
+
+    `$FER_BENCH_WEIGHTS/<trunk>.weights.h5` goes before the download. Raises MissingWeights.
+    """
+    entry = BACKBONES[backbone]
+    if wanted == "none":
+        return Weights("none")
+    if entry.download_name is None:
+        raise MissingWeights(f"{backbone} has no pretrained weights: `weights: none` in the recipe trains it from scratch")
+    if folder := os.environ.get("FER_BENCH_WEIGHTS"):
+        path = Path(folder) / f"{entry.trunk_name}.weights.h5"
+        if not path.is_file():
+            raise MissingWeights(f"{backbone}: $FER_BENCH_WEIGHTS is set, but holds no {path.name}")
+        return Weights(path.name, path, _sha256(path))
+    path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / entry.download_name
+    if not path.is_file():
+        download(backbone, path)
+    return Weights("imagenet", path, _sha256(path))
+
+
+def download(backbone: str, path: Path) -> None:
+    """Let Keras download a trunk's ImageNet weights, in a process of its own; raises MissingWeights."""
+    script = (
+        "import sys; from fer_bench.backbones.base import BACKBONES; "
+        "BACKBONES[sys.argv[1]]().trunk(224, weights='imagenet')"
+    )
+    done = subprocess.run([sys.executable, "-c", script, backbone], capture_output=True, text=True, check=False)
+    if done.returncode or not path.is_file():
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+        raise MissingWeights(
+            f"{backbone}: Keras could not download its ImageNet weights ({reason}); "
+            f"set FER_BENCH_WEIGHTS to a folder that holds {BACKBONES[backbone].trunk_name}.weights.h5"
+        )
+
+
+@cache
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
