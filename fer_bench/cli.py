@@ -111,7 +111,9 @@ def _consent(plan: Plan, yes: bool) -> None:
     if yes or plan.hours <= MANY_HOURS:
         return
     if not sys.stdin.isatty():
-        raise UserError(f"this plan takes roughly {hours(plan.hours)}: --yes starts it, --budget chooses a smaller one")
+        raise UserError(
+            f"this plan takes roughly {hours(plan.hours)}: --yes starts it, --budget chooses a smaller one"
+        )
     if not typer.confirm(f"This takes roughly {hours(plan.hours)}. Start?"):
         raise SystemExit(1)
 
@@ -137,7 +139,9 @@ def leaderboard(
     study: Annotated[str, typer.Option(help="Name of a study that was run.")] = "imbalance",
     mlruns: Mlruns = Path("mlruns"),
     out: Annotated[Path | None, typer.Option(help="Write all columns to this CSV file.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Also cells of earlier versions of the study.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also cells of earlier versions of the study.")
+    ] = False,
 ) -> None:
     """Rank the cells of a study, one row each, with intervals; from what was logged, never from memory.
 

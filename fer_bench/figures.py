@@ -72,7 +72,7 @@ def _lines(axes: Axes, history: Sequence[Mapping[str, float]], metric: str, styl
 
 
 def _mark_phases(axes: Axes, history: Sequence[Mapping[str, float]], phases: Sequence[str]) -> None:
-    """Name each phase above its first epoch, a dashed line before it; names too near each other are stacked."""
+    """Name each phase above its first epoch, a dashed line before it; names that are near are stacked."""
     numbers = [int(row.get("phase", 0)) for row in history]
     begins = [i for i, number in enumerate(numbers) if i == 0 or number != numbers[i - 1]]
     level, before = 0, -len(numbers)

@@ -28,7 +28,9 @@ def read_study_runs(
     """
     uri = tracking_uri(mlruns)
     if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
-        raise UserError(f"{mlruns} holds no runs: fer-bench run --study {study}, or --mlruns with another folder")
+        raise UserError(
+            f"{mlruns} holds no runs: fer-bench run --study {study}, or --mlruns with another folder"
+        )
     client = open_client(uri)
     found = experiments(client, study)
     if not found:
@@ -54,17 +56,17 @@ def _statuses(planned: dict[str, str], runs: list[dict[str, str]]) -> list[CellS
         cells[tags["cell"]].append(tags)
     named: dict[str, str] = json.loads(planned.get("cells", "{}"))
     statuses = []
-    for key in dict.fromkeys([*named, *cells]):
-        tags = cells.get(key, [])
-        if tags:
-            board, own = {k: tags[0][k] for k in BOARD}, tags[0]
+    for key in named:  # cells of an earlier version of the study have runs, but no place in the plan
+        runs_of = cells.get(key, [])
+        if runs_of:
+            board, own = {k: runs_of[0][k] for k in BOARD}, runs_of[0]
         else:
             name, split, recipe = named[key].split(" ")
             backbone, strategy = name.split("/")
             board = {**{k: planned[k] for k in BOARD}, "split": split}
             own = {"backbone": backbone, "strategy": strategy, "recipe": recipe}
-        failed = [t for t in tags if "error" in t]
-        complete = [t for t in tags if "error" not in t]
+        failed = [tags for tags in runs_of if "error" in tags]
+        complete = [tags for tags in runs_of if "error" not in tags]
         statuses.append(
             CellStatus(
                 cell=key,

@@ -1,4 +1,4 @@
-"""Workers: each takes cells that nobody works on, those of the backbone that it has compiled first.
+"""Workers: each takes the cells that nobody works on, backbone by backbone.
 
 A worker is a process of its own: Keras picks its backend and its device at first import, so the parent never
 loads one, stays light, and outlives whatever happens to a worker.
@@ -29,9 +29,9 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def run(plan: Plan) -> Iterator[Event]:
-    """Run a plan in a worker and yield what it tells: ("slot" | "epoch" | "result" | ..., facts).
+    """Run a plan in a worker and yield what it tells, such as ("result", facts).
 
-    Ends with ("end", {"failures": [...], "busy": [...]}). Raises UserError where the worker found one or died.
+    Ends with ("end", {"failures": [...], "busy": [...]}). Raises UserError where the worker does, or dies.
     """
     writable(plan.mlruns)
     writable(plan.results)
@@ -69,7 +69,11 @@ def _listen(worker: Any, events: Queue[Event], log: Path) -> Iterator[Event]:
 
 
 def _obituary(exitcode: int | None, log: Path) -> str:
-    how = f"was killed by {signal.Signals(-exitcode).name}" if exitcode and exitcode < 0 else f"ended with {exitcode}"
+    how = (
+        f"was killed by {signal.Signals(-exitcode).name}"
+        if exitcode and exitcode < 0
+        else f"ended with {exitcode}"
+    )
     hint = " (out of memory?)" if exitcode == -signal.SIGKILL else ""
     return f"the worker {how}{hint}; its log: {log}; the same command goes on where it stopped"
 
@@ -115,7 +119,9 @@ def work(plan: Plan, report: Any) -> None:
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
-    data = TrialData.of(images, split(images, spec.split, spec.train_images, spec.val_images, spec.test_images))
+    data = TrialData.of(
+        images, split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
+    )
     bench = Bench(plan, data, tracker, Book(plan.mlruns, plan.storage), report)
     learners = _Learners(data)
     busy = []
@@ -157,8 +163,10 @@ def _describe(plan: Plan, tracker: Any) -> None:
     """Write into the experiment what is planned, so that a leaderboard knows the cells not begun."""
     import json
 
-    cells = json.loads(tracker.description().get("cells", "{}"))
-    cells |= {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash}" for t in plan.tasks}
+    planned = {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash}" for t in plan.tasks}
+    replaced = {line.rpartition(" ")[0] for line in planned.values()}
+    before: dict[str, str] = json.loads(tracker.description().get("cells", "{}"))
+    cells = {key: line for key, line in before.items() if line.rpartition(" ")[0] not in replaced} | planned
     tracker.describe(
         {
             **plan.tags,

@@ -32,7 +32,9 @@ class Trainee(keras.Model):
     Held to be trained or read, never saved: only the net is.
     """
 
-    def __init__(self, source: Any, part: Any, terms: LossVariables | None = None, l2_on: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, source: Any, part: Any, terms: LossVariables | None = None, l2_on: Sequence[Any] = ()
+    ) -> None:
         super().__init__()
         self.source, self.part, self.terms = source, part, terms
         self.l2_on = list(l2_on)
@@ -47,7 +49,12 @@ class Trainee(keras.Model):
         return self.part(self.source(index, training=training), training=training)
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Any:
         """Mean loss of a batch; Python runs this only while it is being traced."""
         self.traces += 1
@@ -208,7 +215,7 @@ def make_optimizer(recipe: Recipe) -> Any:
     base: Any = keras.optimizers.Adam if recipe.optimizer == "adam" else keras.optimizers.SGD
     options = {} if recipe.optimizer == "adam" else {"momentum": recipe.momentum, "nesterov": True}
 
-    class Scheduled(base):  # type: ignore[misc]
+    class Scheduled(base):
         """Learning rate constant, or falling to zero as a cosine over `total` steps."""
 
         def __init__(self, **kwargs: Any) -> None:

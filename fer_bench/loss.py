@@ -1,6 +1,6 @@
 """The one loss: cross-entropy, weights, focus, margins and prior shift are all numbers in it.
 
-    L(z, y) = - sum_c t_c w_c (1 - p_c)^gamma log p_c,  p = softmax(scale (z - margins_y e_y) + shift)
+L(z, y) = - sum_c t_c w_c (1 - p_c)^gamma log p_c,  p = softmax(scale (z - margins_y e_y) + shift)
 """
 
 from __future__ import annotations

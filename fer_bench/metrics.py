@@ -107,7 +107,7 @@ def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
 
     The variance of a mean of S drawn out of S seeds is (S - 1) / S of what it should be: its deviation is
     stretched by sqrt(S / (S - 1)). Unstretched, two seeds find a difference that isn't there in 6 instead of
-    3 % of cases at a seed SD of 1 pt, in 12 instead of 8 % at 1.4 pt where seeds outweigh images: take three.
+    4 % of cases at a seed SD of 1 pt, in 12 instead of 8 % at 1.4 pt where seeds outweigh images: take three.
     Equal S and seed give equal seed indices, so that the difference of two results is paired. With one seed
     there is no seed noise in the draws.
     """

@@ -112,7 +112,7 @@ class Net:
                 layer.trainable = False
 
     def reset(self, seed: int) -> None:
-        """Set all variables back: kernels drawn from the seed, or pretrained; seed generators started anew."""
+        """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew."""
         for place, (variable, start) in enumerate(zip(self.whole.variables, self._initial, strict=True)):
             if variable.dtype == "uint32":
                 variable.assign([derive_seed(seed, place), 0])
@@ -154,7 +154,8 @@ def load_trunk(trunk: Any, path: Path) -> None:
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: expected weights of {trunk.name}, {trunk.count_params():,} parameters, without its top: {reason}"
+            f"{path}: expected weights of {trunk.name} without its top, {trunk.count_params():,} parameters; "
+            f"got: {reason}"
         ) from None
 
 

@@ -127,7 +127,9 @@ def make_plan(
     images = open_dataset(spec.dataset)
     parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
     if len(parts.train) < spec.recipe.batch_size:
-        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {spec.recipe.batch_size}")
+        raise UserError(
+            f"{len(parts.train)} training images are fewer than a batch of {spec.recipe.batch_size}"
+        )
     return Plan(
         study=name,
         budget=budget or "",
@@ -192,7 +194,9 @@ def _tasks(spec: StudySpec, images: FaceImages, parts: Split) -> tuple[Task, ...
     for cell in spec.cells():
         known = weights[cell.backbone]
         shared = cell.shared_key(facts, known.sha256)
-        hours = estimate_hours(cell, len(parts.train), len(parts.val), len(parts.test), spec.trials, spec.repeats)
+        hours = estimate_hours(
+            cell, len(parts.train), len(parts.val), len(parts.test), spec.trials, spec.repeats
+        )
         tasks.append(Task(cell, cell.key(facts, known.sha256), shared, known, *priors[cell.strategy], hours))
     return tuple(tasks)
 

@@ -9,7 +9,17 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-NAMED = ("fer-bench", "keras", "tensorflow", "jax", "numpy", "scikit-learn", "imbalanced-learn", "optuna", "mlflow")
+NAMED = (
+    "fer-bench",
+    "keras",
+    "tensorflow",
+    "jax",
+    "numpy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "optuna",
+    "mlflow",
+)
 
 
 @cache
@@ -27,7 +37,9 @@ def commit() -> str:
             check=True,
         )
         listed = subprocess.run(
-            ["git", "-C", str(here), "ls-files", "--error-unmatch", __file__], capture_output=True, check=False
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", __file__],
+            capture_output=True,
+            check=False,
         )
         if listed.returncode == 0:
             return done.stdout.strip()

@@ -63,7 +63,7 @@ class BatchNorm(Strict):
 
 
 class Head(Strict):
-    """From features to logits: global average pooling, dense layers with ReLU and dropout, one dense layer."""
+    """From features to logits: global average pooling, dense layers with ReLU and dropout, logits."""
 
     dense: tuple[Positive, ...] = ()
     dropout: Share = 0.0

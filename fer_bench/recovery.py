@@ -60,7 +60,7 @@ class Ledger:
 
     @contextmanager
     def claim(self) -> Iterator[bool]:
-        """Whether this process alone may work on the cell now; the claim ends with the block or the process."""
+        """Whether this process alone may work on the cell now; the claim ends with the block or process."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "claim.lock", timeout=0)
         try:
@@ -112,7 +112,7 @@ def read_result(path: Path) -> Result | None:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Temporary path beside `path` that takes its place when the block ends well, and goes when it doesn't."""
+    """Temporary path beside `path`; takes its place when the block ends well, and goes when it doesn't."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -131,4 +131,6 @@ def writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"{folder}: can't write results there ({error.strerror}); choose another with --mlruns") from None
+        raise UserError(
+            f"{folder}: can't write results there ({error.strerror}); choose another with --mlruns"
+        ) from None

@@ -1,4 +1,4 @@
-"""How a cell's parameters are found: numbered slots, the first the defaults; the only module that knows Optuna."""
+"""How a cell's parameters are found, slot by slot; the only module that knows Optuna."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def _trial(cell: Cell, result: Result) -> optuna.trial.FrozenTrial:
         value=result.value if complete else None,
         params=result.parameters,
         distributions={
-            name: FloatDistribution(span.low, span.high, log=span.log) for name, span in (shared | own).items()
+            name: FloatDistribution(span.low, span.high, log=span.log)
+            for name, span in (shared | own).items()
         },
     )
 

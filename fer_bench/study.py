@@ -46,7 +46,7 @@ class StudySpec(Strict):
     backbones: tuple[str, ...] = Field(min_length=1)
     strategies: tuple[str, ...] = Field(min_length=1)
     recipe: Recipe = Recipe()
-    search: dict[str, SearchRange] = {}
+    search: dict[str, SearchRange] = Field(default_factory=dict)
     trials: Positive = 1
     repeats: Positive = 2
     train_images: Positive | None = None
@@ -156,12 +156,14 @@ def read_study(name: str) -> tuple[str, dict[str, Any]]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise UserError(f"{path}: expected keys and values (dataset: ..., backbones: [...]), got something else")
+        raise UserError(
+            f"{path}: expected keys and values (dataset: ..., backbones: [...]), got something else"
+        )
     return path.stem, content
 
 
 def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: Any) -> StudySpec:
-    """Checked study: the file's keys, then the budget's (its recipe key by key), then `overrides` that are not None.
+    """Checked study: the file's keys, then the budget's (recipe key by key), then `overrides` but for None.
 
     Raises UserError, one line for each thing that is wrong.
     """
@@ -189,10 +191,15 @@ def _explain(error: ValidationError) -> str:
     for detail in error.errors():
         where = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
-            lines.append(unknown("study key", str(detail["loc"][-1]), known) if len(detail["loc"]) < 3 else
-                         f"unknown study key {where!r}")
+            lines.append(
+                unknown("study key", str(detail["loc"][-1]), known)
+                if len(detail["loc"]) < 3
+                else f"unknown study key {where!r}"
+            )
         else:
             message = detail["msg"].removeprefix("Value error, ")
-            got = "" if isinstance(detail["input"], (dict, Strict)) else f" (got {str(detail['input'])[:60]!r})"
+            got = (
+                "" if isinstance(detail["input"], (dict, Strict)) else f" (got {str(detail['input'])[:60]!r})"
+            )
             lines.append(f"{where}: {message}{got}" if where else message)
     return "\n".join(dict.fromkeys(lines))

@@ -80,7 +80,7 @@ class Tracker:
                 self.id = self._client.create_experiment(experiment, artifact_location=place)
             elif known.lifecycle_stage == "deleted":
                 raise UserError(
-                    f"experiment {experiment!r} was deleted in MLflow: restore it there, or use another --mlruns"
+                    f"experiment {experiment!r} was deleted in MLflow: restore it, or use another --mlruns"
                 )
             else:
                 self.id = known.experiment_id
@@ -213,7 +213,9 @@ def experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str,
             return found
 
 
-def counted_runs(client: MlflowClient, experiment: str) -> Iterator[tuple[str, dict[str, str], dict[str, float], float]]:
+def counted_runs(
+    client: MlflowClient, experiment: str
+) -> Iterator[tuple[str, dict[str, str], dict[str, float], float]]:
     """Runs that count: id, our tags, metrics, start in seconds since 1970."""
     for run in search(client, [experiment], _is("counted", "true")):
         yield run.info.run_id, _ours(run.data.tags), dict(run.data.metrics), run.info.start_time / 1000
@@ -231,7 +233,11 @@ def safe_name(name: str) -> str:
 
 def _epoch_metrics(epoch: int, row: Mapping[str, float]) -> list[Metric]:
     stamp = int(row.get("time", time.time()) * 1000)
-    named = {"train/" + key.removeprefix("train/").replace("val/", "val_"): v for key, v in row.items() if key != "time"}
+    named = {
+        "train/" + key.removeprefix("train/").replace("val/", "val_"): v
+        for key, v in row.items()
+        if key != "time"
+    }
     return [Metric(key, float(value), stamp, epoch) for key, value in named.items()]
 
 

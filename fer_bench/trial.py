@@ -78,7 +78,7 @@ class Outcome:
 def index_stream(
     strategy: Strategy, labels: np.ndarray, batch: int, epochs: int, done: float, share: float, seed: int
 ) -> np.ndarray:
-    """Draws of one phase, (epochs, steps * batch) int64 into labels: an endless shuffled run through the pool.
+    """Draws of one phase, (epochs, steps * batch) int64: an endless shuffled run through the pool.
 
     `steps` is floor(N / batch) for every strategy, whatever the size of its pool. The phase goes from
     progress `done` to `done + share`; the pool is made anew each time it has been run through.

@@ -27,7 +27,9 @@ def show_plan(plan: Plan, console: Console) -> None:
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}")
     if plan.selects_on_test:
-        console.print(f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]")
+        console.print(
+            f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]"
+        )
     console.print(
         f"{len(plan.tasks)} cells x ({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
         f"at most {plan.steps:,} steps of {spec.recipe.batch_size} images each; "
@@ -140,7 +142,11 @@ def _result(facts: dict[str, Any]) -> str:
     what = f"{facts['cell']} {facts['kind']} {facts['slot']}:"
     if facts["status"] == "failed":
         return f"[red]{what} failed: {escape(facts['error'])}[/red]"
-    named = {"val/macro_f1": "val macro-F1", "test/macro_f1": "test macro-F1", "test/accuracy": "test accuracy"}
+    named = {
+        "val/macro_f1": "val macro-F1",
+        "test/macro_f1": "test macro-F1",
+        "test/accuracy": "test accuracy",
+    }
     scores = ", ".join(f"{word} {facts[key]:.3f}" for key, word in named.items() if key in facts)
     return f"{what} {scores} ({facts['seconds']:.1f} s)"
 

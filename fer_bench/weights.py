@@ -36,7 +36,9 @@ def find_weights(backbone: str, wanted: str) -> Weights:
     if wanted == "none":
         return Weights("none")
     if entry.download_name is None:
-        raise MissingWeights(f"{backbone} has no pretrained weights: `weights: none` in the recipe trains it from scratch")
+        raise MissingWeights(
+            f"{backbone} has no pretrained weights: `weights: none` in the recipe trains it from scratch"
+        )
     if folder := os.environ.get("FER_BENCH_WEIGHTS"):
         path = Path(folder) / f"{entry.trunk_name}.weights.h5"
         if not path.is_file():
@@ -54,7 +56,9 @@ def download(backbone: str, path: Path) -> None:
         "import sys; from fer_bench.backbones.base import BACKBONES; "
         "BACKBONES[sys.argv[1]]().trunk(224, weights='imagenet')"
     )
-    done = subprocess.run([sys.executable, "-c", script, backbone], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, backbone], capture_output=True, text=True, check=False
+    )
     if done.returncode or not path.is_file():
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
         raise MissingWeights(

@@ -105,9 +105,10 @@ class CellWork:
             result.finished = time.time()
             self.ledger.save(result)
         self.enter(result)
+        shown = {key: value for key, value in result.scores.items() if key.count("/") == 1}
         bench.report(
             "result", cell=task.cell.name, kind=kind, slot=slot, status=result.status, error=result.error,
-            seconds=result.finished - result.started, **{k: v for k, v in result.scores.items() if "f1/" not in k},
+            seconds=result.finished - result.started, **shown,
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -204,7 +205,7 @@ class CellWork:
         name = "test" if "test_logits" in result.arrays else "val"
         labels, predicted = result.arrays[f"{name}_labels"], result.arrays[f"{name}_predicted"]
         predictions = folder / "predictions.npz"
-        np.savez_compressed(predictions, classes=np.array(classes), **result.arrays)
+        np.savez_compressed(predictions, allow_pickle=False, classes=np.array(classes), **result.arrays)
         files: dict[str, Any] = {"predictions.npz": predictions}
         if result.kind == "repeat":
             from fer_bench import figures
@@ -212,7 +213,9 @@ class CellWork:
             report = classification_report(labels, predicted, classes)
             files["classification_report.txt"] = report
             files["confusion_matrix.png"] = figures.confusion_matrix(labels, predicted, classes)
-            files["curves.png"] = figures.curves(result.history, [p.label for p in self.task.cell.recipe.phases])
+            files["curves.png"] = figures.curves(
+                result.history, [p.label for p in self.task.cell.recipe.phases]
+            )
         one_hot = np.eye(len(classes), dtype="float32")[predicted]
         return {"per_class.json": per_class(labels, one_hot, classes)}, files
 
@@ -255,6 +258,8 @@ class CellWork:
         """All parameters as used, those of the recipe and those of strategy and search."""
         strategy, settings = as_used(self.task.cell, parameters)
         recipe = self.task.cell.recipe.model_dump(mode="json")
-        named = {f"recipe.{key}": json.dumps(v) if isinstance(v, (dict, list)) else v for key, v in recipe.items()}
+        named = {
+            f"recipe.{key}": json.dumps(v) if isinstance(v, (dict, list)) else v for key, v in recipe.items()
+        }
         own = {f"{self.task.cell.strategy}.{key}": value for key, value in vars(strategy).items()}
         return {**named, **settings.model_dump(), **own}

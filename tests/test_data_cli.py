@@ -51,7 +51,7 @@ def save_faces(root, folders, n=3, seed=0, size=48):
     return root
 
 
-@pytest.fixture()
+@pytest.fixture
 def kaggle_folder(tmp_path):
     rng = np.random.RandomState(3)
     for usage, n in TINY.items():

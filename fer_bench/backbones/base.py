@@ -1,4 +1,4 @@
-"""What a backbone is: its own preprocessing, a trunk that may be pretrained, and perhaps a convolutional head."""
+"""What a backbone is: preprocessing, a trunk that may be pretrained, and perhaps a convolutional head."""
 
 from __future__ import annotations
 

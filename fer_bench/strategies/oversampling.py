@@ -2,7 +2,8 @@
 
     n'_c = max(n_c, ratio * n_max)
 
-Ratio 1 makes all classes equally common. Drawn anew for every pass through the pool, on indices, after the split.
+Ratio 1 makes all classes equally common. Drawn anew for every pass through the pool, on indices, of the
+training split alone.
 Batista, Prati and Monard, A study of the behavior of several methods for balancing machine learning
 training data, SIGKDD Explorations 6(1), 2004. https://doi.org/10.1145/1007730.1007735
 """

@@ -1,0 +1,106 @@
+"""What fer-bench finds on this machine, each with what to do where something is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from rich.table import Table
+
+from fer_bench import provenance
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
+from fer_bench.errors import UserError
+
+GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
+
+
+def examine(mlruns: Path) -> Table:
+    """A table of findings: versions, backend and devices, machine, data, weights, stores."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for part in (_versions(), _machine(), _data(), _weights(), _stores(mlruns)):
+        for row in part:
+            table.add_row(*row)
+    return table
+
+
+def _versions() -> Iterator[tuple[str, str, str]]:
+    found = provenance.versions()
+    yield GOOD, "versions", ", ".join(f"{name} {number}" for name, number in found.items())
+    commit = provenance.commit()
+    yield GOOD if commit != "unknown" else ABSENT, "commit", commit
+
+
+def _machine() -> Iterator[tuple[str, str, str]]:
+    script = "from fer_bench.provenance import device; print(device())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        yield BAD, "backend", f"Keras can't start: {reason} (KERAS_BACKEND chooses tensorflow or jax)"
+    else:
+        yield GOOD, "backend", done.stdout.strip().splitlines()[-1]
+    memory = psutil.virtual_memory()
+    yield GOOD, "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
+
+
+def _data() -> Iterator[tuple[str, str, str]]:
+    for name in known_datasets():
+        if not dataset_available(name):
+            yield ABSENT, f"data {name}", f"not imported: {DATASETS[name].how}"
+            continue
+        try:
+            images = open_dataset(name)
+        except UserError as error:
+            yield BAD, f"data {name}", str(error)
+        else:
+            height, width = images.pixels.shape[1:3]
+            yield (
+                GOOD,
+                f"data {name}",
+                f"{len(images):,} images of {width}x{height}, {images.fingerprint[:12]}",
+            )
+
+
+def _weights() -> Iterator[tuple[str, str, str]]:
+    folder = os.environ.get("FER_BENCH_WEIGHTS")
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    for name in BACKBONES:
+        entry = BACKBONES[name]
+        if entry.download_name is None:
+            continue
+        local = Path(folder) / f"{entry.trunk_name}.weights.h5" if folder else None
+        if local is not None:
+            there = local.is_file()
+            yield GOOD if there else BAD, f"weights {name}", f"{local}{'' if there else ' is missing'}"
+        elif (cache / entry.download_name).is_file():
+            yield GOOD, f"weights {name}", "ImageNet's, downloaded by Keras"
+        else:
+            yield ABSENT, f"weights {name}", "ImageNet's will be downloaded; or set FER_BENCH_WEIGHTS=DIR"
+
+
+def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
+    from fer_bench.tracking import experiments, hide_password, open_client, tracking_uri
+
+    uri = tracking_uri(mlruns)
+    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+        yield ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
+        return
+    try:
+        names = [name for name, _ in experiments(open_client(uri), None).values()]
+    except UserError as error:
+        yield BAD, "mlflow", str(error)
+    else:
+        yield GOOD, "mlflow", f"{hide_password(uri)}: {', '.join(names) or 'no experiments yet'}"
