@@ -19,7 +19,7 @@ from fer_bench.backbones.base import Backbone
 from fer_bench.loss import LossVariables, loss
 from fer_bench.model import Net
 from fer_bench.recipe import Recipe, Settings
-from fer_bench.sources import FeatureSource, PixelSource
+from fer_bench.sources import FeatureBanks, PixelSource
 from fer_bench.study import derive_seed
 
 READ_BATCH = 256  # images per call when nothing is trained
@@ -88,9 +88,8 @@ class Learner:
         self.pixels = PixelSource(pixels, recipe.image_size, recipe.augmentation)
         self._random = weights is None
         self._body = Trainee(self.pixels, self.net.body)
-        self._features: FeatureSource | None = None
-        self._known = np.zeros(len(pixels), bool)
-        self._known_for: int | None = None
+        self._images = len(pixels)
+        self._features: FeatureBanks | None = None
         self._trainees: dict[int, Trainee] = {}
 
     @property
@@ -105,8 +104,8 @@ class Learner:
 
     def cached(self, phase: int) -> bool:
         """Whether a phase trains on features computed once: trunk frozen, nothing augmented, and they fit."""
-        size = len(self._known) * 4 * int(np.prod(self.net.body.output_shape[1:]))
-        head_only = self.recipe.phases[phase].trainable == "head"
+        size = self._images * 4 * int(np.prod(self.net.body.output_shape[1:]))
+        head_only = all(p.trainable == "head" for p in self.recipe.phases[: phase + 1])
         return head_only and self.recipe.augmentation is None and size <= LARGEST_FEATURES
 
     def reset(self, seed: int, settings: Settings, probe: np.ndarray) -> None:
@@ -121,8 +120,7 @@ class Learner:
         self.terms.set(l2=settings.l2)
         self.pixels.strength.assign(settings.augmentation_strength)
         self.pixels.seeds.state.assign([derive_seed(seed, "augmentation"), 0])
-        if self._known_for != (mark := seed if self._random else None):
-            self._known[:], self._known_for = False, mark
+        self._trunk = seed if self._random else -1
         for place, trainee in self._trainees.items():
             self._reset_optimizer(place, trainee, settings)
         self._settings = settings
@@ -177,8 +175,9 @@ class Learner:
             source, part = self.pixels, self.net.whole
             if self.cached(phase):
                 if self._features is None:
-                    self._features = FeatureSource(len(self._known), self.net.body.output_shape[1:])
-                source, part = self._features, self.net.head
+                    shape = self.net.body.output_shape[1:]
+                    self._features = FeatureBanks(self._images, shape, LARGEST_FEATURES)
+                source, part = self._features.source, self.net.head
             trainee = Trainee(source, part, self.terms, self.net.dense_kernels)
             trainee.compile(optimizer=make_optimizer(self.recipe), jit_compile=jit_compile())
             trainee.optimizer.build(trainee.trainable_variables)
@@ -187,14 +186,9 @@ class Learner:
         return self._trainees[phase]
 
     def _compute_features(self, index: np.ndarray) -> None:
-        """Put the trunk's features of these images into the bank, where they aren't there yet."""
+        """Have the features of these images at hand, computed where they aren't known yet."""
         assert self._features is not None
-        missing = index[~self._known[index]]
-        if len(missing):
-            bank = np.array(ops.convert_to_numpy(self._features.bank.value))
-            bank[missing] = self._body.read(missing)
-            self._features.bank.assign(bank)
-            self._known[missing] = True
+        self._features.ensure(self._trunk, index, self._body.read)
 
 
 def jit_compile() -> bool | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,6 +28,34 @@ class FeatureSource(keras.layers.Layer):
     def call(self, index: Any, training: bool = False) -> Any:
         """Rows of the bank."""
         return ops.take(self.bank, index, axis=0)
+
+
+class FeatureBanks:
+    """Features of frozen trunks, each computed once: those in use on the device, others in memory.
+
+    With random weights every seed has a trunk of its own, which all strategies share; the least recently
+    used go where `limit` bytes are not enough.
+    """
+
+    def __init__(self, images: int, shape: tuple[int, ...], limit: int) -> None:
+        self.source = FeatureSource(images, shape)
+        self._limit = limit
+        self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._shown: int | None = None
+
+    def ensure(self, trunk: int, index: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Have the source hold a trunk's features of images `index`; `compute` gives those not known yet."""
+        empty = np.zeros(self.source.bank.shape[0], bool), np.zeros(self.source.bank.shape, "float32")
+        known, rows = self._kept[trunk] = self._kept.pop(trunk, empty)
+        missing = index[~known[index]]
+        if len(missing):
+            rows[missing] = compute(missing)
+            known[missing] = True
+        if len(missing) or self._shown != trunk:
+            self.source.bank.assign(rows)
+            self._shown = trunk
+        while len(self._kept) > max(1, self._limit // rows.nbytes):
+            del self._kept[next(iter(self._kept))]
 
 
 class PixelSource(keras.layers.Layer):
