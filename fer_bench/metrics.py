@@ -35,7 +35,7 @@ def scores(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> di
 
 
 def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> list[dict]:
-    """One row a class: class, precision, recall, f1 (None where it has no label), support, predicted.
+    """One row a class: class, f1, precision, recall (None where it has no label), support, predicted.
 
     labels (n,) int, logits (n, K) float; support and predicted are counts of images.
     """
@@ -45,9 +45,10 @@ def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) ->
     counts = np.bincount(predicted, minlength=len(classes))
     rows = []
     for name, *rates, support, count in zip(classes, *columns, counts, strict=True):
-        values = (float(rate) if support else None for rate in rates)
+        # F1 first: it is what MLflow's comparison of these tables opens with.
+        precision, recall, f1 = (float(rate) if support else None for rate in rates)
         rows.append(
-            {"class": name, **dict(zip(("precision", "recall", "f1"), values, strict=True))}
+            {"class": name, "f1": f1, "precision": precision, "recall": recall}
             | {"support": int(support), "predicted": int(count)}
         )
     return rows

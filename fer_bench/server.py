@@ -24,7 +24,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
 
     Raises UserError where there are no runs or the port is taken.
     """
-    from fer_bench.tracking import experiments, open_client, tracking_uri
+    from fer_bench.tracking import VIEW, experiments, open_client, tracking_uri
 
     uri = tracking_uri(mlruns)
     if uri.startswith("http"):
@@ -39,11 +39,10 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     try:
         _wait(server, address)
         for number, (name, _) in found.items():
-            page = f"{address}/#/experiments/{number}"
+            page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
+            page += f"&viewStateShareKey={VIEW}"
             console.print(
-                f"[bold]{name}[/bold]\n"
-                f"  runs:      {page}?workflowType=machine_learning\n"
-                f"  per class: {page}?workflowType=machine_learning&compareRunsMode=ARTIFACT",
+                f"[bold]{name}[/bold]\n  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
         console.print("Ctrl-C ends it")

@@ -117,8 +117,7 @@ class CellWork:
     ) -> Iterator[str]:
         """A run that is marked KILLED when the user interrupts it."""
         tags = {**self._tags(kind, slot, attempt), "seed": str(seed)}
-        name = f"{self.task.cell.name} {kind} {slot}"
-        run_id = self.bench.tracker.start(name, tags, self._parameters(parameters))
+        run_id = self.bench.tracker.start(self._name(kind, slot), tags, self._parameters(parameters))
         try:
             yield run_id
         except BaseException:
@@ -190,8 +189,9 @@ class CellWork:
         run_id = result.run_id
         if not tracker.has(run_id):  # trained under another study, or its run was deleted
             tags = {**self._tags(result.kind, result.slot, result.attempt), "seed": str(result.seed)}
-            name = f"{self.task.cell.name} {result.kind} {result.slot}"
-            run_id = tracker.start(name, tags, self._parameters(result.parameters))
+            run_id = tracker.start(
+                self._name(result.kind, result.slot), tags, self._parameters(result.parameters)
+            )
         before = tracker.counted(self.task.key).get((result.kind, result.slot))
         if before and before[1] != run_id:
             tracker.discount(before[1])
@@ -233,6 +233,10 @@ class CellWork:
 
     def _weights_file(self, result: Result) -> Path:
         return self.ledger.folder / f"repeat-{result.slot:03}-{result.attempt}.weights.h5"
+
+    def _name(self, kind: Kind, slot: int) -> str:
+        """Name of a run, what differs most first: MLflow cuts it."""
+        return f"{self.task.cell.strategy} {kind} {slot} {self.task.cell.backbone}"
 
     def _tags(self, kind: Kind, slot: int, attempt: int) -> dict[str, str]:
         cell = self.task.cell

@@ -62,7 +62,9 @@ def study(tmp_path_factory) -> tuple[Path, str]:
 
 def board(folder: Path, *words: str) -> pd.DataFrame:
     fer_bench(folder, "leaderboard", "--study", "tiny", "--out", "board.csv", *words)
-    return pd.read_csv(folder / "board.csv", dtype={"data_fingerprint": str, "cell": str}, keep_default_na=True)
+    return pd.read_csv(
+        folder / "board.csv", dtype={"data_fingerprint": str, "cell": str}, keep_default_na=True
+    )
 
 
 def test_run_fills_every_slot_and_shows_the_leaderboard(study):

@@ -42,7 +42,10 @@ def tags(slot=0, attempt=1, cell="abc"):
 
 
 def result(run_id, **changes):
-    history = [{"train/loss": 1.5, "val/macro_f1": 0.25, "time": 1.7e9}, {"train/loss": 1.0, "time": 1.7e9 + 60}]
+    history = [
+        {"train/loss": 1.5, "val/macro_f1": 0.25, "time": 1.7e9},
+        {"train/loss": 1.0, "time": 1.7e9 + 60},
+    ]
     given = {
         "cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {}, "status": "complete",
         "run_id": run_id, "started": time.time(), "finished": time.time(), "scores": {"val/macro_f1": 0.5},
@@ -121,5 +124,8 @@ def test_a_store_that_is_no_database_is_one_line(tmp_path, monkeypatch):
 def test_passwords_are_hidden():
     from fer_bench.tracking import hide_password
 
-    assert hide_password("postgresql+psycopg://me:secret@host:5432/db") == "postgresql+psycopg://me:***@host:5432/db"
+    assert (
+        hide_password("postgresql+psycopg://me:secret@host:5432/db")
+        == "postgresql+psycopg://me:***@host:5432/db"
+    )
     assert hide_password("sqlite:///a.db") == "sqlite:///a.db"
