@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 console = Console()
 
+SPLITS = "official, union, random_80_10_10, random_80_20 or test_as_validation"
 Mlruns = Annotated[Path, typer.Option(help="Folder of the databases, result files and artifacts.")]
 Names = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 
@@ -51,7 +52,7 @@ def main() -> None:
 def run(
     study: Annotated[str, typer.Option(help="Name of a study, or path of its YAML file.")] = "imbalance",
     dataset: Annotated[str | None, typer.Option(help="Another dataset than the study's.")] = None,
-    split: Annotated[str | None, typer.Option(help="Another split than the study's.")] = None,
+    split: Annotated[str | None, typer.Option(help=f"Another split than the study's: {SPLITS}.")] = None,
     budget: Annotated[str | None, typer.Option(help="One of the study's budgets, such as quick.")] = None,
     backbones: Names = None,
     strategies: Names = None,
@@ -84,7 +85,7 @@ def run(
     plan = make_plan(
         study, dataset=dataset, split_name=split, budget=budget, backbones=_listed(backbones),
         strategies=_listed(strategies), trials=trials, repeats=repeats, mlruns=mlruns, storage=storage,
-        keep_weights=keep_weights,  # type: ignore[arg-type]
+        keep_weights=keep_weights, may_download=not dry_run,  # type: ignore[arg-type]
     )  # fmt: skip
     show_plan(plan, console)
     if dry_run:
@@ -120,8 +121,8 @@ def _consent(plan: Plan, yes: bool) -> None:
 
 def _summary(plan: Plan, end: dict[str, list[str]]) -> None:
     _show(_board(plan.study, plan.mlruns, plan.experiment))
-    for failure in end["failures"]:
-        console.print(f"[red]failed: {escape(failure)}[/red]")
+    if failures := end["failures"]:
+        console.print(f"[red]{len(failures)} failed, such as {escape(failures[0])}[/red]", soft_wrap=True)
     if end["busy"]:
         console.print(f"left to another worker that has them now: {', '.join(end['busy'])}")
     where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {plan.mlruns}"

@@ -35,7 +35,8 @@ def read_study_runs(
     found = experiments(client, study)
     if not found:
         known = {tags["study"] for _, tags in experiments(client, None).values()}
-        raise UserError(unknown("study", study, known) if known else f"{mlruns} holds no runs yet")
+        hint = f"{unknown('study', study, known)}; " if known else ""
+        raise UserError(f"no runs of study {study!r} yet: {hint}fer-bench run --study {study} makes them")
     statuses: list[CellStatus] = []
     repeats: list[RepeatRecord] = []
     for number, (name, planned) in found.items():

@@ -46,7 +46,7 @@ def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) ->
     rows = []
     for name, *rates, support, count in zip(classes, *columns, counts, strict=True):
         # F1 first: it is what MLflow's comparison of these tables opens with.
-        precision, recall, f1 = (float(rate) if support else None for rate in rates)
+        precision, recall, f1 = (round(float(rate), 4) if support else None for rate in rates)
         rows.append(
             {"class": name, "f1": f1, "precision": precision, "recall": recall}
             | {"support": int(support), "predicted": int(count)}

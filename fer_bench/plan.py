@@ -23,7 +23,7 @@ from fer_bench.weights import MissingWeights, Weights, find_weights
 
 Keep = Literal["none", "one", "all"]
 MANY_HOURS = 3.0  # a plan longer than this wants a yes
-FROZEN, PARTLY = 0.3, 0.6  # cost of a step with the trunk frozen, or partly so, over that of a whole one
+FROZEN, PARTLY = 0.3, 0.45  # cost of a step with the trunk frozen, or partly so, over that of a whole one
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ def make_plan(
     mlruns: Path = Path("mlruns"),
     storage: str | None = None,
     keep_weights: Keep = "one",
+    may_download: bool = True,
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
@@ -124,6 +125,9 @@ def make_plan(
         content, budget, dataset=dataset, split=split_name, backbones=backbones, strategies=strategies,
         trials=trials, repeats=repeats,
     )  # fmt: skip
+    if not dataset_available(spec.dataset):
+        how = find_dataset(spec.dataset).how
+        raise UserError(f"dataset {spec.dataset!r} isn't imported: {how}; or --dataset synthetic")
     images = open_dataset(spec.dataset)
     parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
     if len(parts.train) < spec.recipe.batch_size:
@@ -134,7 +138,7 @@ def make_plan(
         study=name,
         budget=budget or "",
         spec=spec,
-        tasks=_tasks(spec, images, parts),
+        tasks=_tasks(spec, images, parts, _weights(spec, may_download)),
         mlruns=mlruns,
         storage=storage,
         keep_weights=keep_weights,
@@ -162,15 +166,22 @@ def _choose(
         return "synthetic", quick, (
             f"{wanted} is not imported: running on built-in synthetic faces"
             f"{' with budget quick' if quick else ''}, which says nothing about real ones. "
-            f"To import it: fer-bench data import {wanted} PATH"
+            f"To import it: {find_dataset(wanted).how}"
         )  # fmt: skip
-    fitting = "quick" if wanted == "synthetic" else "full" if has_gpu() else "hour"
+    fitting, reason = "hour", "there is no GPU"
+    if wanted == "synthetic":
+        fitting, reason = "quick", "the faces are synthetic"
+    elif has_gpu():
+        fitting, reason = "full", "there is a GPU"
     if fitting not in budgets:
         return dataset, None, ""
-    return dataset, fitting, f"budget {fitting} (others: {', '.join(b for b in budgets if b != fitting)})"
+    others = ", ".join(b for b in budgets if b != fitting)
+    return dataset, fitting, f"budget {fitting}, as {reason} (others: {others})"
 
 
-def _tasks(spec: StudySpec, images: FaceImages, parts: Split) -> tuple[Task, ...]:
+def _tasks(
+    spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
+) -> tuple[Task, ...]:
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     counts = np.bincount(labels, minlength=len(classes))
     facts = {
@@ -178,7 +189,6 @@ def _tasks(spec: StudySpec, images: FaceImages, parts: Split) -> tuple[Task, ...
         "split": spec.split,
         "images": [spec.train_images, spec.val_images, spec.test_images],
     }
-    weights = _weights(spec)
     priors: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {}
     for name in spec.strategies:
         strategy = STRATEGIES[name]()
@@ -201,18 +211,19 @@ def _tasks(spec: StudySpec, images: FaceImages, parts: Split) -> tuple[Task, ...
     return tuple(tasks)
 
 
-def _weights(spec: StudySpec) -> dict[str, Weights]:
+def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
     """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
     found: dict[str, Weights] = {}
-    missing = []
+    missing: dict[str, list[str]] = {}
     for name in spec.backbones:
         try:
-            found[name] = find_weights(name, spec.recipe.weights)
+            found[name] = find_weights(name, spec.recipe.weights, may_download)
         except MissingWeights as error:
-            missing.append(str(error))
+            missing.setdefault(str(error), []).append(name)
     if missing:
-        hint = f"\nwithout them: --backbones {','.join(found)}" if found else ""
-        raise UserError("\n".join(missing) + hint)
+        lines = [f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
+        hint = [f"without them: --backbones {','.join(found)}"] if found else []
+        raise UserError("\n".join(lines + hint))
     return found
 
 
@@ -225,7 +236,8 @@ def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, rep
     for phase in recipe.phases:
         share = {"head": FROZEN, "all": 1.0}.get(phase.label, PARTLY)
         if phase.trainable == "head" and recipe.augmentation is None:
-            per_training += (train + val) * look + 2e-5 * train * phase.epochs
+            trunks = 1 if recipe.weights == "none" else 1 / (trials + repeats)  # features are shared
+            per_training += (train + val) * look * trunks + 2e-5 * train * phase.epochs
         else:
             per_training += phase.epochs * (train * image * share + val * look)
     seconds = (trials + repeats) * per_training + repeats * test * look

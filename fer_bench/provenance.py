@@ -13,6 +13,7 @@ NAMED = (
     "fer-bench",
     "keras",
     "tensorflow",
+    "tensorflow-cpu",
     "jax",
     "numpy",
     "scikit-learn",
@@ -63,7 +64,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def device() -> str:
-    """Backend and device that Keras trains on, such as `tensorflow cpu x2` (loads Keras)."""
+    """Backend and device that Keras trains on, such as `tensorflow, 2 CPU cores` (loads Keras)."""
     import os
 
     import keras
@@ -79,4 +80,4 @@ def device() -> str:
         import jax
 
         accelerators = [d.device_kind for d in jax.devices() if d.platform != "cpu"]
-    return f"{backend} {' + '.join(accelerators)}" if accelerators else f"{backend} cpu x{os.cpu_count()}"
+    return f"{backend}, {' + '.join(accelerators) or f'{os.cpu_count()} CPU cores'}"

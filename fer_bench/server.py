@@ -46,6 +46,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
         console.print("Ctrl-C ends it")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.wait()
     except KeyboardInterrupt:
         pass

@@ -145,10 +145,10 @@ def read_study(name: str) -> tuple[str, dict[str, Any]]:
     """
     path = Path(name)
     if not (path.suffix in (".yaml", ".yml") and path.is_file()):
-        known = study_files()
-        if name not in known:
+        known, wanted = study_files(), name.removesuffix(".yaml")
+        if wanted not in known:
             raise UserError(unknown("study", name, known) + " (or give the path of a .yaml file)")
-        path = known[name]
+        path = known[wanted]
     if path.stat().st_size > LARGEST_FILE:
         raise UserError(f"{path}: {path.stat().st_size:,} bytes are no study; expected a page of YAML")
     try:

@@ -24,28 +24,31 @@ class Weights:
 
 
 class MissingWeights(UserError):
-    """A backbone's pretrained weights are not to be had here."""
+    """A backbone's pretrained weights are not to be had here; says why, the same for all of one cause."""
 
 
-def find_weights(backbone: str, wanted: str) -> Weights:
+def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weights:
     """Weights of a backbone: none, a file in $FER_BENCH_WEIGHTS, or Keras' download of ImageNet's.
 
-    `$FER_BENCH_WEIGHTS/<trunk>.weights.h5` goes before the download. Raises MissingWeights.
+    `$FER_BENCH_WEIGHTS/<trunk>.weights.h5` goes before the download, which leaves path and hash open unless
+    `may_download`. Raises MissingWeights.
     """
     entry = BACKBONES[backbone]
     if wanted == "none":
         return Weights("none")
     if entry.download_name is None:
         raise MissingWeights(
-            f"{backbone} has no pretrained weights: `weights: none` in the recipe trains it from scratch"
+            "there are no pretrained weights of it: `weights: none` in the recipe does without"
         )
     if folder := os.environ.get("FER_BENCH_WEIGHTS"):
         path = Path(folder) / f"{entry.trunk_name}.weights.h5"
         if not path.is_file():
-            raise MissingWeights(f"{backbone}: $FER_BENCH_WEIGHTS is set, but holds no {path.name}")
+            raise MissingWeights(f"no {path.name} in the folder that FER_BENCH_WEIGHTS names, {folder}")
         return Weights(path.name, path, _sha256(path))
     path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / entry.download_name
     if not path.is_file():
+        if not may_download:
+            return Weights("imagenet, to be downloaded")
         download(backbone, path)
     return Weights("imagenet", path, _sha256(path))
 
@@ -56,14 +59,13 @@ def download(backbone: str, path: Path) -> None:
         "import sys; from fer_bench.backbones.base import BACKBONES; "
         "BACKBONES[sys.argv[1]]().trunk(224, weights='imagenet')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, backbone], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", script, backbone]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not path.is_file():
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MissingWeights(
-            f"{backbone}: Keras could not download its ImageNet weights ({reason}); "
-            f"set FER_BENCH_WEIGHTS to a folder that holds {BACKBONES[backbone].trunk_name}.weights.h5"
+            f"Keras could not download ImageNet weights ({reason.split(' -- ')[-1][-120:]}); without a network set "
+            "FER_BENCH_WEIGHTS to a folder that holds <trunk>.weights.h5"
         )
 
 

@@ -47,8 +47,8 @@ def result(run_id, **changes):
         {"train/loss": 1.0, "time": 1.7e9 + 60},
     ]
     given = {
-        "cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {}, "status": "complete",
-        "run_id": run_id, "started": time.time(), "finished": time.time(), "scores": {"val/macro_f1": 0.5},
+        "cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {},
+        "status": "complete", "run_id": run_id, "started": time.time(), "finished": time.time(), "scores": {"val/macro_f1": 0.5},
         "history": history, "origin": {"commit": "c0ffee"},
     }  # fmt: skip
     return Result(**given | changes)
