@@ -64,8 +64,8 @@ def download(backbone: str, path: Path) -> None:
     if done.returncode or not path.is_file():
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MissingWeights(
-            f"Keras could not download ImageNet weights ({reason.split(' -- ')[-1][-120:]}); without a network set "
-            "FER_BENCH_WEIGHTS to a folder that holds <trunk>.weights.h5"
+            f"Keras could not download ImageNet weights ({reason.split(' -- ')[-1][-120:]}); "
+            "without a network set FER_BENCH_WEIGHTS to a folder that holds <trunk>.weights.h5"
         )
 
 

@@ -46,11 +46,9 @@ def result(run_id, **changes):
         {"train/loss": 1.5, "val/macro_f1": 0.25, "time": 1.7e9},
         {"train/loss": 1.0, "time": 1.7e9 + 60},
     ]
-    given = {
-        "cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {},
-        "status": "complete", "run_id": run_id, "started": time.time(), "finished": time.time(), "scores": {"val/macro_f1": 0.5},
-        "history": history, "origin": {"commit": "c0ffee"},
-    }  # fmt: skip
+    given = {"cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {}}
+    given |= {"status": "complete", "run_id": run_id, "started": time.time(), "finished": time.time()}
+    given |= {"scores": {"val/macro_f1": 0.5}, "history": history, "origin": {"commit": "c0ffee"}}
     return Result(**given | changes)
 
 
