@@ -83,7 +83,7 @@ def run(
     if keep_weights not in ("none", "one", "all"):
         raise UserError(f"--keep-weights {keep_weights}: expected none, one or all")
     plan = make_plan(
-        study, dataset=dataset, split_name=split, budget=budget, backbones=_listed(backbones),
+        study, dataset=dataset, split=split, budget=budget, backbones=_listed(backbones),
         strategies=_listed(strategies), trials=trials, repeats=repeats, mlruns=mlruns, storage=storage,
         keep_weights=keep_weights, may_download=not dry_run,  # type: ignore[arg-type]
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_bench.backbones.base import BACKBONES
-from fer_bench.datasets.base import dataset_available, find_dataset, open_dataset
+from fer_bench.datasets.base import dataset_available, find_dataset
 from fer_bench.errors import UserError
 from fer_bench.images import FaceImages, Split, split
 from fer_bench.recipe import Recipe
@@ -104,36 +104,28 @@ def make_plan(
     study: str,
     *,
     dataset: str | None = None,
-    split_name: str | None = None,
     budget: str | None = None,
-    backbones: tuple[str, ...] | None = None,
-    strategies: tuple[str, ...] | None = None,
-    trials: int | None = None,
-    repeats: int | None = None,
     mlruns: Path = Path("mlruns"),
     storage: str | None = None,
     keep_weights: Keep = "one",
     may_download: bool = True,
+    **overrides: Any,
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
-    Raises UserError for whatever could not be run as asked.
+    `overrides` are keys of the study, such as split or trials; None leaves the file's. Raises UserError for
+    whatever could not be run as asked.
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
-    spec = resolve(
-        content, budget, dataset=dataset, split=split_name, backbones=backbones, strategies=strategies,
-        trials=trials, repeats=repeats,
-    )  # fmt: skip
-    if not dataset_available(spec.dataset):
-        how = find_dataset(spec.dataset).how
-        raise UserError(f"dataset {spec.dataset!r} isn't imported: {how}; or --dataset synthetic")
-    images = open_dataset(spec.dataset)
+    spec = resolve(content, budget, dataset=dataset, **overrides)
+    found = find_dataset(spec.dataset)
+    if not found.available():
+        raise UserError(f"dataset {spec.dataset!r} isn't imported: {found.how}; or --dataset synthetic")
+    images = found.load()
     parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
-    if len(parts.train) < spec.recipe.batch_size:
-        raise UserError(
-            f"{len(parts.train)} training images are fewer than a batch of {spec.recipe.batch_size}"
-        )
+    if len(parts.train) < (batch := spec.recipe.batch_size):
+        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
     return Plan(
         study=name,
         budget=budget or "",
@@ -145,9 +137,9 @@ def make_plan(
         fingerprint=images.fingerprint,
         source=images.source,
         images=(len(parts.train), len(parts.val), len(parts.test)),
-        steps=len(parts.train) // spec.recipe.batch_size * spec.recipe.epochs,
+        steps=len(parts.train) // batch * spec.recipe.epochs,
         notes=images.notes,
-        honest_ceiling=find_dataset(spec.dataset).honest_ceiling,
+        honest_ceiling=found.honest_ceiling,
         selects_on_test=parts.selects_on_test,
         why=why,
     )

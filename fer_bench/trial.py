@@ -20,7 +20,7 @@ from fer_bench.strategies.base import Strategy, normalised_weights
 from fer_bench.study import derive_seed
 
 Row = dict[str, float]
-PROBE = 256  # training images that a random trunk's statistics are taken from
+PROBE = 128  # training images that a random trunk's statistics are taken from
 
 
 class TrialFailed(Exception):

@@ -2,9 +2,13 @@
 
 import os
 import re
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pandas as pd
@@ -137,6 +141,24 @@ def test_a_fresh_process_gives_the_same_numbers(study, tmp_path):
     same = ["cell", "macro_f1", "accuracy", "balanced_accuracy", "seeds"]
     same = [column for column in same if column in both[0]]
     pd.testing.assert_frame_equal(both[0][same], both[1][same])
+
+
+def test_ui_serves_the_runs_and_leaves_no_process(study):
+    folder, _ = study
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "fer_bench.cli", "ui", "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as ui:
+        assert ui.stdout is not None
+        shown = [ui.stdout.readline() for _ in range(4)]
+        assert f"http://127.0.0.1:{port}/#/experiments/1/runs" in shown[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+            assert answer.status == 200
+        ui.send_signal(signal.SIGINT)
+        assert ui.wait(timeout=30) == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10)
 
 
 def test_dry_run_plans_and_writes_nothing(tmp_path):
