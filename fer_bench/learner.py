@@ -66,11 +66,11 @@ class Trainee(keras.Model):
         penalty = sum(ops.sum(ops.square(ops.cast(kernel, "float32"))) for kernel in self.l2_on)
         return ops.mean(loss(y, y_pred, self.terms)) + self.terms.l2 * penalty
 
-    def read(self, index: np.ndarray) -> np.ndarray:
-        """Output (n, ...) float32 for indices (n,), in full batches, the last one padded."""
+    def read(self, index: np.ndarray, batch: int | None = None) -> np.ndarray:
+        """Output (n, ...) float32 for indices (n,), in batches of one size, the last one padded."""
         if not len(index):
             return np.zeros((0, *self.part.output_shape[1:]), "float32")
-        batch = min(READ_BATCH, len(index))
+        batch = batch or min(READ_BATCH, len(index))
         padded = np.resize(index, -(-len(index) // batch) * batch).astype("int32")
         parts = [self.predict_on_batch(padded[i : i + batch]) for i in range(0, len(padded), batch)]
         return np.concatenate(parts)[: len(index)].astype("float32", copy=False)
@@ -158,8 +158,9 @@ class Learner:
     def logits(self, phase: int, index: np.ndarray) -> np.ndarray:
         """Logits (n, K) float32 for indices (n,), without augmentation, in the state after or in a phase."""
         if self.cached(phase):
+            trainee = self._trainee(phase)
             self._compute_features(index)
-            return self._trainee(phase).read(index)
+            return trainee.read(index)
         first = next(p for p in range(len(self.recipe.phases)) if not self.cached(p))
         return self._trainee(min(first, phase)).read(index)
 
@@ -188,7 +189,9 @@ class Learner:
     def _compute_features(self, index: np.ndarray) -> None:
         """Have the features of these images at hand, computed where they aren't known yet."""
         assert self._features is not None
-        self._features.ensure(self._trunk, index, self._body.read)
+        # Always one size of batch: the last bits of a row may depend on it, and so on what is known already.
+        batch = min(READ_BATCH, self._images)
+        self._features.ensure(self._trunk, index, lambda missing: self._body.read(missing, batch))
 
 
 def jit_compile() -> bool | str:

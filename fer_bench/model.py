@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,9 @@ class Net:
 def load_trunk(trunk: Any, path: Path) -> None:
     """Read a trunk's pretrained weights; raises UserError if the file is broken or of another model."""
     try:
-        trunk.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of each layer, then raises
+            trunk.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(

@@ -19,7 +19,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 import pandas as pd
 from filelock import FileLock
-from mlflow.entities import Metric, Param, Run, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -111,6 +111,10 @@ class Tracker:
         self._client.log_batch(
             run.info.run_id, params=[Param(k, str(v)[:6000]) for k, v in parameters.items()]
         )
+        if "dataset" in tags:
+            digest = tags["data_fingerprint"][:36]  # as many as MLflow takes
+            data = Dataset(tags["dataset"], digest, source_type="local", source=json.dumps(tags["split"]))
+            self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
         return str(run.info.run_id)
 
     def log_epoch(self, run_id: str, epoch: int, row: Mapping[str, float]) -> None:

@@ -125,12 +125,14 @@ def run_trial(
     watch = Watch(learner, strategy, settings, data, on_epoch)
     begun = time.perf_counter()
     for phase, stretch in enumerate(recipe.phases):
+        watch.begin(phase)
         share = stretch.epochs / recipe.epochs
         stream = index_stream(
             strategy, data.labels[train], recipe.batch_size, stretch.epochs, watch.progress, share,
             derive_seed(seed, "stream", phase),
         )  # fmt: skip
-        watch.begin(phase, np.bincount(data.labels[train[stream]].ravel(), minlength=len(data.classes)))
+        drawn = np.bincount(data.labels[train[stream]].ravel(), minlength=len(data.classes))
+        watch.shares = drawn / drawn.sum()
         learner.fit(phase, train[stream], data.labels, [watch, *_patience(recipe)])
         watch.restore_best()
     outcome = watch.outcome(time.perf_counter() - begun)
@@ -174,6 +176,7 @@ class Watch(keras.callbacks.Callback):
         self.best_logits = np.zeros((0, len(data.classes)), "float32")
         self.best_state: list[np.ndarray] = []
         self.phase, self.evaluating, self.first_epoch = 0, 0.0, 0
+        self.shares = self.counts / self.counts.sum()  # of the classes in a phase's stream
 
     @property
     def progress(self) -> float:
@@ -182,11 +185,9 @@ class Watch(keras.callbacks.Callback):
         within = len(self.history) - self.first_epoch
         return (sum(p.epochs for p in recipe.phases[: self.phase]) + within) / recipe.epochs
 
-    def begin(self, phase: int, drawn: np.ndarray) -> None:
-        """Enter a phase whose stream holds `drawn` (K,) images of each class."""
-        if phase:
-            self.first_epoch = len(self.history)
-        self.phase, self.shares = phase, drawn / drawn.sum()
+    def begin(self, phase: int) -> None:
+        """Enter a phase."""
+        self.phase, self.first_epoch = phase, len(self.history)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Set the terms of the loss for this epoch."""

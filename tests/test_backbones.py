@@ -52,12 +52,12 @@ def test_it_builds_at_its_smallest_size_and_at_48(backbone):
 @pytest.mark.parametrize(
     ("name", "trunk", "doc"),
     [("mobilenet_v2", 2_257_984, "2.3 M"), ("mobilenet_conv", 3_228_864, "3.2 M"),
-     ("vgg16", 14_714_688, "14.7 M"), ("resnet50", 23_587_712, "23.6 M"), ("compact_cnn", 13_000, "")],
+     ("vgg16", 14_714_688, "14.7 M"), ("resnet50", 23_587_712, "23.6 M"), ("compact_cnn", 13_152, "13 k")],
 )  # fmt: skip
 def test_parameters_are_those_of_the_paper_and_of_the_docstring(name, trunk, doc):
     entry = BACKBONES[name]
     assert doc in entry.__doc__
-    assert entry().trunk(48).count_params() == pytest.approx(trunk, rel=0 if doc else 0.2)
+    assert entry().trunk(48).count_params() == trunk
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
     other = tmp_path / "compact_cnn.weights.h5"
     BACKBONES["compact_cnn"]().trunk(48).save_weights(other)
-    with pytest.raises(UserError, match=r"expected weights of mobilenet_v2, 2,257,984 parameters"):
+    with pytest.raises(UserError, match=r"expected weights of mobilenet_v2 .*2,257,984 parameters"):
         load_trunk(BACKBONES["mobilenet_v2"]().trunk(48), other)
 
 
@@ -174,10 +174,10 @@ def test_a_backbone_without_weights_is_told_what_to_do(monkeypatch, tmp_path):
     from fer_bench.weights import find_weights
 
     assert find_weights("compact_cnn", "none").path is None
-    with pytest.raises(UserError, match="compact_cnn has no pretrained weights"):
+    with pytest.raises(UserError, match="no pretrained weights.* `weights: none`"):
         find_weights("compact_cnn", "imagenet")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
-    with pytest.raises(UserError, match=r"holds no mobilenet_v2\.weights\.h5"):
+    with pytest.raises(UserError, match=r"no mobilenet_v2\.weights\.h5 in the folder"):
         find_weights("mobilenet_v2", "imagenet")
     shutil.copy(__file__, tmp_path / "mobilenet_v2.weights.h5")
     found = find_weights("mobilenet_v2", "imagenet")

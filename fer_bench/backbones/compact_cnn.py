@@ -11,7 +11,7 @@ from fer_bench.backbones.base import BACKBONES, Backbone, scale_to_unit
 
 @BACKBONES.register("compact_cnn")
 class CompactCNN(Backbone):
-    """20 k parameters, 128 features; has no pretrained weights."""
+    """13 k parameters, 128 features; has no pretrained weights."""
 
     trunk_name = "compact_cnn"
     smallest = 16

@@ -1,0 +1,278 @@
+"""The one compiled step: traced once per phase, set back exactly, frozen where it should be."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.recipe import Recipe, Settings, settings
+
+HEAD = {"trainable": "head", "epochs": 2}
+ALL = {"trainable": "all", "epochs": 2}
+AUGMENTATION = {"rotation": 10, "shift": 0.1}
+BATCH = 32
+
+
+def recipe(**changes):
+    return Recipe(
+        **{
+            "image_size": 24,
+            "batch_size": BATCH,
+            "weights": "none",
+            "augmentation": None,
+            "phases": (HEAD, ALL),
+            **changes,
+        }
+    )
+
+
+def build(faces, pretrained=None, **changes):
+    from fer_bench.learner import Learner
+
+    return Learner(BACKBONES["compact_cnn"](), recipe(**changes), faces.pixels, 5, pretrained)
+
+
+def own(learner, **changes):
+    return Settings(**{**settings(learner.recipe).model_dump(), **changes})
+
+
+def stream(learner, phase=0, seed=0):
+    epochs = learner.recipe.phases[phase].epochs
+    return np.random.default_rng(seed).integers(0, 300, (epochs, 3 * BATCH))
+
+
+def state(variables):
+    from keras import ops
+
+    return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def train(learner, faces, seed=0, **changes):
+    """Both phases from scratch; logits of the first 50 images."""
+    learner.reset(seed, own(learner, **changes), np.arange(64))
+    for phase in range(len(learner.recipe.phases)):
+        learner.fit(phase, stream(learner, phase), faces.labels, [])
+    return learner.logits(len(learner.recipe.phases) - 1, np.arange(50))
+
+
+@pytest.fixture(scope="module")
+def learner(faces):
+    """Head on cached features, then everything."""
+    return build(faces, head={"dense": (8,), "dropout": 0.3})
+
+
+@pytest.fixture(scope="module")
+def lively(faces):
+    """Head, then the last layers, with augmentation and dropout."""
+    phases = (HEAD, {"trainable": {"last": 4}, "epochs": 2})
+    return build(faces, phases=phases, augmentation=AUGMENTATION, head={"dropout": 0.3})
+
+
+def test_settings_change_the_result_without_a_new_trace(lively, faces):
+    first = train(lively, faces)
+    assert lively.traces == 2
+    changes = [
+        {"learning_rate": 1e-2},
+        {"weight_decay": 0.5},
+        {"dropout": 0.0},
+        {"dropout": 0.8},
+        {"l2": 0.1},
+        {"augmentation_strength": 0.0},
+        {"augmentation_strength": 3.0},
+    ]
+    found = [train(lively, faces, **change) for change in changes]
+    assert all(not np.array_equal(first, logits) for logits in found)
+    assert len({logits.tobytes() for logits in found}) == len(changes)
+    assert lively.traces == 2, "as many as phases"
+    np.testing.assert_array_equal(train(lively, faces), first, "and back again")
+
+
+def test_loss_terms_change_the_result_without_a_new_trace(learner, faces):
+    first = train(learner, faces)
+    for terms in ({"gamma": 2.0}, {"smoothing": 0.2}, {"weights": [1, 5, 1, 1, 2]}, {"margins": 0.5}):
+        learner.terms.set(**terms)
+        assert not np.array_equal(train(learner, faces), first), terms
+        learner.terms.set(gamma=0, smoothing=0, weights=1, margins=0)
+    np.testing.assert_array_equal(train(learner, faces), first)
+    assert learner.traces == 2
+
+
+def test_another_seed_is_another_trial(learner, faces):
+    assert not np.array_equal(train(learner, faces, seed=1), train(learner, faces, seed=2))
+
+
+def test_a_head_phase_leaves_the_trunk_alone(lively, faces):
+    lively.reset(0, own(lively), np.arange(64))
+    trunk, head = state(lively.net.trunk.variables), state(lively.net.head.variables)
+    lively.fit(0, stream(lively), faces.labels, [])
+    assert same(trunk, state(lively.net.trunk.variables)), "weights and statistics"
+    assert not same(head, state(lively.net.head.variables))
+
+
+def test_a_phase_of_last_layers_changes_these_only(lively, faces):
+    lively.reset(0, own(lively), np.arange(64))
+    before = state(lively.net.trunk.variables)
+    lively.fit(1, stream(lively, 1), faces.labels, [])
+    changed = [
+        layer.name
+        for layer in lively.net.trunk.layers
+        if layer.variables
+        and not same(
+            [before[place] for place, v in enumerate(lively.net.trunk.variables) if any(v is w for w in layer.variables)],
+            state(layer.variables),
+        )
+    ]
+    last = [layer.name for layer in lively.net.trunk.layers[-4:] if layer.variables]
+    assert changed == last
+
+
+@pytest.mark.parametrize("mode", ["live", "frozen"])
+def test_frozen_norms_keep_their_statistics_in_training(faces, mode, tmp_path):
+    path = tmp_path / "compact_cnn.weights.h5"
+    BACKBONES["compact_cnn"]().trunk(24).save_weights(path)
+    made = build(faces, path, weights="imagenet", phases=(ALL,), batch_norm={"mode": mode})
+    made.reset(0, own(made), np.arange(64))
+    norms = [v for layer in made.net.norms for v in layer.variables]
+    kernels = [v for v in made.net.trunk.variables if v.name == "kernel"]
+    before, kernels_before = state(norms), state(kernels)
+    made.fit(0, stream(made), faces.labels, [])
+    assert same(before, state(norms)) == (mode == "frozen")
+    assert not same(kernels_before, state(kernels))
+
+
+def test_phases_on_cached_features_are_those_before_the_trunk_changes(faces):
+    def cached(*trainable, **changes):
+        made = build(faces, phases=tuple({"trainable": t, "epochs": 1} for t in trainable), **changes)
+        return [made.cached(phase) for phase in range(len(trainable))]
+
+    assert cached("head", "all") == [True, False]
+    assert cached("head", "head") == [True, True]
+    assert cached("all", "head") == [False, False], "its features are of a trunk that has changed"
+    assert cached("head", augmentation=AUGMENTATION) == [False]
+
+
+def test_features_that_do_not_fit_are_not_cached(faces, monkeypatch):
+    from fer_bench import learner
+
+    monkeypatch.setattr(learner, "LARGEST_FEATURES", 1000)
+    assert not build(faces, phases=(HEAD,)).cached(0)
+
+
+def test_cached_features_give_the_same_training(faces, monkeypatch):
+    from fer_bench import learner
+
+    fast = build(faces, phases=(HEAD,))
+    expected, few = train(fast, faces), len(fast.changing)
+    monkeypatch.setattr(learner, "LARGEST_FEATURES", 1000)
+    slow = build(faces, phases=(HEAD,))
+    np.testing.assert_allclose(train(slow, faces), expected, rtol=1e-4, atol=1e-5)
+    assert few == len(slow.net.head.variables) < len(slow.changing)
+
+
+def test_features_known_from_another_trial_are_the_same_to_the_last_bit(faces):
+    """A trial that asked for a few images before must not change what a later one sees of them."""
+    fresh, warm = build(faces, phases=(HEAD,)), build(faces, phases=(HEAD,))
+    for made in (fresh, warm):
+        made.reset(5, own(made), np.arange(64))
+    for index in (np.arange(3), np.arange(50, 70), np.array([299])):
+        warm.logits(0, index)
+    np.testing.assert_array_equal(warm.logits(0, np.arange(300)), fresh.logits(0, np.arange(300)))
+    banks = [state([made._features.source.bank])[0] for made in (warm, fresh)]
+    np.testing.assert_array_equal(*banks)
+
+
+def test_a_trunk_of_another_seed_has_features_of_its_own(faces):
+    made = build(faces, phases=(HEAD,))
+    found = []
+    for seed in (1, 2, 1):
+        made.reset(seed, own(made), np.arange(64))
+        found.append(made.logits(0, np.arange(20)))
+    assert not np.array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def rates(learner, faces, phase, **changes):
+    """Learning rate of every step of a phase as the optimizer applies it."""
+    import keras
+
+    class Rates(keras.callbacks.Callback):
+        seen: list = []  # noqa: RUF012
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen.append(float(keras.ops.convert_to_numpy(self.model.optimizer._get_current_learning_rate())))
+
+    noted = Rates()
+    noted.seen = []
+    learner.reset(0, own(learner, **changes), np.arange(64))
+    learner.fit(phase, stream(learner, phase), faces.labels, [noted])
+    return noted.seen
+
+
+def test_a_drawn_learning_rate_scales_every_phase_alike(faces):
+    phases = ({**HEAD, "learning_rate": 1e-2}, HEAD)
+    made = build(faces, phases=phases, learning_rate=1e-3)
+    assert rates(made, faces, 0) == pytest.approx([1e-2] * 6)
+    assert rates(made, faces, 1) == pytest.approx([1e-3] * 6)
+    assert rates(made, faces, 0, learning_rate=5e-4) == pytest.approx([5e-3] * 6)
+    assert rates(made, faces, 1, learning_rate=5e-4) == pytest.approx([5e-4] * 6)
+
+
+def test_a_cosine_falls_to_zero_over_the_phase_in_every_trial(faces):
+    made = build(faces, phases=(HEAD,), schedule="cosine", optimizer="sgd", learning_rate=0.1)
+    expected = 0.05 * (1 + np.cos(np.pi * np.arange(1, 7) / 6))
+    for _ in range(2):
+        np.testing.assert_allclose(rates(made, faces, 0), expected, atol=1e-7)
+    assert made.traces == 1
+
+
+def test_weight_decay_spares_biases_and_norms(faces):
+    made = build(faces, phases=(HEAD,), learning_rate=1e-4, head={"dense": (8,), "normalize": True})
+
+    def trained(decay):
+        made.reset(0, own(made, weight_decay=decay), np.arange(64))
+        start = {v.path: a for v, a in zip(made.net.head.variables, state(made.net.head.variables), strict=True)}
+        made.fit(0, stream(made), faces.labels, [])
+        end = state(made.net.head.variables)
+        return start, {v.path: a for v, a in zip(made.net.head.variables, end, strict=True)}
+
+    start, plain = trained(0.0)
+    _, decayed = trained(100.0)  # x learning rate = 1 % a step
+    for path in plain:
+        if path.endswith("kernel"):
+            shrunk = np.linalg.norm(decayed[path]) / np.linalg.norm(plain[path])
+            assert shrunk == pytest.approx(0.99**6, rel=0.02), path
+        elif path.endswith(("bias", "beta")):
+            assert not start[path].any()
+            assert np.abs(plain[path]).max() == pytest.approx(np.abs(decayed[path]).max(), rel=0.6), path
+
+
+def test_reading_pads_and_cuts(learner):
+    learner.reset(0, own(learner), np.arange(64))
+    whole = learner.logits(1, np.arange(300))
+    assert whole.shape == (300, 5)
+    assert whole.dtype == np.float32
+    np.testing.assert_allclose(learner.logits(1, np.array([299, 3])), whole[[299, 3]], rtol=1e-4, atol=1e-5)
+    assert learner.logits(1, np.zeros(0, int)).shape == (0, 5)
+
+
+def test_reading_is_without_augmentation_and_dropout(lively):
+    lively.reset(0, own(lively, dropout=0.9, augmentation_strength=5), np.arange(64))
+    np.testing.assert_array_equal(lively.logits(0, np.arange(40)), lively.logits(0, np.arange(40)))
+
+
+def test_the_saved_net_holds_no_pixels(learner, tmp_path):
+    path = tmp_path / "net.weights.h5"
+    learner.net.whole.save_weights(path)
+    assert path.stat().st_size < 20 * learner.parameters
+
+
+def test_half_precision_trains(faces):
+    made = build(faces, phases=(ALL,), precision="bfloat16", head={"dropout": 0.2}, augmentation=AUGMENTATION)
+    logits = train(made, faces)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()

@@ -1,0 +1,321 @@
+"""One training from end to end: what it draws, what it keeps, and that it can be had again to the bit."""
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+
+from conftest import draw_faces
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.images import Split
+from fer_bench.metrics import scores
+from fer_bench.recipe import Recipe, Settings, settings
+from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
+
+AUGMENTATION = {"rotation": 10, "shift": 0.1}
+HEAD = {"trainable": "head", "epochs": 3}
+BASE = {"image_size": 24, "batch_size": 32, "weights": "none", "learning_rate": 3e-3, "augmentation": None}
+RECIPES = {
+    "cached": {**BASE, "phases": [HEAD, {"trainable": "all", "epochs": 2}], "head": {"dropout": 0.2}},
+    "augmented": {
+        **BASE,
+        "phases": [HEAD, {"trainable": {"last": 4}, "epochs": 2}],
+        "augmentation": AUGMENTATION,
+        "head": {"dense": [8], "dropout": 0.3},
+    },
+}
+
+
+def data_of(faces):
+    from fer_bench.trial import TrialData
+
+    train, val = (np.flatnonzero(faces.in_subset(name)) for name in ("train", "val"))
+    split = Split("made", train, val[:60], val[60:], np.ones(len(val[60:]), bool), False)
+    return TrialData.of(faces, split)
+
+
+def build(data, **recipe):
+    from fer_bench.learner import Learner
+
+    return Learner(BACKBONES["compact_cnn"](), Recipe(**{**BASE, **recipe}), data.pixels, 5, None)
+
+
+def run(learner, data, strategy="none", seed=0, test=False, on_epoch=lambda row: None, **changes):
+    from fer_bench.trial import run_trial
+
+    made = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
+    used = Settings(**{**settings(learner.recipe).model_dump(), **changes})
+    return run_trial(learner, made, used, seed, data, test=test, on_epoch=on_epoch)
+
+
+@pytest.fixture(scope="module")
+def data(faces):
+    return data_of(faces)
+
+
+@pytest.fixture(scope="module")
+def learner(data):
+    return build(data, **RECIPES["cached"])
+
+
+def test_a_dozen_trials_are_traced_once_per_phase(data, learner):
+    for seed, strategy in enumerate(["none", "class_weights", "focal_loss", "oversampling"] * 2):
+        run(learner, data, strategy, seed, dropout=0.1 * seed, learning_rate=1e-3 * (1 + seed), test=seed > 5)
+    for terms in ({"label_smoothing": 0.1}, {"l2": 1e-2}, {"weight_decay": 1e-2}, {}):
+        run(learner, data, "none", 9, **terms)
+    assert learner.traces == 2
+
+
+def fingerprint(outcome):
+    digest = hashlib.sha256()
+    for part in (outcome.val_logits, outcome.test_logits):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in outcome.history]
+    return [digest.hexdigest(), outcome.best_epoch, timeless]
+
+
+def wanted(which, recipe):
+    """The trials whose numbers a process gives: `warm` has had others before."""
+    data = data_of(draw_faces())
+    learner = build(data, **RECIPES[recipe])
+    if which == "warm":
+        run(learner, data, "class_weights", 1, learning_rate=1e-2, dropout=0.5, label_smoothing=0.1)
+        run(learner, data, "oversampling", 2, weight_decay=0.1, l2=0.1)
+    return [fingerprint(run(learner, data, name, 2, test=True)) for name in ("focal_loss", "none")]
+
+
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_a_trial_in_a_warm_process_is_bitwise_that_in_a_fresh_one(recipe):
+    script = f"import json, test_trial; print(json.dumps(test_trial.wanted('fresh', {recipe!r})))"
+    paths = [p for p in sys.path if p]
+    fresh = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {paths!r}; {script}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert fresh.returncode == 0, fresh.stderr
+    assert json.loads(json.dumps(wanted("warm", recipe))) == json.loads(fresh.stdout.splitlines()[-1])
+
+
+def test_strategies_and_seeds_give_different_numbers(data, learner):
+    found = {name: run(learner, data, name).val_logits.tobytes() for name in STRATEGIES}
+    assert len(set(found.values())) == len(found)
+    assert run(learner, data, "none", 1).val_logits.tobytes() != found["none"]
+
+
+def test_it_learns(data):
+    made = build(data, phases=[{"trainable": "all", "epochs": 12}], learning_rate=1e-2)
+    outcome = run(made, data, "oversampling")
+    found = scores(data.labels[data.val], outcome.val_logits, data.classes)
+    assert found["macro_f1"] > 0.6
+    assert outcome.history[-1]["train/loss"] < outcome.history[0]["train/loss"]
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_the_best_epoch_is_kept_and_restored(data, name):
+    made = build(data, **{**RECIPES[name], "learning_rate": 3e-2})
+    outcome = run(made, data, "none", 3, test=True)
+    curve = [row["val/macro_f1"] for row in outcome.history]
+    assert outcome.best_epoch == 1 + int(np.argmax(curve)), "the earlier where two are equal"
+    found = scores(data.labels[data.val], outcome.val_logits, data.classes)
+    assert found["macro_f1"] == pytest.approx(max(curve))
+    last = len(made.recipe.phases) - 1
+    phase = int(outcome.history[outcome.best_epoch - 1]["phase"])
+    np.testing.assert_array_equal(made.logits(phase, data.val), outcome.val_logits)
+    np.testing.assert_allclose(made.logits(last, data.val), outcome.val_logits, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(made.logits(phase, data.test), outcome.test_logits)
+
+
+def test_what_is_told_of_every_epoch(data, learner):
+    rows = []
+    outcome = run(learner, data, "class_weights", on_epoch=rows.append)
+    assert rows == outcome.history
+    assert [row["phase"] for row in rows] == [0, 0, 0, 1, 1]
+    assert set(rows[0]) == {
+        "train/objective", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1",
+        "learning_rate", "seconds", "phase",
+    }  # fmt: skip
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
+    assert outcome.steps == 5 * (180 // 32)
+    assert outcome.images_per_second > 0
+    assert outcome.peak_memory_mib > 100
+    assert outcome.test_logits is None, "trials never see test"
+    assert outcome.val_logits.shape == (60, 5)
+    assert outcome.val_logits.dtype == np.float32
+
+
+def test_plain_training_reports_its_objective_as_its_cross_entropy(data, learner):
+    rows = run(learner, data, "none").history
+    assert [row["train/objective"] for row in rows] == pytest.approx([row["train/loss"] for row in rows], rel=1e-4)
+
+
+def test_a_loss_that_is_no_number_fails_the_trial_and_not_the_next(data, learner):
+    from fer_bench.trial import TrialFailed
+
+    expected = run(learner, data).val_logits
+
+    @dataclasses.dataclass(frozen=True)
+    class Broken(Strategy):
+        def loss_terms(self, class_counts, progress):
+            return LossTerms(scale=float("nan") if progress > 0.3 else 1.0)
+
+    with pytest.raises(TrialFailed, match="the loss became nan in epoch 3"):
+        run(learner, data, Broken())
+    np.testing.assert_array_equal(run(learner, data).val_logits, expected)
+    assert learner.traces == 2
+
+
+def test_validation_logits_that_are_no_numbers_fail_the_trial(data, learner, monkeypatch):
+    from fer_bench.trial import TrialFailed
+
+    monkeypatch.setattr(learner, "logits", lambda phase, index: np.full((len(index), 5), np.nan, "float32"))
+    with pytest.raises(TrialFailed, match="validation logits are not finite in epoch 1"):
+        run(learner, data)
+
+
+def frozen_scores(monkeypatch, values):
+    """Have validation score these macro-F1, one epoch after the other, the last one ever after."""
+    from fer_bench import trial
+
+    rest = iter(values)
+    plain = trial.scores
+    monkeypatch.setattr(
+        trial, "scores", lambda *a: {**plain(*a), "macro_f1": next(rest, values[-1])}
+    )
+
+
+def test_early_stopping_ends_a_phase_and_not_the_training(data, monkeypatch):
+    made = build(data, phases=[{**HEAD, "epochs": 9}, {**HEAD, "epochs": 4}], early_stopping=2)
+    frozen_scores(monkeypatch, [0.1, 0.2, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6])
+    outcome = run(made, data)
+    assert [row["phase"] for row in outcome.history] == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert outcome.best_epoch == 8
+    assert outcome.steps == 8 * 5
+
+
+def test_a_plateau_lowers_the_learning_rate_in_this_trial_only(data, monkeypatch):
+    made = build(data, phases=[{**HEAD, "epochs": 5}], plateau={"factor": 0.5, "patience": 2}, learning_rate=1e-2)
+    frozen_scores(monkeypatch, [0.2])
+    for _ in range(2):
+        rates = [row["learning_rate"] for row in run(made, data).history]
+        assert rates == pytest.approx([1e-2, 1e-2, 1e-2, 5e-3, 5e-3])
+
+
+def test_phases_have_learning_rates_of_their_own(data):
+    made = build(data, phases=[HEAD, {**HEAD, "learning_rate": 3e-4}])
+    rates = [row["learning_rate"] for row in run(made, data, learning_rate=6e-3).history]
+    assert rates == pytest.approx([6e-3] * 3 + [6e-4] * 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Noting(Strategy):
+    """Writes down when it is asked."""
+
+    pools: list = dataclasses.field(default_factory=list)
+    terms: list = dataclasses.field(default_factory=list)
+
+    def resample(self, labels, seed, progress):
+        self.pools.append(progress)
+        return super().resample(labels, seed, progress)
+
+    def loss_terms(self, class_counts, progress):
+        self.terms.append(progress)
+        return super().loss_terms(class_counts, progress)
+
+
+def test_progress_runs_from_0_towards_1_over_all_phases(data, learner):
+    noting = Noting()
+    run(learner, data, noting)
+    assert noting.terms == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    assert noting.pools[0] == 0
+    assert sorted(noting.pools) == noting.pools
+    assert 0.7 < noting.pools[-1] < 1
+    assert min(p for p in noting.pools if p >= 0.6) == pytest.approx(0.6), "the second phase begins there"
+
+
+def test_a_phase_that_stopped_early_counts_as_done(data, monkeypatch):
+    made = build(data, phases=[{**HEAD, "epochs": 6}, {**HEAD, "epochs": 2}], early_stopping=1)
+    frozen_scores(monkeypatch, [0.2, 0.1, 0.3, 0.4])
+    noting = Noting()
+    run(made, data, noting)
+    assert noting.terms == pytest.approx([0, 1 / 8, 6 / 8, 7 / 8])
+    assert noting.pools[-2] == pytest.approx(6 / 8), "for sampling too"
+
+
+def test_weights_have_mean_1_over_what_is_drawn(data, learner):
+    class Both(type(STRATEGIES["oversampling"]())):
+        def loss_terms(self, class_counts, progress):
+            return LossTerms(weights=np.array([1.0, 5, 2, 3, 4]))
+
+    run(learner, data, Both())
+    weights = np.asarray(learner.terms.class_weights)
+    np.testing.assert_allclose(weights / weights[0], [1, 5, 2, 3, 4], rtol=1e-5)
+    assert weights.mean() == pytest.approx(1, rel=0.05), "the stream is flat but for its last pass"
+
+
+# The stream of indices
+
+
+LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(4), [50, 30, 15, 5])).astype(np.int32)
+
+
+def stream(strategy="none", epochs=4, seed=0, batch=16, labels=LABELS):
+    from fer_bench.trial import index_stream
+
+    made = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
+    return index_stream(made, labels, batch, epochs, 0.0, 1.0, seed)
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_a_stream_is_as_long_for_every_strategy(strategy):
+    drawn = stream(strategy)
+    assert drawn.shape == (4, 100 // 16 * 16)
+    assert 0 <= drawn.min() <= drawn.max() < 100
+    np.testing.assert_array_equal(drawn, stream(strategy))
+    assert not np.array_equal(drawn, stream(strategy, seed=1))
+
+
+def test_without_a_strategy_every_image_comes_once_per_pass():
+    drawn = stream(epochs=9).ravel()
+    for first in range(0, len(drawn) - 99, 100):
+        np.testing.assert_array_equal(np.sort(drawn[first : first + 100]), np.arange(100))
+    assert not np.array_equal(drawn[:100], drawn[100:200]), "shuffled anew"
+
+
+def test_the_oversampled_stream_is_flat_and_made_anew_in_every_pass():
+    drawn = stream("oversampling", epochs=25).ravel()
+    shares = np.bincount(LABELS[drawn]) / len(drawn)
+    np.testing.assert_allclose(shares, 0.25, atol=0.01)
+    rare = np.flatnonzero(LABELS == 3)
+    copies = [np.bincount(drawn[i : i + 200], minlength=100)[rare] for i in (0, 200, 400)]
+    assert all(c.sum() == 50 for c in copies)
+    assert not np.array_equal(copies[0], copies[1])
+
+
+def test_fewer_images_than_a_batch_fail():
+    from fer_bench.trial import TrialFailed
+
+    with pytest.raises(TrialFailed, match="100 training images are fewer than a batch of 128"):
+        stream(batch=128)
+
+
+def test_only_images_of_the_split_lie_on_the_device():
+    from fer_bench.trial import TrialData
+
+    faces = draw_faces()
+    split = Split("made", np.array([5, 9]), np.array([2]), np.array([7, 11]), np.array([True, False]), False)
+    found = TrialData.of(faces, split)
+    assert found.pixels.shape == (5, 24, 24, 1)
+    for name in ("train", "val", "test"):
+        place, origin = getattr(found, name), getattr(split, name)
+        np.testing.assert_array_equal(found.pixels[place], faces.pixels[origin])
+        np.testing.assert_array_equal(found.labels[place], faces.labels[origin])
+        np.testing.assert_array_equal(found.ids[place], faces.ids[origin])
+        np.testing.assert_array_equal(found.groups[place], faces.twins()[origin])
+    np.testing.assert_array_equal(found.dedup, [True, False])
