@@ -128,7 +128,7 @@ class Learner:
     def _reset_optimizer(self, phase: int, trainee: Trainee, settings: Settings) -> None:
         optimizer = trainee.optimizer
         for variable in optimizer.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(np.zeros(variable.shape, variable.dtype))
         own = self.recipe.phases[phase].learning_rate or self.recipe.learning_rate
         optimizer.learning_rate = own * settings.learning_rate / self.recipe.learning_rate
         optimizer.weight_decay.assign(settings.weight_decay)

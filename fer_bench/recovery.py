@@ -96,8 +96,9 @@ class Ledger:
     def lost(self, kind: Kind, slot: int) -> int:
         """How many attempts at a slot have begun after its latest result and never ended."""
         begun = [int(path.stem.rsplit("-", 1)[1]) for path in self.folder.glob(f"{kind}-{slot:03}-*.begun")]
-        ended = [int(path.stem.rsplit("-", 1)[1]) for path in self.folder.glob(f"{kind}-{slot:03}-*.npz")]
-        return sum(attempt > max(ended, default=0) for attempt in begun)
+        results = map(read_result, self.folder.glob(f"{kind}-{slot:03}-*.npz"))
+        last = max((result.attempt for result in results if result), default=0)
+        return sum(attempt > last for attempt in begun)
 
 
 def read_result(path: Path) -> Result | None:
@@ -106,7 +107,7 @@ def read_result(path: Path) -> Result | None:
         with np.load(path, allow_pickle=False) as file:
             content: Mapping[str, Any] = json.loads(str(file["result"]))
             return Result(**content, arrays={name: file[name] for name in file.files if name != "result"})
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except Exception:  # a damaged archive may raise almost anything: BadZipFile, zlib.error, MemoryError
         return None
 
 

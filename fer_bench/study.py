@@ -153,7 +153,7 @@ def read_study(name: str) -> tuple[str, dict[str, Any]]:
         raise UserError(f"{path}: {path.stat().st_size:,} bytes are no study; expected a page of YAML")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise UserError(

@@ -68,7 +68,7 @@ class Outcome:
     val_logits: np.ndarray
     test_logits: np.ndarray | None
     history: list[Row] = field(default_factory=list)
-    best_epoch: int = 0
+    best_epoch: int = 0  # counted from 1, as the curves are
     steps: int = 0
     train_seconds: float = 0.0
     images_per_second: float = 0.0
@@ -235,7 +235,7 @@ class Watch(keras.callbacks.Callback):
     def _keep_best(self, score: float, logits: np.ndarray) -> None:
         if score > self.best_score:
             self.best_score, self.best_logits = score, logits
-            self.best_epoch, self.best_phase = len(self.history), self.phase
+            self.best_epoch, self.best_phase = len(self.history) + 1, self.phase
             self.best_state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.learner.changing]
 
     def restore_best(self) -> None:

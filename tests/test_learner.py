@@ -123,7 +123,11 @@ def test_a_phase_of_last_layers_changes_these_only(lively, faces):
         for layer in lively.net.trunk.layers
         if layer.variables
         and not same(
-            [before[place] for place, v in enumerate(lively.net.trunk.variables) if any(v is w for w in layer.variables)],
+            [
+                before[place]
+                for place, v in enumerate(lively.net.trunk.variables)
+                if any(v is w for w in layer.variables)
+            ],
             state(layer.variables),
         )
     ]
@@ -204,7 +208,9 @@ def rates(learner, faces, phase, **changes):
         seen: list = []  # noqa: RUF012
 
         def on_train_batch_end(self, batch, logs=None):
-            self.seen.append(float(keras.ops.convert_to_numpy(self.model.optimizer._get_current_learning_rate())))
+            self.seen.append(
+                float(keras.ops.convert_to_numpy(self.model.optimizer._get_current_learning_rate()))
+            )
 
     noted = Rates()
     noted.seen = []
@@ -235,7 +241,9 @@ def test_weight_decay_spares_biases_and_norms(faces):
 
     def trained(decay):
         made.reset(0, own(made, weight_decay=decay), np.arange(64))
-        start = {v.path: a for v, a in zip(made.net.head.variables, state(made.net.head.variables), strict=True)}
+        start = {
+            v.path: a for v, a in zip(made.net.head.variables, state(made.net.head.variables), strict=True)
+        }
         made.fit(0, stream(made), faces.labels, [])
         end = state(made.net.head.variables)
         return start, {v.path: a for v, a in zip(made.net.head.variables, end, strict=True)}

@@ -152,7 +152,9 @@ def test_what_is_told_of_every_epoch(data, learner):
 
 def test_plain_training_reports_its_objective_as_its_cross_entropy(data, learner):
     rows = run(learner, data, "none").history
-    assert [row["train/objective"] for row in rows] == pytest.approx([row["train/loss"] for row in rows], rel=1e-4)
+    assert [row["train/objective"] for row in rows] == pytest.approx(
+        [row["train/loss"] for row in rows], rel=1e-4
+    )
 
 
 def test_a_loss_that_is_no_number_fails_the_trial_and_not_the_next(data, learner):
@@ -185,9 +187,7 @@ def frozen_scores(monkeypatch, values):
 
     rest = iter(values)
     plain = trial.scores
-    monkeypatch.setattr(
-        trial, "scores", lambda *a: {**plain(*a), "macro_f1": next(rest, values[-1])}
-    )
+    monkeypatch.setattr(trial, "scores", lambda *a: {**plain(*a), "macro_f1": next(rest, values[-1])})
 
 
 def test_early_stopping_ends_a_phase_and_not_the_training(data, monkeypatch):
@@ -200,7 +200,9 @@ def test_early_stopping_ends_a_phase_and_not_the_training(data, monkeypatch):
 
 
 def test_a_plateau_lowers_the_learning_rate_in_this_trial_only(data, monkeypatch):
-    made = build(data, phases=[{**HEAD, "epochs": 5}], plateau={"factor": 0.5, "patience": 2}, learning_rate=1e-2)
+    made = build(
+        data, phases=[{**HEAD, "epochs": 5}], plateau={"factor": 0.5, "patience": 2}, learning_rate=1e-2
+    )
     frozen_scores(monkeypatch, [0.2])
     for _ in range(2):
         rates = [row["learning_rate"] for row in run(made, data).history]
