@@ -174,7 +174,7 @@ def test_a_backbone_without_weights_is_told_what_to_do(monkeypatch, tmp_path):
     from fer_bench.weights import find_weights
 
     assert find_weights("compact_cnn", "none").path is None
-    with pytest.raises(UserError, match="no pretrained weights.* `weights: none`"):
+    with pytest.raises(UserError, match=r"no pretrained weights.* `weights: none`"):
         find_weights("compact_cnn", "imagenet")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(UserError, match=r"no mobilenet_v2\.weights\.h5 in the folder"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fer_bench.data_cli import app
@@ -20,12 +21,13 @@ TINY = {"Training": 4, "PublicTest": 2, "PrivateTest": 2}
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("fer_bench.data_cli.console", Console(width=140))
     return tmp_path / "home"
 
 
 def run(*arguments):
     """Output of a command that is to succeed; what it raises is raised here."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "140", "TERM": "dumb"})
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
     if result.exception:
         raise result.exception
     assert result.exit_code == 0

@@ -90,7 +90,10 @@ def test_a_slot_is_the_same_whenever_and_wherever_it_is_drawn():
         assert draw(cell(), "shared", slot, found) == found[slot].parameters, "later ones don't matter"
         backwards = dict(reversed(found.items()))
         assert draw(cell(), "shared", slot, backwards) == found[slot].parameters
-    script = "import sys; sys.path[:0] = sys.argv[1:]; import test_search as t; print(t.history(12)[11].parameters)"
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1:]; import test_search as t; "
+        "print(t.history(12)[11].parameters)"
+    )
     here = str(Path(__file__).parent)
     fresh = subprocess.run(
         [sys.executable, "-c", script, here, ROOT], capture_output=True, text=True, check=True

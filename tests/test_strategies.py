@@ -266,7 +266,7 @@ class Posthoc(Strategy):
 class With(Strategy):
     """Any loss terms."""
 
-    terms: LossTerms = LossTerms()
+    terms: LossTerms
 
     def loss_terms(self, class_counts, progress):
         return self.terms
