@@ -11,7 +11,7 @@ from fer_bench.recipe import Recipe, settings
 from fer_bench.search_space import Range
 from fer_bench.study import Cell, StudySpec, derive_seed, digest, read_study, resolve, study_files
 
-EXPERIMENTS = sorted((Path(fer_bench.__file__).parent.parent / "experiments").glob("*.yaml"))
+EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 SMALL = {
     "backbones": ["compact_cnn"],
     "strategies": ["none", "focal_loss"],
