@@ -115,7 +115,7 @@ class Net:
     def reset(self, seed: int) -> None:
         """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew."""
         for place, (variable, start) in enumerate(zip(self.whole.variables, self._initial, strict=True)):
-            if variable.dtype == "uint32":
+            if variable.name == "seed_generator_state":
                 variable.assign([derive_seed(seed, place), 0])
             elif id(variable) in self._drawn and variable.name.endswith("kernel"):
                 variable.assign(self._draw(variable, derive_seed(seed, place)))

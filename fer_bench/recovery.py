@@ -75,6 +75,10 @@ class Ledger:
         (self.folder / f"{kind}-{slot:03}-{attempt}.begun").touch(exist_ok=False)
         return attempt
 
+    def withdraw(self, kind: Kind, slot: int, attempt: int) -> None:
+        """Take back that an attempt began: it was given up in good order, not killed."""
+        (self.folder / f"{kind}-{slot:03}-{attempt}.begun").unlink(missing_ok=True)
+
     def save(self, result: Result) -> Path:
         """Write a result file; raises OSError if the disk won't take it, and then there is none."""
         path = self.folder / f"{result.kind}-{result.slot:03}-{result.attempt}.npz"

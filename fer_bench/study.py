@@ -102,8 +102,9 @@ class Cell:
 
     def key(self, data: Mapping[str, Any], weights_hash: str) -> str:
         """Hash (16 hex digits) of all that decides the cell's numbers on the given data."""
-        tuned = {name: vars(span) for name, span in ranges(STRATEGIES[self.strategy]).items()}
-        return digest([self.shared_key(data, weights_hash), self.strategy, tuned])
+        strategy = STRATEGIES[self.strategy]
+        tuned = {name: vars(span) for name, span in ranges(strategy).items()}
+        return digest([self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())])
 
     def shared_key(self, data: Mapping[str, Any], weights_hash: str) -> str:
         """The key less the strategy: what the strategies of one backbone share, and draw seeds from."""

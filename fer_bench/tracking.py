@@ -90,7 +90,7 @@ class Tracker:
     def describe(self, tags: Mapping[str, str]) -> None:
         """Set tags of the experiment, and the view that its page opens with."""
         for key, value in tags.items():
-            self._client.set_experiment_tag(self.id, PREFIX + key, value[:5000])
+            self._client.set_experiment_tag(self.id, PREFIX + key, value)
         view = {
             "searchFilter": f"{_is('kind', 'repeat')} and {_is('counted', 'true')}",
             "orderByKey": f"metrics.`{SHOWN[0]}`",

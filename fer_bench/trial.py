@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import psutil
 
 from fer_bench.images import FaceImages, Split
 from fer_bench.learner import Learner
@@ -259,5 +259,5 @@ class Watch(keras.callbacks.Callback):
             steps=per_epoch * len(self.history),
             train_seconds=seconds - self.evaluating,
             images_per_second=per_epoch * batch / float(typical),
-            peak_memory_mib=psutil.Process().memory_info().rss / 2**20,
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
         )

@@ -57,6 +57,7 @@ def work_cell(bench: Bench, task: Task, learner: Callable[[], Learner]) -> State
         if chosen is None:
             bench.failures.append(f"{task.cell.name}: no trial could be scored")
             return "failed"
+        cell.retire(chosen.parameters)
         for slot in range(bench.plan.repeats):
             done = cell.ledger.results("repeat").get(slot)
             if done is None or done.parameters != chosen.parameters:
@@ -75,13 +76,21 @@ class CellWork:
     def reconcile(self) -> None:
         """Bring the books up to date with the result files; runs that nobody works on become KILLED."""
         counted = self.bench.tracker.counted(self.task.key)
-        kinds: tuple[Kind, ...] = ("trial", "repeat")
-        for kind in kinds:
-            for slot, result in sorted(self.ledger.results(kind).items()):
-                if counted.get((kind, slot), (0, ""))[0] != result.attempt:
-                    self.enter(result)
+        trials, repeats = self.ledger.results("trial"), self.ledger.results("repeat")
+        chosen = best(trials, self.bench.plan.trials)
+        current = [r for r in repeats.values() if chosen and r.parameters == chosen.parameters]
+        for result in [*trials.values(), *current]:
+            if counted.get((result.kind, result.slot), (0, ""))[0] != result.attempt:
+                self.enter(result)
         for run in self.bench.tracker.open_runs(self.task.key):
             self.bench.tracker.end(run, "KILLED")
+
+    def retire(self, parameters: dict[str, float]) -> None:
+        """Let repeats of other parameters no longer count: another trial has become the best."""
+        repeats = self.ledger.results("repeat")
+        for (kind, slot), (_, run) in self.bench.tracker.counted(self.task.key).items():
+            if kind == "repeat" and (slot not in repeats or repeats[slot].parameters != parameters):
+                self.bench.tracker.discount(run)
 
     def fill(self, kind: Kind, slot: int, parameters: dict[str, float]) -> None:
         """Train one slot, up to three times if it is killed; what raises is recorded and spends the slot."""
@@ -121,6 +130,7 @@ class CellWork:
         try:
             yield run_id
         except BaseException:
+            self.ledger.withdraw(kind, slot, attempt)
             self.bench.tracker.end(run_id, "KILLED")
             raise
 
@@ -134,7 +144,9 @@ class CellWork:
         def on_epoch(row: dict[str, float]) -> None:
             row["time"] = time.time()
             result.history.append(row)
-            bench.tracker.log_epoch(result.run_id, len(result.history), row)
+            # A store that is away for a moment costs no trial: the result brings all epochs again.
+            with contextlib.suppress(Exception):
+                bench.tracker.log_epoch(result.run_id, len(result.history), row)
             bench.report(
                 "epoch", epoch=len(result.history), epochs=recipe.epochs, score=row["val/macro_f1"],
                 rate=images / row["seconds"],
