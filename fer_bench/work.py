@@ -50,16 +50,17 @@ def work_cell(bench: Bench, task: Task, learner: Callable[[], Learner]) -> State
         cell = CellWork(bench, task, learner)
         cell.reconcile()
         for slot in range(bench.plan.trials):
-            if slot not in cell.ledger.results("trial"):
-                history = cell.ledger.results("trial")
+            history = cell.ledger.results("trial")
+            if slot not in history:
                 cell.fill("trial", slot, draw(task.cell, task.shared_key, slot, history))
         chosen = best(cell.ledger.results("trial"), bench.plan.trials)
         if chosen is None:
             bench.failures.append(f"{task.cell.name}: no trial could be scored")
             return "failed"
         cell.retire(chosen.parameters)
+        repeats = cell.ledger.results("repeat")
         for slot in range(bench.plan.repeats):
-            done = cell.ledger.results("repeat").get(slot)
+            done = repeats.get(slot)
             if done is None or done.parameters != chosen.parameters:
                 cell.fill("repeat", slot, chosen.parameters)
         cell.keep_weights(chosen.parameters)
@@ -101,7 +102,7 @@ class CellWork:
         bench.report("slot", cell=task.cell.name, kind=kind, slot=slot)
         with self._run(kind, slot, attempt, seed, parameters) as run_id:
             result = Result(task.key, kind, slot, attempt, seed, parameters, "complete", run_id, time.time())
-            result.origin = self._origin(seed)
+            result.origin = self._origin()
             try:
                 if spent:
                     raise RuntimeError(f"killed {MOST_ATTEMPTS} times, not tried again")
@@ -256,7 +257,7 @@ class CellWork:
         where = {"cell": self.task.key, "kind": kind, "slot": str(slot), "attempt": str(attempt)}
         return {**self.bench.plan.tags, **own, **where}
 
-    def _origin(self, seed: int) -> dict[str, str]:
+    def _origin(self) -> dict[str, str]:
         weights = self.task.weights
         return {
             "commit": provenance.commit(),
