@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from fer_bench.backbones.base import Backbone
+from fer_bench.backend import batches, jit_compile
 from fer_bench.loss import LossVariables, loss
 from fer_bench.model import Net
 from fer_bench.recipe import Recipe, Settings
@@ -91,6 +92,7 @@ class Learner:
         self._images = len(pixels)
         self._features: FeatureBanks | None = None
         self._trainees: dict[int, Trainee] = {}
+        self.prepared = False
 
     @property
     def traces(self) -> int:
@@ -135,19 +137,31 @@ class Learner:
         optimizer.total.assign(1.0)
         trainee.reset_metrics()
 
+    def prepare(self, index: np.ndarray, labels: np.ndarray) -> None:
+        """Trace everything once, on at least one image; what that changes is for `reset` to set back."""
+        for phase in range(len(self.recipe.phases)):
+            drawn = np.resize(index, (1, self.recipe.batch_size))
+            self.hold(phase, index)
+            self.fit(phase, drawn, labels, [])
+            self.logits(phase, index)
+        self.prepared = True
+
+    def hold(self, phase: int, index: np.ndarray) -> None:
+        """Have what a phase needs of these images on the device: features, where the trunk is frozen."""
+        if self.cached(phase):
+            self._trainee(phase)
+            self._compute_features(index)
+
     def fit(self, phase: int, stream: np.ndarray, labels: np.ndarray, callbacks: list[Any]) -> None:
         """Train a phase on its stream, (epochs, steps * B) indices into all images, in one call of `fit`."""
         self.net.set_trainable(self.recipe.phases[phase])
         trainee = self._trainee(phase)
-        if self.cached(phase):
-            self._compute_features(np.unique(stream))
+        self.hold(phase, np.unique(stream))
         batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
         steps = stream.shape[1] // batch
         trainee.optimizer.total.assign(float(steps * len(stream)))
         trainee.fit(
-            flat,
-            labels[flat].astype("int32"),
-            batch_size=batch,
+            **batches(flat, labels[flat].astype("int32"), batch),
             steps_per_epoch=steps,
             epochs=len(stream),
             shuffle=False,
@@ -192,15 +206,6 @@ class Learner:
         # Always one size of batch: the last bits of a row may depend on it, and so on what is known already.
         batch = min(READ_BATCH, self._images)
         self._features.ensure(self._trunk, index, lambda missing: self._body.read(missing, batch))
-
-
-def jit_compile() -> bool | str:
-    """Whether to compile steps with XLA: always but on TensorFlow's CPU, where it is several times slower."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return "auto" if tf.config.list_physical_devices("GPU") else False
-    return "auto"
 
 
 def make_optimizer(recipe: Recipe) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from fer_bench.backbones.base import Backbone
+from fer_bench.backend import fuse_batch_norm
 from fer_bench.errors import UserError
 from fer_bench.recipe import Head, Phase, Recipe
 from fer_bench.study import derive_seed
@@ -50,14 +51,15 @@ class Net:
         keras.config.set_dtype_policy("mixed_bfloat16" if recipe.precision == "bfloat16" else "float32")
         try:
             self.trunk = backbone.trunk(recipe.image_size)
+            if weights:
+                load_trunk(self.trunk, weights)
+            self.trunk = fuse_batch_norm(self.trunk)
             self.body = self._body(backbone, channels)
             self.head = self._head(backbone, recipe.head, classes)
         finally:
             keras.config.set_dtype_policy(policy)
         pixels = keras.Input(self.body.input_shape[1:])
         self.whole = keras.Model(pixels, self.head(self.body(pixels)), name="net")
-        if weights:
-            load_trunk(self.trunk, weights)
         self.norms = [layer for layer in self.trunk.layers if isinstance(layer, layers.BatchNormalization)]
         for layer in self.norms:
             layer.momentum = recipe.batch_norm.momentum or 0.9

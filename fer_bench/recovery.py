@@ -40,7 +40,6 @@ class Result:
     error: str = ""
     scores: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
     facts: dict[str, float] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)

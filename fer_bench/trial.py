@@ -70,7 +70,8 @@ class Outcome:
     history: list[Row] = field(default_factory=list)
     best_epoch: int = 0  # counted from 1, as the curves are
     steps: int = 0
-    train_seconds: float = 0.0
+    train_seconds: float = 0.0  # of the steps alone
+    setup_seconds: float = 0.0  # tracing and a frozen trunk's features, which later trials share
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0
 
@@ -121,9 +122,13 @@ def run_trial(
     """
     recipe, train = learner.recipe, data.train
     probe = train[np.linspace(0, len(train) - 1, min(PROBE, len(train))).astype(int)]
-    learner.reset(seed, settings, probe)
-    watch = Watch(learner, strategy, settings, data, on_epoch)
     begun = time.perf_counter()
+    learner.reset(seed, settings, probe)
+    if not learner.prepared:
+        learner.prepare(probe, data.labels)
+        learner.reset(seed, settings, probe)
+    watch = Watch(learner, strategy, settings, data, on_epoch)
+    watch.setup = time.perf_counter() - begun
     for phase, stretch in enumerate(recipe.phases):
         watch.begin(phase)
         share = stretch.epochs / recipe.epochs
@@ -133,9 +138,12 @@ def run_trial(
         )  # fmt: skip
         drawn = np.bincount(data.labels[train[stream]].ravel(), minlength=len(data.classes))
         watch.shares = drawn / drawn.sum()
+        begun = time.perf_counter()
+        learner.hold(phase, np.concatenate([np.unique(train[stream]), data.val]))
+        watch.setup += time.perf_counter() - begun
         learner.fit(phase, train[stream], data.labels, [watch, *_patience(recipe)])
         watch.restore_best()
-    outcome = watch.outcome(time.perf_counter() - begun)
+    outcome = watch.outcome()
     if test:
         outcome.test_logits = learner.logits(watch.best_phase, data.test)
     return outcome
@@ -175,7 +183,7 @@ class Watch(keras.callbacks.Callback):
         self.best_score, self.best_epoch, self.best_phase = -1.0, 0, 0
         self.best_logits = np.zeros((0, len(data.classes)), "float32")
         self.best_state: list[np.ndarray] = []
-        self.phase, self.evaluating, self.first_epoch = 0, 0.0, 0
+        self.phase, self.setup, self.first_epoch = 0, 0.0, 0
         self.shares = self.counts / self.counts.sum()  # of the classes in a phase's stream
 
     @property
@@ -230,7 +238,6 @@ class Watch(keras.callbacks.Callback):
         }
         self.history.append(row)
         self.on_epoch(row)
-        self.evaluating += time.perf_counter() - ended
 
     def _keep_best(self, score: float, logits: np.ndarray) -> None:
         if score > self.best_score:
@@ -243,21 +250,19 @@ class Watch(keras.callbacks.Callback):
         for variable, value in zip(self.learner.changing, self.best_state, strict=True):
             variable.assign(value)
 
-    def outcome(self, seconds: float) -> Outcome:
-        """Logits of the best epoch and the figures of the whole training, which took `seconds` in all."""
+    def outcome(self) -> Outcome:
+        """Logits of the best epoch and the figures of the whole training."""
         batch = self.learner.recipe.batch_size
         per_epoch = len(self.data.train) // batch
-        # The first epoch of a phase may hold its trace.
-        first = [i == 0 or row["phase"] != self.history[i - 1]["phase"] for i, row in enumerate(self.history)]
-        timed = [row["seconds"] for row, is_first in zip(self.history, first, strict=True) if not is_first]
-        typical = np.median(timed or [row["seconds"] for row in self.history])
+        seconds = [row["seconds"] for row in self.history]
         return Outcome(
             val_logits=self.best_logits,
             test_logits=None,
             history=self.history,
             best_epoch=self.best_epoch,
             steps=per_epoch * len(self.history),
-            train_seconds=seconds - self.evaluating,
-            images_per_second=per_epoch * batch / float(typical),
+            train_seconds=sum(seconds),
+            setup_seconds=self.setup,
+            images_per_second=per_epoch * batch / float(np.median(seconds)),
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
         )

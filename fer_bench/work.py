@@ -156,11 +156,11 @@ class CellWork:
         outcome = run_trial(
             learner, strategy, settings, seed, data, test=result.kind == "repeat", on_epoch=on_epoch
         )
-        result.best_epoch = outcome.best_epoch
         result.facts = {
             "best_epoch": outcome.best_epoch,
             "steps": outcome.steps,
             "train_seconds": outcome.train_seconds,
+            "setup_seconds": outcome.setup_seconds,
             "images_per_second": outcome.images_per_second,
             "peak_memory_mib": outcome.peak_memory_mib,
             "parameters": learner.parameters,
@@ -189,6 +189,8 @@ class CellWork:
                 result.arrays |= {"test_groups": data.groups[index], "test_dedup": data.dedup}
                 masks["test_dedup"] = data.dedup
             for key, mask in masks.items():
+                if not mask.any():
+                    continue
                 found = scores(labels[mask], decided[mask], data.classes)
                 result.scores |= {safe_name(f"{key}/{metric}"): value for metric, value in found.items()}
             if collapsed(decided):

@@ -32,7 +32,7 @@ recipe:
 search:
   learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
 """
-TIMES = ["train_seconds", "images_per_second"]
+TIMES = ["train_seconds", "setup_seconds", "images_per_second"]
 
 
 def fer_bench(folder: Path, *words: str, code: int = 0) -> str:

@@ -38,7 +38,7 @@ def test_a_result_comes_back_as_it_was(ledger):
     }
     kept = result(
         arrays=arrays, history=[{"train/loss": 1.25, "seconds": 0.1}], error="ValueError: no\nwhy",
-        facts={"steps": 30}, origin={"commit": "x", "device": "CPU"}, best_epoch=3, finished=2.5,
+        facts={"steps": 30}, origin={"commit": "x", "device": "CPU"}, finished=2.5,
     )  # fmt: skip
     found = read_result(ledger.save(kept))
     assert found.value == 0.5
