@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,7 +64,7 @@ def import_(
             )
         named = parse_classes(classes) if classes else None
         draft = read_folder(path, named, size, allow_missing_classes, _track("looking"))
-    elif name or classes or size or allow_missing_classes:
+    elif name or classes or size is not None or allow_missing_classes:
         raise UserError(
             "--name, --classes, --size and --allow-missing-classes belong to: data import folder PATH"
         )
@@ -107,6 +108,9 @@ def describe(
     from fer_bench.audit import whole_splits
 
     images = _open(name)
+    if out is not None:
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
     console.print(data_tables.as_imported(images))
     console.print(data_tables.as_used(images, whole_splits(images)))
     _notes(images)
@@ -115,10 +119,10 @@ def describe(
         return
     from fer_bench import data_figures
 
-    out.mkdir(parents=True, exist_ok=True)
     for figure in (data_figures.class_distribution, data_figures.sample_sheet):
         path = out / f"{images.name}_{figure.__name__}.png"
-        figure(images, path)
+        with _writing(out):
+            figure(images, path)
         console.print(f"wrote {escape(str(path))}", soft_wrap=True)
 
 
@@ -155,10 +159,20 @@ def list_() -> None:
     console.print(data_tables.listing({name: find_dataset(name) for name in known_datasets()}))
 
 
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"can't write pictures to {out}: {error.strerror}; choose another --out") from error
+
+
 def _open(name: str | None) -> FaceImages:
     from fer_bench.datasets.base import dataset_available, open_dataset
 
-    return open_dataset(name or ("fer2013" if dataset_available("fer2013") else "synthetic"))
+    images = open_dataset(name or ("fer2013" if dataset_available("fer2013") else "synthetic"))
+    images.check_intact()
+    return images
 
 
 def _store(name: str, draft: Draft, started: float) -> None:

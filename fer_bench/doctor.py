@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from rich.markup import escape
 from rich.table import Table
 
 from fer_bench import provenance
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
 from fer_bench.errors import UserError
+from fer_bench.weights import MissingWeights, find_weights
 
 GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
 
@@ -27,7 +29,8 @@ def examine(mlruns: Path) -> Table:
     table.add_column()
     for part in (_versions(), _machine(), _data(), _weights(), _stores(mlruns)):
         for row in part:
-            table.add_row(*row)
+            mark, *words = row
+            table.add_row(mark, *map(escape, words))
     return table
 
 
@@ -63,6 +66,7 @@ def _data() -> Iterator[tuple[str, str, str]]:
             continue
         try:
             images = open_dataset(name)
+            images.check_intact()
         except UserError as error:
             yield BAD, f"data {name}", str(error)
         else:
@@ -75,32 +79,39 @@ def _data() -> Iterator[tuple[str, str, str]]:
 
 
 def _weights() -> Iterator[tuple[str, str, str]]:
-    folder = os.environ.get("FER_BENCH_WEIGHTS")
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     for name in BACKBONES:
-        entry = BACKBONES[name]
-        if entry.download_name is None:
+        if BACKBONES[name].download_name is None:
             continue
-        local = Path(folder) / f"{entry.trunk_name}.weights.h5" if folder else None
-        if local is not None:
-            there = local.is_file()
-            yield GOOD if there else BAD, f"weights {name}", f"{local}{'' if there else ' is missing'}"
-        elif (cache / entry.download_name).is_file():
-            yield GOOD, f"weights {name}", "ImageNet's, downloaded by Keras"
+        try:
+            found = find_weights(name, "imagenet", may_download=False)
+        except MissingWeights as error:
+            yield BAD, f"weights {name}", str(error)
         else:
-            yield ABSENT, f"weights {name}", "ImageNet's will be downloaded; or set FER_BENCH_WEIGHTS=DIR"
+            hint = "" if found.path else "; or set FER_BENCH_WEIGHTS=DIR"
+            yield GOOD if found.path else ABSENT, f"weights {name}", f"{found.path or found.origin}{hint}"
 
 
 def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
+    yield _mlflow(mlruns)
+    if (mlruns / "optuna.db").exists():
+        from fer_bench.search import open_storage
+
+        try:
+            open_storage(mlruns, None)
+        except UserError as error:
+            yield BAD, "optuna", str(error)
+        else:
+            yield GOOD, "optuna", str(mlruns / "optuna.db")
+
+
+def _mlflow(mlruns: Path) -> tuple[str, str, str]:
     from fer_bench.tracking import experiments, hide_password, open_client, tracking_uri
 
     uri = tracking_uri(mlruns)
     if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
-        yield ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
-        return
+        return ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
     try:
         names = [name for name, _ in experiments(open_client(uri), None).values()]
     except UserError as error:
-        yield BAD, "mlflow", str(error)
-    else:
-        yield GOOD, "mlflow", f"{hide_password(uri)}: {', '.join(names) or 'no experiments yet'}"
+        return BAD, "mlflow", str(error)
+    return GOOD, "mlflow", f"{hide_password(uri)}: {', '.join(names) or 'no experiments yet'}"

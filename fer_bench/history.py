@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 
 from fer_bench.errors import UserError
-from fer_bench.records import CellStatus, Predictions, RepeatRecord
+from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 from fer_bench.registry import unknown
-from fer_bench.tracking import artifact, counted_runs, experiments, open_client, tracking_uri
+from fer_bench.tracking import PREFIX, artifact, experiments, open_client, search, tracking_uri
 
-BOARD = ("study", "dataset", "data_fingerprint", "split", "budget")
+BOARD = ("study", "dataset", "data_fingerprint", "split", "budget", "images")
+HELD_OUT = ("labels", "groups", "dedup", "ids")  # of predictions.npz, behind "test_"
+LONGEST = 200  # letters of an error that are shown
 
 
 def read_study_runs(
@@ -39,80 +45,127 @@ def read_study_runs(
         raise UserError(f"no runs of study {study!r} yet: {hint}fer-bench run --study {study} makes them")
     statuses: list[CellStatus] = []
     repeats: list[RepeatRecord] = []
-    for number, (name, planned) in found.items():
-        if experiment in (None, name):
-            runs = list(counted_runs(client, number))
-            statuses += _statuses(planned, [tags for _, tags, _, _ in runs])
-            repeats += [
-                _record(run, tags, metrics, started, partial(_predictions, client, run))
-                for run, tags, metrics, started in runs
-                if tags["kind"] == "repeat" and "test/macro_f1" in metrics
-            ]
+    with _uncollected():
+        for number, (name, planned) in found.items():
+            if experiment in (None, name):
+                logged = _Experiment(client, number, planned)
+                statuses += logged.statuses()
+                repeats += logged.records()
     return statuses, repeats
 
 
-def _statuses(planned: dict[str, str], runs: list[dict[str, str]]) -> list[CellStatus]:
-    cells: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for tags in runs:
-        cells[tags["cell"]].append(tags)
-    named: dict[str, str] = json.loads(planned.get("cells", "{}"))
-    statuses = []
-    for key in named:  # cells of an earlier version of the study have runs, but no place in the plan
-        runs_of = cells.get(key, [])
-        if runs_of:
-            board, own = {k: runs_of[0][k] for k in BOARD}, runs_of[0]
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for garbage among MLflow's objects, a hundred a run: it takes longer than to read them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Experiment:
+    """Counted runs of one experiment. Trials are the most by far, and asked for only where they decide."""
+
+    def __init__(self, client: Any, number: str, planned: dict[str, str]) -> None:
+        self.client, self.number, self.planned = client, number, planned
+        self.trials = int(planned["trials"])
+        self.repeats: dict[str, list[tuple[Any, dict[str, str]]]] = defaultdict(list)
+        for run, tags in self._counted(kind="repeat"):
+            self.repeats[tags["cell"]].append((run, tags))
+
+    def _counted(self, condition: str = "", **tags: str) -> Iterator[tuple[Any, dict[str, str]]]:
+        """Counted runs with these tags: MLflow's, and our tags of it."""
+        wanted = [f"tags.`{PREFIX}{key}` = '{value}'" for key, value in {"counted": "true", **tags}.items()]
+        for run in search(self.client, [self.number], " and ".join(wanted) + condition):
+            every = run.data.tags.items()
+            yield run, {key.removeprefix(PREFIX): value for key, value in every if key.startswith(PREFIX)}
+
+    def statuses(self) -> list[CellStatus]:
+        """How far each planned cell is; those of an earlier version of the study aren't in the plan."""
+        named: dict[str, str] = json.loads(self.planned.get("cells", "{}"))
+        failed: dict[str, list[dict[str, str]]] = defaultdict(list)
+        for _, tags in self._counted(" and attributes.status = 'FAILED'", kind="trial"):
+            failed[tags["cell"]].append(tags)
+        return [self._status(key, line, failed[key]) for key, line in named.items()]
+
+    def _status(self, key: str, line: str, failed: list[dict[str, str]]) -> CellStatus:
+        repeats = [tags for _, tags in self.repeats.get(key, [])]
+        if any(int(tags.get("trials", 0)) >= self.trials for tags in repeats):
+            # Repeats begin when every planned trial has spent its slot.
+            failed = [tags for tags in failed if int(tags["slot"]) < self.trials]
+            done, sample = self.trials - len(failed), repeats[0]
         else:
-            name, split, recipe = named[key].split(" ")
-            backbone, strategy = name.split("/")
-            board = {**{k: planned[k] for k in BOARD}, "split": split}
-            own = {"backbone": backbone, "strategy": strategy, "recipe": recipe}
-        failed = [tags for tags in runs_of if "error" in tags]
-        complete = [tags for tags in runs_of if "error" not in tags]
-        statuses.append(
-            CellStatus(
-                cell=key,
-                board=board,
-                backbone=own["backbone"],
-                strategy=own["strategy"],
-                recipe=own["recipe"],
-                trials_done=sum(t["kind"] == "trial" for t in complete),
-                trials_failed=sum(t["kind"] == "trial" for t in failed),
-                trials_planned=int(planned["trials"]),
-                repeats_done=sum(t["kind"] == "repeat" for t in complete),
-                repeats_planned=int(planned["repeats"]),
-                warnings=tuple(f"{t['kind']} {t['slot']} failed: {t['error']}" for t in failed),
-            )
+            trials = [tags for _, tags in self._counted(kind="trial", cell=key)]
+            done = sum("error" not in tags for tags in trials)
+            sample = (repeats + trials + [self._named(line)])[0]
+        broken = [tags for tags in repeats if "error" in tags]
+        return CellStatus(
+            cell=key,
+            board={name: sample.get(name, "") for name in BOARD},
+            backbone=sample["backbone"],
+            strategy=sample["strategy"],
+            recipe=sample["recipe"],
+            trials_done=done,
+            trials_failed=len(failed),
+            trials_planned=self.trials,
+            repeats_done=len(repeats) - len(broken),
+            repeats_planned=int(self.planned["repeats"]),
+            warnings=tuple(map(_failure, sorted(failed, key=_slot) + sorted(broken, key=_slot))),
         )
-    return statuses
+
+    def _named(self, line: str) -> dict[str, str]:
+        """Tags of a cell of which nothing has run, from its line in the plan."""
+        name, split, recipe, *images = line.split(" ")
+        backbone, strategy = name.split("/")
+        own = {"backbone": backbone, "strategy": strategy, "recipe": recipe, "split": split}
+        return {**self.planned, **own, **({"images": images[0]} if images else {})}
+
+    def records(self) -> Iterator[RepeatRecord]:
+        """Counted repeats that have a score."""
+        known: dict[tuple[int, ...], HeldOut] = {}
+        for runs in self.repeats.values():
+            for run, tags in runs:
+                if "test/macro_f1" in run.data.metrics:
+                    yield RepeatRecord(
+                        cell=tags["cell"],
+                        board={name: tags.get(name, "") for name in BOARD},
+                        backbone=tags["backbone"],
+                        strategy=tags["strategy"],
+                        recipe=tags["recipe"],
+                        shared_key=tags.get("shared_key", ""),
+                        selected_from=int(tags.get("trials", self.trials)),
+                        slot=int(tags["slot"]),
+                        seed=int(tags["seed"]),
+                        run_id=run.info.run_id,
+                        commit=tags.get("commit", "unknown"),
+                        started=run.info.start_time / 1000,
+                        metrics=run.data.metrics,
+                        tags=tags,
+                        predictions=partial(_predictions, self.client, run, known),
+                    )
 
 
-def _record(
-    run: str, tags: dict[str, str], metrics: dict[str, float], started: float, predictions: Callable[[], Any]
-) -> RepeatRecord:
-    alarms = "; ".join(filter(None, (tags.get("warnings", ""), tags.get("alarms", ""))))
-    return RepeatRecord(
-        cell=tags["cell"],
-        board={key: tags[key] for key in BOARD},
-        backbone=tags["backbone"],
-        strategy=tags["strategy"],
-        recipe=tags["recipe"],
-        slot=int(tags["slot"]),
-        seed=int(tags["seed"]),
-        run_id=run,
-        commit=tags.get("commit", "unknown"),
-        started=started,
-        metrics=metrics,
-        tags={**tags, "warnings": alarms},
-        predictions=predictions,
-    )
+def _slot(tags: dict[str, str]) -> int:
+    return int(tags["slot"])
 
 
-def _predictions(client: Any, run: str) -> Predictions:
-    with np.load(artifact(client, run, "predictions.npz"), allow_pickle=False) as file:
-        return Predictions(
-            labels=file["test_labels"],
-            predicted=file["test_predicted"],
-            groups=file["test_groups"],
-            dedup=file["test_dedup"],
-            ids=file["test_ids"],
-        )
+def _failure(tags: dict[str, str]) -> str:
+    """Why a slot is spent without a score: one phrase, as warnings are joined by ";"."""
+    reason = " ".join(tags["error"].replace(";", ",").split())
+    return f"failed {tags['kind']} {tags['slot']}: {reason[:LONGEST]}"
+
+
+def _predictions(client: Any, run: Any, known: dict[tuple[int, ...], HeldOut]) -> Predictions:
+    """Predictions of a run; images that are `known` by their checksums are not read again."""
+    uri = urlsplit(run.info.artifact_uri)
+    path = Path(url2pathname(uri.path)) / "predictions.npz"
+    if uri.scheme != "file" or not path.is_file():
+        path = artifact(client, run.info.run_id, path.name)
+    with np.load(path, allow_pickle=False) as file:
+        sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
+        if sums not in known:
+            known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
+        return Predictions(known[sums], file["test_predicted"])

@@ -86,6 +86,18 @@ class FaceImages:
         """Images of each class among `indices` (numbers, a mask, or all): (K,) int64."""
         return np.bincount(self.labels[indices], minlength=len(self.classes))
 
+    def check_intact(self) -> None:
+        """Refuse with a UserError arrays that are no longer those the fingerprint was made of."""
+        if not self._intact:
+            raise UserError(
+                f"dataset {self.name!r}: its stored images or labels have changed since their import "
+                "(a damaged disk?): import it again"
+            )
+
+    @cached_property
+    def _intact(self) -> bool:
+        return self.fingerprint == fingerprint(self.pixels, self.labels, self.subsets, self.classes)
+
     @cached_property
     def _blank(self) -> np.ndarray:
         return (self.pixels.min(axis=(1, 2)) == self.pixels.max(axis=(1, 2))).all(axis=1)
@@ -151,8 +163,9 @@ def split(
 
     `*_images` draw a stratified subsample (class shares kept; at least 1 of each class that is there, 2 in
     train); a smaller number's sample lies within a larger one's. Where val and test are the same images,
-    `test_images` (else `val_images`) draws both. Raises UserError for a split that these images can't give,
-    for a class without training images, and for samples too small to hold every class.
+    `test_images` (else `val_images`) draws both. Raises UserError for images damaged since
+    their import, for a split that they can't give, for a class without training images, and for samples
+    too small to hold every class.
     """
     if name not in SPLITS:
         raise UserError(unknown("split", name, SPLITS))
@@ -161,6 +174,7 @@ def split(
             f"dataset {images.name!r} can't give the split {name!r} ({SPLITS[name]}): its images don't "
             f"say which belong where; possible: {', '.join(possible)}"
         )
+    images.check_intact()
     same = name in SELECTS_ON_TEST
     whole, val, test = _whole(images, name)
     train = whole[~images.blank()[whole]]

@@ -1,4 +1,4 @@
-"""Workers: each takes the cells that nobody works on, backbone by backbone.
+"""Workers: each takes the cells that nobody works on, until all are done.
 
 A worker is a process of its own: Keras picks its backend and its device at first import, so the parent never
 loads one, stays light, and outlives whatever happens to a worker.
@@ -6,172 +6,191 @@ loads one, stays light, and outlives whatever happens to a worker.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
+import re
+import shutil
 import signal
-import sys
+import sqlite3
+import subprocess
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fer_bench.errors import UserError
-from fer_bench.plan import Plan, Task
+from fer_bench.plan import Plan
 from fer_bench.recovery import writable
-
-if TYPE_CHECKING:
-    from fer_bench.learner import Learner
+from fer_bench.stores import probe, refusal
 
 Event = tuple[str, dict[str, Any]]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+PATIENCE = 20.0  # seconds that a worker has to end in good order
+INTERRUPTED = 130
 
 
-def run(plan: Plan) -> Iterator[Event]:
-    """Run a plan in a worker and yield what it tells, such as ("result", facts).
+def run(plan: Plan, devices: tuple[str | None, ...] = (None,)) -> Generator[Event]:
+    """Run a plan in a worker per device and yield what they tell, such as ("result", facts).
 
-    Ends with ("end", {"failures": [...], "busy": [...]}). Raises UserError where the worker does, or dies.
+    A device is a value for $CUDA_VISIBLE_DEVICES, or None for what the parent sees. Facts hold the worker's
+    number. Ends with ("end", {"failures": [...]}). Raises UserError where a worker does, or where all died.
     """
     writable(plan.mlruns)
     writable(plan.results)
-    context = multiprocessing.get_context("spawn")
-    events: Queue[Event] = context.Queue()
-    log = plan.results / f"worker-{os.getpid()}.log"
-    worker = context.Process(target=_main, args=(plan, events, log), name="fer-bench worker")
-    worker.start()
+    check_stores(plan)
+    crew = Crew(plan, devices)
     try:
-        yield from _listen(worker, events, log)
-    finally:
-        if worker.is_alive():
-            worker.join(timeout=20)
-        if worker.is_alive():
-            worker.terminate()
-            worker.join()
-    log.unlink(missing_ok=True)
+        yield from crew.listen()
+    except BaseException:
+        crew.stop()
+        raise
+    crew.leave()
 
 
-def _listen(worker: Any, events: Queue[Event], log: Path) -> Iterator[Event]:
-    while True:
+def check_stores(plan: Plan) -> None:
+    """Raise UserError, before Keras is loaded, where a database file isn't one."""
+    mlflow = os.environ.get("MLFLOW_TRACKING_URI")
+    stores = {"MLflow store": mlflow, "Optuna storage": plan.storage}
+    for (kind, url), name in zip(stores.items(), ("mlflow.db", "optuna.db"), strict=True):
+        address = url or f"sqlite:///{(plan.mlruns / name).resolve()}"
         try:
-            event = events.get(timeout=1.0)
-        except queue.Empty:
-            if worker.is_alive():
+            probe(address)
+        except (OSError, sqlite3.Error) as error:
+            raise refusal(kind, address, error) from None
+
+
+class Crew:
+    """The worker processes of one command, and the queue that they tell their news on."""
+
+    def __init__(self, plan: Plan, devices: tuple[str | None, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._events: Queue[Event] = context.Queue()
+        self._logs = [plan.results / f"worker-{os.getpid()}-{place}.log" for place in range(len(devices))]
+        self._workers: list[Any] = []
+        for place, device in enumerate(devices):
+            arguments = (plan, device, place, self._events, self._logs[place])
+            worker = context.Process(target=_main, args=arguments, name=f"fer-bench worker {place}")
+            worker.start()
+            self._workers.append(worker)
+
+    def listen(self) -> Iterator[Event]:
+        """What the workers tell, until each has ended or died."""
+        working, failures, died = set(range(len(self._workers))), set(), []
+        while working:
+            try:
+                name, facts = self._events.get(timeout=1.0)
+            except queue.Empty:
+                for place in [w for w in working if not self._workers[w].is_alive()]:
+                    working.remove(place)
+                    died.append(_obituary(self._workers[place].exitcode, self._logs[place]))
+                    yield "died", {"worker": place, "message": died[-1]}
                 continue
-            raise UserError(_obituary(worker.exitcode, log)) from None
-        if event[0] == "user_error":
-            raise UserError(event[1]["message"])
-        if event[0] == "crash":
-            raise UserError(f"the worker failed: {event[1]['message']}\nits log: {log}")
-        yield event
-        if event[0] == "end":
-            return
+            if name == "user_error":
+                raise UserError(facts["message"])
+            if name == "end":
+                working.discard(facts["worker"])
+                failures |= set(facts["failures"])
+            else:
+                yield name, facts
+        if len(died) == len(self._workers):
+            raise UserError("\n".join(died))
+        yield "end", {"failures": sorted(failures)}
+
+    def stop(self) -> None:
+        """Ask the workers to end, which marks their runs; a second interrupt ends them at once."""
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.terminate()
+        try:
+            for worker in self._workers:
+                worker.join(timeout=PATIENCE)
+        except KeyboardInterrupt:
+            pass
+        for worker in self._workers:
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+
+    def leave(self) -> None:
+        """Wait for workers that have ended; the logs of those that ended well go."""
+        for worker, log in zip(self._workers, self._logs, strict=True):
+            worker.join(timeout=PATIENCE)
+            if worker.exitcode == 0:
+                log.unlink(missing_ok=True)
 
 
 def _obituary(exitcode: int | None, log: Path) -> str:
-    how = (
-        f"was killed by {signal.Signals(-exitcode).name}"
-        if exitcode and exitcode < 0
-        else f"ended with {exitcode}"
-    )
+    how = f"ended with {exitcode}"
+    if exitcode and exitcode < 0:
+        how = f"was killed by {signal.Signals(-exitcode).name}"
     hint = " (out of memory?)" if exitcode == -signal.SIGKILL else ""
     return f"the worker {how}{hint}; its log: {log}; the same command goes on where it stopped"
 
 
-def _main(plan: Plan, events: Queue[Event], log: Path) -> None:
+def _main(plan: Plan, device: str | None, place: int, events: Queue[Event], log: Path) -> None:
     """A worker's life. What libraries write to standard output and error goes into its log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C comes through the parent
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.environ.update({key: os.environ.get(key, value) for key, value in QUIET.items()})
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
 
     def report(event: str, **facts: Any) -> None:
-        events.put((event, facts))
+        events.put((event, {**facts, "worker": place}))
+
+    from fer_bench.shift import work
 
     try:
         work(plan, report)
     except UserError as error:
         report("user_error", message=str(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        os._exit(INTERRUPTED)
     except BaseException as error:
         traceback.print_exc()
-        report("crash", message=f"{type(error).__name__}: {error}")
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        goes_on = "the same command goes on where it stopped"
+        report("user_error", message=f"the worker failed: {reason}\nits log: {log}; {goes_on}")
     events.close()
     events.join_thread()
 
 
-def work(plan: Plan, report: Any) -> None:
-    """Open the stores, then bring every cell that is free to its planned slots."""
-    report("loading")
-    import keras  # noqa: F401  (first, so that the time it takes is not taken for the stores')
-
-    from fer_bench.datasets.base import open_dataset
-    from fer_bench.images import split
-    from fer_bench.search import Book
-    from fer_bench.tracking import Tracker, create_store
-    from fer_bench.trial import TrialData
-    from fer_bench.work import Bench, work_cell
-
-    create_store(plan.mlruns)
-    tracker = Tracker(plan.mlruns, plan.experiment)
-    _describe(plan, tracker)
-    images, spec = open_dataset(plan.spec.dataset), plan.spec
-    if images.fingerprint != plan.fingerprint:
-        raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
-    data = TrialData.of(
-        images, split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
-    )
-    bench = Bench(plan, data, tracker, Book(plan.mlruns, plan.storage), report)
-    learners = _Learners(data)
-    busy = []
-    for task in plan.tasks:
-        report("cell", cell=task.cell.name)
-        state = work_cell(bench, task, lambda task=task: learners.of(task))  # type: ignore[misc]
-        report("cell_end", cell=task.cell.name, state=state)
-        if state == "busy":
-            busy.append(task.cell.name)
-    report("end", failures=bench.failures, busy=busy)
+def _interrupt(number: int, frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
-class _Learners:
-    """The compiled backbone at hand; another one takes its place, and its memory."""
-
-    def __init__(self, data: Any) -> None:
-        self._data = data
-        self._key: tuple[str, str] | None = None
-        self._learner: Learner | None = None
-
-    def of(self, task: Task) -> Learner:
-        """Learner for a task's backbone and recipe."""
-        from fer_bench.backbones.base import BACKBONES
-        from fer_bench.learner import Learner, forget
-
-        key = (task.cell.backbone, task.cell.recipe_hash)
-        if self._learner is None or self._key != key:
-            self._learner = None
-            forget()
-            backbone, data = BACKBONES[task.cell.backbone](), self._data
-            self._key = key
-            self._learner = Learner(
-                backbone, task.cell.recipe, data.pixels, len(data.classes), task.weights.path
-            )
-        return self._learner
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(INTERRUPTED)
 
 
-def _describe(plan: Plan, tracker: Any) -> None:
-    """Write into the experiment what is planned, so that a leaderboard knows the cells not begun."""
-    import json
+@contextlib.contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM, which schedulers send, as Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
-    planned = {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash}" for t in plan.tasks}
-    replaced = {line.rpartition(" ")[0] for line in planned.values()}
-    before: dict[str, str] = json.loads(tracker.description().get("cells", "{}"))
-    cells = {key: line for key, line in before.items() if line.rpartition(" ")[0] not in replaced} | planned
-    tracker.describe(
-        {
-            **plan.tags,
-            "cells": json.dumps(cells),
-            "trials": str(plan.trials),
-            "repeats": str(plan.repeats),
-        }
-    )
+
+def visible_devices(workers: int | None) -> tuple[str | None, ...]:
+    """A value for $CUDA_VISIBLE_DEVICES per worker: by default one worker per GPU, or (None,) without one."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None and shutil.which("nvidia-smi"):
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
+        named = ",".join(str(n) for n, _ in enumerate(re.findall("^GPU", listed, re.MULTILINE)))
+    devices: list[str | None] = [name for name in (named or "").split(",") if name.strip()]
+    devices = devices or [None]
+    return tuple(devices[place % len(devices)] for place in range(workers or len(devices)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-BOARD = ["study", "dataset", "split", "budget", "data_fingerprint", "test_images"]
+Row = dict[Hashable, Any]  # of the frame
+BOARD = ["study", "dataset", "split", "budget", "data_fingerprint", "images", "test_images"]
+BOARD += ["recipe", "selected_from"]
 # From rich to narrow: interval beside its score (or below it), F1 of each class, extra space between columns.
 LAYOUTS = (
     *((True, True, 1), (True, True, 0), (False, True, 0)),
@@ -77,9 +79,11 @@ def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table
     drawn.add_column("n", justify="right", no_wrap=True)
     drawn.add_column("", no_wrap=True)
     marks = _marks(rows)
-    for _, row in rows.iterrows():
-        cells = [_score(rows, row, column, beside) for column in scores]
-        signs = " ".join(marks[phrase] for phrase in _phrases(row))
+    ranked = rows[rows["rank"].notna()]
+    best = {column.key: ranked[column.key].max() for column in scores}
+    for row in rows.to_dict("records"):
+        cells = [_score(row, column, best[column.key], beside) for column in scores]
+        signs = " ".join(marks[phrase] for phrase in _phrases(row) if phrase in marks)
         style = None if _known(row["rank"]) else "dim"
         drawn.add_row(
             _rank(row),
@@ -96,10 +100,15 @@ def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table
 def _title(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
-    return escape(f"{first['dataset']}, split {first['split']}, budget {first['budget']}{images}")
+    trials = f", best of {_trials(first['selected_from'])}" if _known(first["selected_from"]) else ""
+    return escape(f"{first['dataset']}, split {first['split']}, budget {first['budget']}{images}{trials}")
 
 
-def _rank(row: pd.Series) -> str:
+def _trials(number: int) -> str:
+    return f"{number} trial{'' if number == 1 else 's'}"
+
+
+def _rank(row: Row) -> str:
     if not _known(row["rank"]):
         return "-"
     return f"{row['rank']}{'≈' if _known(row['best_set']) and row['best_set'] and row['rank'] > 1 else ' '}"
@@ -113,29 +122,38 @@ def _classes(rows: pd.DataFrame) -> list[_Column]:
     return [_Column(s if short.count(s) == 1 else n, f"f1_{n}") for s, n in zip(short, names, strict=True)]
 
 
-def _score(rows: pd.DataFrame, row: pd.Series, column: _Column, beside: bool) -> Text:
-    """A score in percent, bold where it is the best of those ranked, with its interval if it has one."""
+def _score(row: Row, column: _Column, best: float, beside: bool) -> Text:
+    """A score in percent, bold where it is the `best` of those ranked, with its interval if it has one."""
     value = row[column.key]
     if not _known(value):
         return Text("")
     form = "{:+.1f}" if column.signed else "{:.1f}"
-    ranked = rows.loc[rows["rank"].notna(), column.key]
-    best = _known(row["rank"]) and form.format(100 * value) == form.format(100 * ranked.max())
-    text = Text(form.format(100 * value), style="bold" if best else "")
+    is_best = _known(row["rank"]) and form.format(100 * value) == form.format(100 * best)
+    text = Text(form.format(100 * value), style="bold" if is_best else "")
     if _known(row.get(f"{column.key}_low")):
         low, high = (form.format(100 * row[f"{column.key}_{end}"]) for end in ("low", "high"))
         text.append(f"{' ' if beside else chr(10)}[{low}, {high}]", style="not bold dim")
     return text
 
 
-def _phrases(row: pd.Series) -> list[str]:
+def _phrases(row: Row) -> list[str]:
     return [phrase for phrase in str(row["warnings"]).split("; ") if phrase]
 
 
+def _common(rows: pd.DataFrame) -> list[str]:
+    """Warnings that all tested cells of two or more share, such as the data's."""
+    tested = [_phrases(row) for row in rows.to_dict("records") if row["repeats"]]
+    if len(tested) < 2:
+        return []
+    return [phrase for phrase in tested[0] if all(phrase in phrases for phrases in tested)]
+
+
 def _marks(rows: pd.DataFrame) -> dict[str, str]:
-    """A letter for each different warning, in order of appearance."""
-    phrases = dict.fromkeys(phrase for _, row in rows.iterrows() for phrase in _phrases(row))
-    return {phrase: _letters(number) for number, phrase in enumerate(phrases)}
+    """A letter for each other warning, in order of appearance."""
+    phrases = dict.fromkeys(phrase for row in rows.to_dict("records") for phrase in _phrases(row))
+    common = _common(rows)
+    lettered = (phrase for phrase in phrases if phrase not in common)
+    return {phrase: _letters(number) for number, phrase in enumerate(lettered)}
 
 
 def _letters(number: int) -> str:
@@ -159,6 +177,8 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
     if _known(few) and few < 3:
         yield Text("One repeat gives no interval, two an uncertain one: take three or more.", style="dim")
+    for phrase in _common(rows):
+        yield Text(f"All: {phrase}", style="yellow")
     for phrase, mark in _marks(rows).items():
         yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
 

@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 from sklearn import metrics as sk
 
 CHUNK_BYTES = 64 * 2**20  # of image weights held at once
-RUNS_AT_ONCE = 16  # in one matrix product
+RUNS_AT_ONCE = 128  # in one matrix product
 
 
 def scores(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> dict[str, float]:
@@ -72,35 +72,61 @@ def image_draws(
     labels: np.ndarray,
     predictions: np.ndarray,
     groups: np.ndarray,
+    subset: np.ndarray,
     classes: int,
     draws: int = 2000,
     seed: int = 0,
-) -> np.ndarray:
-    """Macro-F1 of each of R runs on each of `draws` resampled test sets, (draws, R) float64.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Macro-F1 of each of R runs on each of `draws` resampled test sets, and on their share of `subset`.
 
     labels (n,) int, predictions (R, n) int, groups (n,) int: images that share a number (identical ones)
-    are drawn together. A class without an image in a draw is left out of that draw's mean. All runs see the
-    same draws, here and in any call with equal labels, groups, draws and seed: their differences are paired.
+    are drawn together; subset (n,) bool. Both results are (draws, R) float32. A class without an image in a
+    draw is left out of that draw's mean; without any image it is NaN. All runs see the same draws, here and
+    in any call with equal labels, groups, draws and seed: their differences are paired.
     """
     labels, predictions = np.asarray(labels), np.atleast_2d(predictions)
-    if predictions.shape[1] != len(labels) or len(groups) != len(labels):
+    if {len(labels), len(groups), len(subset)} != {predictions.shape[1]}:
         raise ValueError(f"{len(labels)} labels, predictions {predictions.shape}, {len(groups)} groups")
     # F1 = 2 TP / (support + predicted): of a confusion matrix its diagonal and its two margins are enough.
-    every = np.arange(classes)
-    truth = every == labels[:, None]
-    blocks = []
-    for weights in _image_weights(groups, draws, seed):
-        support = (weights @ truth.astype(np.float32))[:, None]
-        present = support > 0
+    order = np.lexsort((labels, subset))
+    labels, guesses = labels[order], predictions[:, order].T
+    begin = np.count_nonzero(~subset)
+    parts = slice(begin), slice(begin, None)
+    every = []
+    for weights in _image_weights(np.asarray(groups)[order], draws, seed):
+        runs = (guesses[:, at : at + RUNS_AT_ONCE] for at in range(0, guesses.shape[1], RUNS_AT_ONCE))
         f1 = []
-        for start in range(0, len(predictions), RUNS_AT_ONCE):
-            guess = predictions[start : start + RUNS_AT_ONCE].T[:, :, None] == every
-            columns = np.stack([truth[:, None] & guess, guess], axis=1).reshape(len(labels), -1)
-            sums = (weights @ columns.astype(np.float32)).reshape(len(weights), 2, -1, classes)
-            per_run = 2 * sums[:, 0].astype(np.float64) / np.maximum(support + sums[:, 1], 1)
-            f1.append(per_run.sum(axis=2, where=present) / present.sum(axis=2))
-        blocks.append(np.concatenate(f1, axis=1))
-    return np.concatenate(blocks)
+        for some in runs:
+            outside, inside = (_counts(labels[p], some[p], weights[:, p], classes) for p in parts)
+            f1.append([_macro_f1(*map(np.add, outside, inside)), _macro_f1(*inside)])
+        every.append(np.concatenate(f1, axis=2))
+    whole, share = np.concatenate(every, axis=1)
+    return whole, share
+
+
+def _counts(
+    labels: np.ndarray, guesses: np.ndarray, weights: np.ndarray, classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weighted images of each class that are right, guessed and there: (K, draws, R), the last (K, draws, 1).
+
+    labels (n,) sorted, guesses (n, R), weights (draws, n); sums of whole numbers are exact in float32.
+    """
+    right = np.zeros((classes, len(weights), guesses.shape[1]), np.float32)
+    there = np.zeros((classes, len(weights), 1), np.float32)
+    for label in range(classes):
+        begin, end = np.searchsorted(labels, (label, label + 1))
+        drawn = weights[:, begin:end]
+        right[label] = drawn @ (guesses[begin:end] == label).astype(np.float32)
+        there[label, :, 0] = drawn.sum(axis=1)
+    guessed = np.stack([weights @ (guesses == label).astype(np.float32) for label in range(classes)])
+    return right, guessed, there
+
+
+def _macro_f1(right: np.ndarray, guessed: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Mean over classes of 2 TP / (support + predicted) from `_counts`, (draws, R) float32."""
+    present = (there > 0).sum(axis=0)
+    f1 = 2 * right / np.maximum(guessed + there, 1)  # an absent class has no right ones, and adds nothing
+    return np.where(present, f1.sum(axis=0) / np.maximum(present, 1).astype(np.float32), np.nan)
 
 
 def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -118,23 +144,6 @@ def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
     mean = values.mean(axis=1)
     stretch = np.sqrt(seeds / max(seeds - 1, 1))
     return mean + stretch * (np.take_along_axis(values, drawn, axis=1).mean(axis=1) - mean)
-
-
-def crossed_bootstrap(
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    groups: np.ndarray,
-    classes: int,
-    draws: int = 2000,
-    seed: int = 0,
-) -> np.ndarray:
-    """Macro-F1 of a cell under resampled images crossed with resampled seeds, (draws,) float64.
-
-    labels (n,) int, predictions (S, n) int, one row a seed, groups (n,) int as in `image_draws`. Calls with
-    equal labels, groups, S, draws and seed share image weights and seed indices: subtract them for a paired
-    difference. With one seed the draws know the noise of the images only.
-    """
-    return cross_seeds(image_draws(labels, predictions, groups, classes, draws, seed), seed)
 
 
 def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,9 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import dataset_available, find_dataset
 from fer_bench.errors import UserError
 from fer_bench.images import FaceImages, Split, split
+from fer_bench.provenance import gpu
 from fer_bench.recipe import Recipe
-from fer_bench.strategies.base import STRATEGIES, effective_prior, is_no_op, tilts_beyond_flat
+from fer_bench.strategies.base import STRATEGIES, Strategy, effective_prior, is_no_op, tilts_beyond_flat
 from fer_bench.study import Cell, StudySpec, read_study, resolve
 from fer_bench.weights import MissingWeights, Weights, find_weights
 
@@ -57,7 +57,9 @@ class Plan:
     notes: tuple[str, ...]
     honest_ceiling: float | None
     selects_on_test: bool
+    twins: int  # test images that are identical to a training or validation image
     why: str = field(default="")
+    retry_failed: bool = False
 
     @property
     def trials(self) -> int:
@@ -86,7 +88,7 @@ class Plan:
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """What every run of the plan is tagged with: the board, and the data's faults."""
+        """What every run of the plan is tagged with: the board, what was selected from, the data's faults."""
         return {
             "study": self.study,
             "dataset": self.spec.dataset,
@@ -94,7 +96,9 @@ class Plan:
             "split": self.spec.split,
             "budget": self.budget,
             "images": "/".join(map(str, self.images)),
-            "notes": "; ".join(self.notes),
+            "trials": str(self.trials),
+            "test_twins": str(self.twins),
+            "notes": "; ".join(note.replace(";", ",") for note in self.notes),
             "selects_on_test": str(self.selects_on_test).lower(),
             "honest_ceiling": str(self.honest_ceiling or ""),
         }
@@ -141,6 +145,7 @@ def make_plan(
         notes=images.notes,
         honest_ceiling=found.honest_ceiling,
         selects_on_test=parts.selects_on_test,
+        twins=int(np.count_nonzero(~parts.dedup)),
         why=why,
     )
 
@@ -160,11 +165,11 @@ def _choose(
             f"{' with budget quick' if quick else ''}, which says nothing about real ones. "
             f"To import it: {find_dataset(wanted).how}"
         )  # fmt: skip
-    fitting, reason = "hour", "there is no GPU"
     if wanted == "synthetic":
         fitting, reason = "quick", "the faces are synthetic"
-    elif has_gpu():
-        fitting, reason = "full", "there is a GPU"
+    else:
+        usable, reason = gpu()
+        fitting = "full" if usable else "hour"
     if fitting not in budgets:
         return dataset, None, ""
     others = ", ".join(b for b in budgets if b != fitting)
@@ -175,23 +180,12 @@ def _tasks(
     spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
 ) -> tuple[Task, ...]:
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
-    counts = np.bincount(labels, minlength=len(classes))
     facts = {
         "fingerprint": images.fingerprint,
         "split": spec.split,
         "images": [spec.train_images, spec.val_images, spec.test_images],
     }
-    priors: dict[str, tuple[dict[str, float], tuple[str, ...]]] = {}
-    for name in spec.strategies:
-        strategy = STRATEGIES[name]()
-        prior = effective_prior(strategy, labels, len(classes))
-        warnings = []
-        if name != "none" and is_no_op(strategy, labels, len(classes)):
-            warnings.append("no-op: changes nothing on this data")
-        if tilts_beyond_flat(prior, counts):
-            warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
-        rounded = {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}
-        priors[name] = rounded, tuple(warnings)
+    priors = {name: assess(STRATEGIES[name](), labels, classes) for name in spec.strategies}
     tasks = []
     for cell in spec.cells():
         known = weights[cell.backbone]
@@ -201,6 +195,19 @@ def _tasks(
         )
         tasks.append(Task(cell, cell.key(facts, known.sha256), shared, known, *priors[cell.strategy], hours))
     return tuple(tasks)
+
+
+def assess(
+    strategy: Strategy, labels: np.ndarray, classes: Sequence[str]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Effective prior of a strategy by class, and what is wrong with it on these (n,) int training labels."""
+    prior = effective_prior(strategy, labels, len(classes))
+    warnings = []
+    if type(strategy) is not STRATEGIES["none"] and is_no_op(strategy, labels, len(classes)):
+        warnings.append("no-op: changes nothing on this data")
+    if tilts_beyond_flat(prior, np.bincount(labels, minlength=len(classes))):
+        warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
+    return {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}, tuple(warnings)
 
 
 def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
@@ -233,14 +240,6 @@ def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, rep
         else:
             per_training += phase.epochs * (train * image * share + val * look)
     seconds = (trials + repeats) * per_training + repeats * test * look
-    if has_gpu():
+    if gpu()[0]:
         return seconds / 60 / 3600
     return seconds * 2 / max(os.cpu_count() or 2, 1) / 3600
-
-
-def has_gpu() -> bool:
-    """Whether the machine has an NVIDIA GPU, asked without loading a deep-learning library."""
-    if not (tool := shutil.which("nvidia-smi")):
-        return False
-    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    return done.returncode == 0 and "GPU" in done.stdout

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes.util
+import os
 import platform
 import re
+import shutil
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 NAMED = (
@@ -21,6 +25,10 @@ NAMED = (
     "optuna",
     "mlflow",
 )
+CUDA = {  # backend: modules one of which it needs on a GPU, and how to get them
+    "tensorflow": (("nvidia.cudnn",), 'pip install "fer-bench[cuda]"'),
+    "jax": (("jax_cuda12_plugin", "jax_cuda13_plugin"), 'pip install "jax[cuda12]"'),
+}
 
 
 @cache
@@ -63,10 +71,31 @@ def versions() -> dict[str, str]:
 
 
 @cache
+def gpu() -> tuple[bool, str]:
+    """Whether the backend can train on an NVIDIA GPU, and a clause that says why; loads no backend."""
+    tool, shown = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    if not tool or shown.strip() in ("", "-1"):
+        return False, "there is no GPU" if not tool else "CUDA_VISIBLE_DEVICES hides the GPU"
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    if done.returncode or "GPU" not in done.stdout:
+        return False, "there is no GPU"
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    modules, install = CUDA.get(backend, ((), ""))
+    if any(map(_importable, modules)) or (backend == "tensorflow" and ctypes.util.find_library("cudnn")):
+        return True, f"there is a GPU that {backend} has libraries for"
+    return False, f"{backend} has no libraries for the GPU" + (f" ({install})" if install else "")
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it lies in
+        return False
+
+
+@cache
 def device() -> str:
     """Backend and device that Keras trains on, such as `tensorflow, 2 CPU cores` (loads Keras)."""
-    import os
-
     import keras
 
     backend = keras.backend.backend()

@@ -6,9 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Positive = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+# Not strict: YAML takes 1e-3, without a point, for a word.
+Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
+Share = Annotated[Real, Field(ge=0, lt=1)]
+NotNegative = Annotated[Real, Field(ge=0)]
+Rate = Annotated[Real, Field(gt=0, le=10)]
 
 
 class Strict(BaseModel):
@@ -28,7 +38,7 @@ class Phase(Strict):
 
     trainable: Literal["head", "all"] | LastLayers
     epochs: Positive
-    learning_rate: float | None = Field(None, gt=0)
+    learning_rate: Rate | None = None
     """None is the recipe's. A rate drawn by the search scales every phase alike."""
 
     @property
@@ -58,7 +68,7 @@ class BatchNorm(Strict):
 
     mode: Literal["live", "frozen"] = "live"
     """live: batch statistics, moving averages updated; frozen: as if not trainable."""
-    momentum: float | None = Field(None, gt=0, lt=1)
+    momentum: Real | None = Field(None, gt=0, lt=1)
     """Of the moving averages; None is 0.9, as Keras' 0.99 to 0.999 need more steps than most trials have."""
 
 
@@ -77,7 +87,7 @@ class Head(Strict):
 class Plateau(Strict):
     """ReduceLROnPlateau on validation macro-F1."""
 
-    factor: float = Field(0.5, gt=0, lt=1)
+    factor: Real = Field(0.5, gt=0, lt=1)
     patience: Positive = 3
 
 
@@ -88,7 +98,7 @@ def _none_word(value: Any) -> Any:
 class Recipe(Strict):
     """How a cell is trained, whatever its strategy; the defaults are sound ones for a pretrained trunk."""
 
-    image_size: int = Field(96, ge=16, le=255)
+    image_size: int = Field(96, ge=16, le=255, strict=True)
     """Side of the square that the net sees, pixels."""
     batch_size: Positive = 64
     weights: Literal["imagenet", "none"] = "imagenet"
@@ -97,7 +107,7 @@ class Recipe(Strict):
     optimizer: Literal["adam", "sgd"] = "adam"
     momentum: Share = 0.9
     """SGD's, with Nesterov's correction."""
-    learning_rate: float = Field(1e-3, gt=0, le=10)
+    learning_rate: Rate = 1e-3
     weight_decay: NotNegative = 0.0
     """Decoupled; not on biases and BatchNormalization."""
     schedule: Literal["constant", "cosine"] = "constant"
@@ -129,7 +139,7 @@ class Recipe(Strict):
 class Settings(Strict):
     """What may differ between trials without compiling anything again; each of these may be searched."""
 
-    learning_rate: float = Field(gt=0, le=10)
+    learning_rate: Rate
     weight_decay: NotNegative
     label_smoothing: Share
     dropout: Share

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What one run predicts for its n test images.
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The n test images of one run or of many.
 
-    labels (n,) int; predicted (n,) int, after `adjust_logits`; groups (n,) int, identical images share a
-    number; dedup (n,) bool, without a twin in train or val; ids (n,) str.
+    labels (n,) int; groups (n,) int, identical images share a number; dedup (n,) bool, without a twin in
+    train or val; ids (n,) str.
     """
 
     labels: np.ndarray
-    predicted: np.ndarray
     groups: np.ndarray
     dedup: np.ndarray
     ids: np.ndarray
+
+    @cached_property
+    def digest(self) -> str:
+        """The same for the same images in the same order."""
+        return hashlib.sha256("\0".join(map(str, self.ids)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What one run predicts for its test images: (n,) int, after `adjust_logits`."""
+
+    images: HeldOut
+    predicted: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,10 @@ class RepeatRecord:
     """One counted repeat, as it was logged.
 
     `cell` is the key; `board` says what may be ranked together: study, dataset, data_fingerprint, split,
-    budget; `recipe` is a short hash; `started` is in unix seconds; `predictions` loads them when called. Tags
-    that are read: weights, weights_hash, selects_on_test, honest_ceiling, warnings (";"-joined).
+    budget, images; `recipe` is a short hash; `shared_key` is the cell's key less its strategy, the same for
+    cells that a gain may be taken between; `selected_from` is the number of trials that its parameters are
+    the best of; `started` is in unix seconds; `predictions` loads them when called. Tags that are read:
+    weights, weights_hash, selects_on_test, honest_ceiling, warnings, alarms and notes (";"-joined).
     """
 
     cell: str
@@ -39,6 +55,8 @@ class RepeatRecord:
     backbone: str
     strategy: str
     recipe: str
+    shared_key: str
+    selected_from: int
     slot: int
     seed: int
     run_id: str

@@ -1,4 +1,4 @@
-"""What survives a kill: a claim on a cell, and one file per finished trial or repeat.
+"""What survives a kill: one file per finished trial or repeat.
 
 A result file is the truth; the stores of Optuna and MLflow are books that can be brought up to date from it.
 It is written under a temporary name and renamed, so that it is whole or not there.
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from fer_bench.errors import UserError
 
@@ -25,7 +24,7 @@ MOST_ATTEMPTS = 3
 
 @dataclass
 class Result:
-    """One finished attempt at a slot of a cell; plain data but for `arrays`."""
+    """One finished attempt at a slot of a cell; plain data but for `arrays`, empty where not asked for."""
 
     cell: str
     kind: Kind
@@ -51,26 +50,16 @@ class Result:
 
 
 class Ledger:
-    """The files of one cell: claim, attempts begun, results."""
+    """The files of one cell: attempts begun, results."""
 
     def __init__(self, folder: Path, cell: str) -> None:
         self.cell = cell
         self.folder = folder / cell
 
-    @contextmanager
-    def claim(self) -> Iterator[bool]:
-        """Whether this process alone may work on the cell now; the claim ends with the block or process."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "claim.lock", timeout=0)
-        try:
-            with lock:
-                yield True
-        except Timeout:
-            yield False
-
     def begin(self, kind: Kind, slot: int) -> int:
         """Note that an attempt at a slot begins; its number, from 1."""
-        attempt = 1 + len(list(self.folder.glob(f"{kind}-{slot:03}-*.begun")))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        attempt = 1 + max(map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*")), default=0)
         (self.folder / f"{kind}-{slot:03}-{attempt}.begun").touch(exist_ok=False)
         return attempt
 
@@ -80,15 +69,23 @@ class Ledger:
 
     def save(self, result: Result) -> Path:
         """Write a result file; raises OSError if the disk won't take it, and then there is none."""
-        path = self.folder / f"{result.kind}-{result.slot:03}-{result.attempt}.npz"
-        content = asdict(result)
-        arrays = content.pop("arrays")
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, result=np.array(json.dumps(content)), **arrays)
+        path = self._path(result.kind, result.slot, result.attempt)
+        with atomic(path) as temporary:
+            write_result(result, temporary)
         return path
 
+    def adopt(self, path: Path) -> bool:
+        """Take over a result file of this cell from elsewhere; whether it is one."""
+        result = read_result(path)
+        if result is None or result.cell != self.cell:
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic(self._path(result.kind, result.slot, result.attempt)) as temporary:
+            temporary.write_bytes(path.read_bytes())
+        return True
+
     def results(self, kind: Kind) -> dict[int, Result]:
-        """Finished slots, of each the latest attempt that got to its end. Broken files count as absent."""
+        """Finished slots without their arrays, of each the latest attempt. Broken files count as absent."""
         found: dict[int, Result] = {}
         for path in self.folder.glob(f"{kind}-*.npz"):
             result = read_result(path)
@@ -96,20 +93,45 @@ class Ledger:
                 found[result.slot] = max(result, found.get(result.slot, result), key=lambda r: r.attempt)
         return found
 
+    def whole(self, result: Result) -> Result | None:
+        """A result with its arrays; None, and no longer there, where its file turns out to be broken."""
+        path = self._path(result.kind, result.slot, result.attempt)
+        found = read_result(path, arrays=True)
+        if found is None:
+            path.unlink(missing_ok=True)
+        return found
+
     def lost(self, kind: Kind, slot: int) -> int:
         """How many attempts at a slot have begun after its latest result and never ended."""
-        begun = [int(path.stem.rsplit("-", 1)[1]) for path in self.folder.glob(f"{kind}-{slot:03}-*.begun")]
-        results = map(read_result, self.folder.glob(f"{kind}-{slot:03}-*.npz"))
-        last = max((result.attempt for result in results if result), default=0)
+        begun = map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*.begun"))
+        ended = [path for path in self.folder.glob(f"{kind}-{slot:03}-*.npz") if read_result(path)]
+        last = max(map(_attempt, ended), default=0)
         return sum(attempt > last for attempt in begun)
 
+    def _path(self, kind: Kind, slot: int, attempt: int) -> Path:
+        return self.folder / f"{kind}-{slot:03}-{attempt}.npz"
 
-def read_result(path: Path) -> Result | None:
+
+def _attempt(path: Path) -> int:
+    """Number of the attempt in a file's name, such as trial-000-2.npz."""
+    return int(path.name.split(".")[0].rsplit("-", 1)[1])
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write a result as one npz archive, its plain part as JSON under `result`."""
+    content = asdict(result)
+    arrays = content.pop("arrays")
+    with path.open("wb") as file:
+        np.savez_compressed(file, result=np.array(json.dumps(content)), **arrays)
+
+
+def read_result(path: Path, arrays: bool = False) -> Result | None:
     """Content of a result file, or None where it can't be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             content: Mapping[str, Any] = json.loads(str(file["result"]))
-            return Result(**content, arrays={name: file[name] for name in file.files if name != "result"})
+            wanted = [name for name in file.files if arrays and name != "result"]
+            return Result(**content, arrays={name: file[name] for name in wanted})
     except Exception:  # a damaged archive may raise almost anything: BadZipFile, zlib.error, MemoryError
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import event
 
-from fer_bench.errors import UserError
 from fer_bench.recipe import Settings, settings
 from fer_bench.recovery import Result, atomic
 from fer_bench.search_space import Range, ranges, suggest
+from fer_bench.stores import probe, refusal
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study import Cell, derive_seed
 
@@ -77,20 +77,21 @@ class Book:
     def __init__(self, mlruns: Path, url: str | None) -> None:
         self._storage = open_storage(mlruns, url)
 
-    def add(self, experiment: str, cell: Cell, key: str, result: Result) -> None:
-        """Enter a finished slot, unless it is there."""
+    def add(self, experiment: str, cell: Cell, key: str, results: Iterable[Result]) -> None:
+        """Enter finished slots, but for those that are there."""
         study = optuna.create_study(
             study_name=f"{experiment} {cell.name} {key}",
             storage=self._storage,
             direction="maximize",
             load_if_exists=True,
         )
-        entered = study.get_trials(deepcopy=False)
-        if any(t.user_attrs["slot"] == result.slot for t in entered):
-            return
-        trial = _trial(cell, result)
-        trial.user_attrs = {"slot": result.slot, "seed": result.seed, "run_id": result.run_id}
-        study.add_trial(trial)
+        entered = {(t.user_attrs["slot"], t.user_attrs["attempt"]) for t in study.get_trials(deepcopy=False)}
+        for result in results:
+            if (result.slot, result.attempt) not in entered:
+                trial = _trial(cell, result)
+                noted = ("slot", "attempt", "seed", "run_id")
+                trial.user_attrs = {key: getattr(result, key) for key in noted}
+                study.add_trial(trial)
 
 
 def _trial(cell: Cell, result: Result) -> optuna.trial.FrozenTrial:
@@ -124,12 +125,10 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
         sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
         try:
+            probe(url)
             storage = RDBStorage(url, engine_kwargs=options)
         except Exception as error:  # SQLAlchemy's, alembic's and the driver's own errors come through
-            from fer_bench.tracking import hide_password
-
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"can't open the Optuna storage {hide_password(url)}: {reason}") from None
+            raise refusal("Optuna storage", url, error) from None
     if sqlite:
         _serialise(storage)
     return storage

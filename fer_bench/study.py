@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.errors import UserError
-from fer_bench.recipe import Positive, Recipe, Settings, Strict, settings
+from fer_bench.recipe import Positive, Real, Recipe, Settings, Strict, settings
 from fer_bench.registry import unknown
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES
 
 SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
-LARGEST_FILE = 1_000_000  # bytes; a study is a page of text
+LARGEST_FILE = 100_000  # bytes; a study is a page of text
+MOST_LINES = 4  # of an error; more is no help
+EXPECTED = {  # pydantic's types of error, where its own words speak of Python
+    "missing": "is missing",
+    "too_short": "expected at least one",
+    "tuple_type": "expected a list, as in [a, b]",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected keys and values"),
+}
 
 
 class SearchRange(Strict):
     """Range that a shared parameter is drawn from."""
 
-    low: float = Field(allow_inf_nan=False)
-    high: float = Field(allow_inf_nan=False)
+    low: Real
+    high: Real
     log: bool = False
 
     @model_validator(mode="after")
@@ -139,28 +147,63 @@ def study_files() -> dict[str, Path]:
     return found
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML without two traps.
+
+    Of a key given twice the last would win silently; aliases let a page of text stand for gigabytes.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                None, None, f"alias *{event.anchor}: aliases are not read, write it out", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is there twice, keep one", key.start_mark
+                )
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read_study(name: str) -> tuple[str, dict[str, Any]]:
     """Short name and unchecked content of a study, by path or by name.
 
     Raises UserError where there is none, or it is no YAML mapping of a page or two.
     """
     path = Path(name)
-    if not (path.suffix in (".yaml", ".yml") and path.is_file()):
+    if not (path.suffix in (".yaml", ".yml") and os.path.isfile(name)):
         known, wanted = study_files(), name.removesuffix(".yaml")
         if wanted not in known:
             raise UserError(unknown("study", name, known) + " (or give the path of a .yaml file)")
         path = known[wanted]
-    if path.stat().st_size > LARGEST_FILE:
-        raise UserError(f"{path}: {path.stat().st_size:,} bytes are no study; expected a page of YAML")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise UserError(f"{path}: {size:,} bytes are no study; expected a page of YAML")
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from None
+    # PyYAML's constructors let errors of Python through, as for a month 13 or for `!!bool maybe`.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} is not plain YAML: {_reason(error)}") from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise UserError(
-            f"{path}: expected keys and values (dataset: ..., backbones: [...]), got something else"
-        )
+        got = "nothing" if content is None else "keys that are no words" if isinstance(content, dict) else ""
+        got = got or f"a {type(content).__name__}"
+        raise UserError(f"{path}: expected keys and values (dataset: ..., backbones: [...]), got {got}")
     return path.stem, content
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())[:200]
 
 
 def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: Any) -> StudySpec:
@@ -170,7 +213,9 @@ def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: 
     """
     keys = dict(content)
     budgets = keys.pop("budgets", {}) or {}
-    if not isinstance(budgets, dict) or not all(isinstance(b, dict) for b in budgets.values()):
+    if not isinstance(budgets, dict) or not all(
+        isinstance(name, str) and isinstance(changes, dict) for name, changes in budgets.items()
+    ):
         raise UserError("budgets: expected a mapping of names to the keys that each overrides")
     if budget is not None:
         if budget not in budgets:
@@ -186,21 +231,37 @@ def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: 
 
 
 def _explain(error: ValidationError) -> str:
-    """One line for each thing that is wrong with a study, with the nearest known key."""
-    known = {*StudySpec.model_fields, *Recipe.model_fields, "budgets"}
+    """One line for each thing that is wrong with a study, with the nearest known key; a few lines in all."""
     lines = []
     for detail in error.errors():
-        where = ".".join(str(part) for part in detail["loc"])
+        *place, key = detail["loc"] or ("",)
         if detail["type"] == "extra_forbidden":
-            lines.append(
-                unknown("study key", str(detail["loc"][-1]), known)
-                if len(detail["loc"]) < 3
-                else f"unknown study key {where!r}"
-            )
-        else:
-            message = detail["msg"].removeprefix("Value error, ")
-            got = (
-                "" if isinstance(detail["input"], (dict, Strict)) else f" (got {str(detail['input'])[:60]!r})"
-            )
-            lines.append(f"{where}: {message}{got}" if where else message)
-    return "\n".join(dict.fromkeys(lines))
+            lines.append(_unknown_key([str(part) for part in place], str(key)))
+            continue
+        where = ".".join(map(str, detail["loc"]))
+        message = EXPECTED.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+        got = "" if isinstance(detail["input"], (dict, Strict)) else f" (got {str(detail['input'])[:60]!r})"
+        lines.append(f"{where}: {message}{got}" if where else message)
+    lines = list(dict.fromkeys(lines))
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more errors"]
+    return "\n".join(lines)
+
+
+def _unknown_key(place: list[str], key: str) -> str:
+    if not place and key in Recipe.model_fields:
+        return f"study key {key!r} belongs under recipe"
+    model: type[Strict] = StudySpec
+    for part in place:
+        if part in model.model_fields:
+            model = next(_models(model.model_fields[part].annotation), model)
+    known = {*model.model_fields, *([] if place else ["budgets"])}
+    return unknown(f"key of {'.'.join(place)}" if place else "study key", key, known)
+
+
+def _models(annotation: Any) -> Iterator[type[Strict]]:
+    """Models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

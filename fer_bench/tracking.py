@@ -25,6 +25,7 @@ from mlflow.tracking import MlflowClient
 
 from fer_bench.errors import UserError
 from fer_bench.recovery import Result, atomic
+from fer_bench.stores import probe, refusal
 
 PREFIX = "fer_bench."  # of our tags
 PAGE = 1000
@@ -79,13 +80,22 @@ class Tracker:
                 place = None
                 if not self.uri.startswith("http"):
                     place = (mlruns / "artifacts" / experiment).resolve().as_uri()
-                self.id = self._client.create_experiment(experiment, artifact_location=place)
+                self.id = self._create(experiment, place)
             elif known.lifecycle_stage == "deleted":
                 raise UserError(
                     f"experiment {experiment!r} was deleted in MLflow: restore it, or use another --mlruns"
                 )
             else:
                 self.id = known.experiment_id
+
+    def _create(self, experiment: str, place: str | None) -> str:
+        try:
+            return str(self._client.create_experiment(experiment, artifact_location=place))
+        except MlflowException:  # a worker on another machine was faster
+            known = self._client.get_experiment_by_name(experiment)
+            if known is None:
+                raise
+            return str(known.experiment_id)
 
     def describe(self, tags: Mapping[str, str]) -> None:
         """Set tags of the experiment, and the view that its page opens with."""
@@ -125,16 +135,25 @@ class Tracker:
         """End a run as FINISHED, FAILED or KILLED."""
         self._client.set_terminated(run_id, status)
 
-    def open_runs(self, cell: str) -> list[str]:
-        """Runs of a cell that still count as running."""
-        found = self._search(f"{_is('cell', cell)} and attributes.status = 'RUNNING'")
-        return [run.info.run_id for run in found]
+    def open_runs(self) -> dict[str, list[str]]:
+        """Runs that still count as running, by cell."""
+        found: dict[str, list[str]] = {}
+        for run in self._search("attributes.status = 'RUNNING'"):
+            found.setdefault(_ours(run.data.tags).get("cell", ""), []).append(run.info.run_id)
+        return found
 
     def counted(self, cell: str) -> dict[tuple[str, int], tuple[int, str]]:
         """Attempt and run that count, for each kind and slot of a cell."""
         runs = self._search(f"{_is('cell', cell)} and {_is('counted', 'true')}")
         found = [(_ours(run.data.tags), run.info.run_id) for run in runs]
         return {(tags["kind"], int(tags["slot"])): (int(tags["attempt"]), run) for tags, run in found}
+
+    def fetch(self, run_id: str, name: str, folder: Path) -> Path | None:
+        """Copy a run's artifact into a folder; None where the run has none of that name."""
+        try:
+            return Path(self._client.download_artifacts(run_id, name, str(folder)))
+        except (MlflowException, OSError):
+            return None
 
     def attach(self, run_id: str, path: Path) -> None:
         """Copy a file into a run's artifacts."""
@@ -166,8 +185,10 @@ class Tracker:
             metrics=[Metric(key, value, stamp, 0) for key, value in numbers.items()],
             tags=[RunTag(PREFIX + key, value[:5000]) for key, value in result.origin.items()],
         )
-        for name, rows in tables.items():
-            self._client.log_table(run_id, pd.DataFrame(rows), name)
+        for name, rows in tables.items():  # not by log_table, which would append to what an attempt left
+            self._client.log_text(run_id, pd.DataFrame(rows).to_json(orient="split", index=False), name)
+        listed = [{"path": name, "type": "table"} for name in tables]
+        self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(listed))
         for name, content in files.items():
             self._log_file(run_id, name, content)
         if result.error:
@@ -191,11 +212,11 @@ def open_client(uri: str) -> MlflowClient:
     """Client of a store; raises UserError in one line where it can't be opened."""
     mlflow.set_tracking_uri(uri)
     try:
+        probe(uri)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except Exception as error:  # MLflow lets SQLAlchemy's and alembic's own errors through
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"can't open the MLflow store {hide_password(uri)}: {reason}") from None
+        raise refusal("MLflow store", uri, error) from None
     return client
 
 

@@ -26,6 +26,11 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
     for note in plan.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}")
+    if plan.twins:
+        console.print(
+            f"[yellow]note:[/yellow] {plan.twins:,} of the {plan.images[2]:,} test images are also in train "
+            "or val; scores are given without them as well (dedup)"
+        )
     if plan.selects_on_test:
         console.print(
             f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]"
@@ -72,12 +77,22 @@ def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, A
 
 
 def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]]:
+    waiting: list[str] = []
     for name, facts in events:
         if name == "loading":
             console.print("loading Keras and opening the stores ...")
-        elif name == "result":
-            console.print(_result(facts), highlight=False, soft_wrap=True)
+        elif name == "waiting" and facts["cells"] != waiting:
+            waiting = facts["cells"]
+            console.print(f"waiting for what other workers have: {', '.join(waiting)}", soft_wrap=True)
+        _tell(name, facts, console)
         yield facts
+
+
+def _tell(name: str, facts: dict[str, Any], console: Console) -> None:
+    if name == "result":
+        console.print(_result(facts), highlight=False, soft_wrap=True)
+    elif name == "died":
+        console.print(f"[red]{escape(facts['message'])}[/red]", highlight=False, soft_wrap=True)
 
 
 def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dict[str, Any]]:
@@ -90,36 +105,59 @@ def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dic
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        cells = progress.add_task("cells", total=len(plan.tasks), note="loading Keras and opening the stores")
-        slots = progress.add_task("slots", total=plan.trials + plan.repeats, visible=False, note="")
-        epochs = progress.add_task("epochs", total=plan.spec.recipe.epochs, visible=False, note="")
-        clock = _Clock(len(plan.tasks) * (plan.trials + plan.repeats))
+        bars = _Bars(progress, plan)
         for name, facts in events:
-            _advance(progress, (cells, slots, epochs), name, facts, clock)
-            if name == "result":
-                console.print(_result(facts), highlight=False)
+            bars.advance(name, facts)
+            _tell(name, facts, console)
             yield facts
 
 
-def _advance(
-    progress: Progress, bars: tuple[TaskID, TaskID, TaskID], name: str, facts: dict[str, Any], clock: _Clock
-) -> None:
-    cells, slots, epochs = bars
-    if name == "cell":
-        progress.reset(slots, description=facts["cell"], visible=True)
-        progress.update(cells, note=clock.left())
-    elif name == "slot":
-        progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
-        progress.update(epochs, note="")
-    elif name == "epoch":
-        note = f"val macro-F1 {facts['score']:.3f}  {facts['rate']:,.0f} images/s"
-        progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
-    elif name == "result":
-        clock.count()
-        progress.advance(slots)
-        progress.update(cells, note=clock.left())
-    elif name == "cell_end":
-        progress.advance(cells)
+class _Bars:
+    """One bar for all cells; two for each worker: the slots of its cell, and the epochs of its slot."""
+
+    def __init__(self, progress: Progress, plan: Plan) -> None:
+        self._progress, self._plan = progress, plan
+        note = "loading Keras and opening the stores"
+        self._cells = progress.add_task("cells", total=len(plan.tasks), note=note)
+        self._own: dict[int, tuple[TaskID, TaskID]] = {}
+        self._done: set[str] = set()
+        self._clock = _Clock(len(plan.tasks) * (plan.trials + plan.repeats))
+
+    def _of(self, worker: int) -> tuple[TaskID, TaskID]:
+        if worker not in self._own:
+            totals = self._plan.trials + self._plan.repeats, self._plan.spec.recipe.epochs
+            slots, epochs = (self._progress.add_task("", total=t, visible=False, note="") for t in totals)
+            self._own[worker] = slots, epochs
+        return self._own[worker]
+
+    def advance(self, name: str, facts: dict[str, Any]) -> None:
+        """Move the bars by one event."""
+        if name in ("loading", "end", "died"):
+            return
+        progress, cells = self._progress, self._cells
+        slots, epochs = self._of(facts["worker"])
+        if name == "cell":
+            progress.reset(slots, description=facts["cell"], visible=True)
+            progress.update(cells, note=self._clock.left())
+        elif name == "slot":
+            progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
+            progress.update(epochs, note="")
+        elif name == "epoch":
+            note = f"val macro-F1 {facts['score']:.3f}  {facts['rate']:,.0f} images/s"
+            progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
+        elif name == "result":
+            self._clock.count()
+            progress.advance(slots)
+            progress.update(cells, note=self._clock.left())
+        elif name == "waiting":
+            progress.update(slots, visible=False)
+            progress.update(epochs, visible=False)
+            progress.update(
+                cells, note=f"waiting for {_plural(len(facts['cells']), 'cell')} of other workers"
+            )
+        elif name == "cell_end":
+            self._done.add(facts["cell"])
+            progress.update(cells, completed=len(self._done))
 
 
 class _Clock:

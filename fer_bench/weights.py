@@ -31,7 +31,7 @@ def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weigh
     """Weights of a backbone: none, a file in $FER_BENCH_WEIGHTS, or Keras' download of ImageNet's.
 
     `$FER_BENCH_WEIGHTS/<trunk>.weights.h5` goes before the download, which leaves path and hash open unless
-    `may_download`. Raises MissingWeights.
+    `may_download`. Raises MissingWeights, also for a file that is cut short.
     """
     entry = BACKBONES[backbone]
     if wanted == "none":
@@ -42,15 +42,17 @@ def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weigh
         )
     if folder := os.environ.get("FER_BENCH_WEIGHTS"):
         path = Path(folder) / f"{entry.trunk_name}.weights.h5"
-        if not path.is_file():
+        if not os.path.isdir(folder):
+            raise MissingWeights(f"FER_BENCH_WEIGHTS names {folder}: expected a folder of <trunk>.weights.h5")
+        if not os.path.isfile(path):
             raise MissingWeights(f"no {path.name} in the folder that FER_BENCH_WEIGHTS names, {folder}")
-        return Weights(path.name, path, _sha256(path))
+        return Weights(path.name, path, _checked(path))
     path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / entry.download_name
     if not path.is_file():
         if not may_download:
             return Weights("imagenet, to be downloaded")
         download(backbone, path)
-    return Weights("imagenet", path, _sha256(path))
+    return Weights("imagenet", path, _checked(path))
 
 
 def download(backbone: str, path: Path) -> None:
@@ -70,5 +72,15 @@ def download(backbone: str, path: Path) -> None:
 
 
 @cache
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _checked(path: Path) -> str:
+    """SHA-256 of a weights file; MissingWeights at once, not hours later, where it is cut short."""
+    import h5py
+
+    try:
+        with h5py.File(path):
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        reason = " ".join(str(error).split())[:150]
+        raise MissingWeights(
+            f"{path} is no whole HDF5 file ({reason}): remove it and fetch it again"
+        ) from None

@@ -6,8 +6,16 @@ import pytest
 from rich.console import Console
 
 from fer_bench.errors import UserError
-from fer_bench.leaderboard import CellStatus, Predictions, RepeatRecord, leaderboard, table, write_csv
-from fer_bench.metrics import crossed_bootstrap, interval, scores
+from fer_bench.leaderboard import (
+    CellStatus,
+    HeldOut,
+    Predictions,
+    RepeatRecord,
+    leaderboard,
+    table,
+    write_csv,
+)
+from fer_bench.metrics import cross_seeds, image_draws, interval, scores
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 BOARD = {
@@ -16,15 +24,18 @@ BOARD = {
     "data_fingerprint": "0123456789abcdef0123",
     "split": "official",
     "budget": "quick",
+    "images": "2000/400/500",
 }
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), [68, 8, 73, 122, 87, 83, 59]))
 N = len(LABELS)
+TWINS = "50 of 500 test images are also in train or val: see dedup_*"
 
 
 def predictions(predicted, labels=LABELS, prefix="Test"):
     n = len(labels)
     ids = np.array([f"{prefix}_{i}" for i in range(n)])
-    return Predictions(labels, np.asarray(predicted, np.int32), np.arange(n), np.arange(n) % 10 > 0, ids)
+    images = HeldOut(labels, np.arange(n), np.arange(n) % 10 > 0, ids)
+    return Predictions(images, np.asarray(predicted, np.int32))
 
 
 def guesses(skill, seed, labels=LABELS):
@@ -37,13 +48,17 @@ def guesses(skill, seed, labels=LABELS):
 def repeat(backbone="mobilenet_v2", strategy="none", slot=0, skill=0.5, predicted=None, **changes):
     found = predictions(guesses(skill, 10 + slot) if predicted is None else predicted)
     metrics = {"steps": 120.0, "train_seconds": 3.5 + slot, "images_per_second": 900.0, "parameters": 2e6}
-    for kind, used in (("test", slice(None)), ("test_dedup", found.dedup)):
+    metrics["setup_seconds"] = 2.5
+    labels = found.images.labels
+    for kind, used in (("test", slice(None)), ("test_dedup", found.images.dedup)):
         logits = np.eye(7)[found.predicted[used]]
-        metrics |= {f"{kind}/{k}": v for k, v in scores(found.labels[used], logits, CLASSES).items()}
+        metrics |= {f"{kind}/{k}": v for k, v in scores(labels[used], logits, CLASSES).items()}
     fields = {
         "cell": f"{backbone}-{strategy}",
         "board": BOARD,
         "recipe": "r1",
+        "shared_key": backbone,
+        "selected_from": 2,
         "seed": 1000 + slot,
         "run_id": f"run-{backbone}-{strategy}-{slot}",
         "commit": "abc1234",
@@ -102,9 +117,9 @@ def test_one_row_a_cell_best_first_unfinished_below(frame):
         ("vgg16", "none"),
     ]
     assert frame["rank"].fillna(0).tolist() == [1, 2, 3, 4, 5, 0, 0]
-    assert frame["warnings"].iloc[5] == "unfinished: 1 of 3 repeats; 1 of 2 trials failed"
+    assert frame["warnings"].iloc[5] == f"unfinished: 1 of 3 repeats; 1 of 2 trials failed; {TWINS}"
     assert frame["warnings"].iloc[6] == "unfinished: 0 of 2 trials; unfinished: 0 of 2 repeats"
-    assert frame["warnings"].iloc[4] == "collapsed: 3 of 3 repeats predict one class only"
+    assert frame["warnings"].iloc[4] == f"collapsed: 3 of 3 repeats predict one class only; {TWINS}"
 
 
 def test_numbers_are_those_of_the_records(frame):
@@ -118,6 +133,7 @@ def test_numbers_are_those_of_the_records(frame):
     recalls = [(r.predictions().predicted[LABELS == 1] == 1).mean() for r in mine]
     assert row["rarest_class_recall"] == pytest.approx(np.mean(recalls))
     assert (row["train_seconds"], row["steps"], row["parameters"]) == (4.5, 120, 2_000_000)
+    assert (row["setup_seconds"], row["selected_from"], row["images"]) == (2.5, 2, "2000/400/500")
     assert (row["data_fingerprint"], row["test_images"], row["commits"]) == ("0123456789ab", 500, "abc1234")
 
 
@@ -125,17 +141,25 @@ def test_intervals_are_those_of_the_crossed_bootstrap(frame):
     repeats = example()[1]
     frame = frame.set_index(["backbone", "strategy"])
     draws = {
-        strategy: crossed_bootstrap(
-            LABELS,
-            np.stack([r.predictions().predicted for r in repeats if r.cell == f"mobilenet_v2-{strategy}"]),
-            np.arange(N),
-            7,
-        )
+        strategy: [
+            cross_seeds(each)
+            for each in image_draws(
+                LABELS,
+                np.stack(
+                    [r.predictions().predicted for r in repeats if r.cell == f"mobilenet_v2-{strategy}"]
+                ),
+                np.arange(N),
+                np.arange(N) % 10 > 0,
+                7,
+            )
+        ]
         for strategy in ("none", "oversampling")
     }
     row = frame.loc["mobilenet_v2", "oversampling"]
-    assert (row["macro_f1_low"], row["macro_f1_high"]) == pytest.approx(interval(draws["oversampling"]))
-    gain = interval(draws["oversampling"] - draws["none"])
+    ours, none = draws["oversampling"], draws["none"]
+    assert (row["macro_f1_low"], row["macro_f1_high"]) == pytest.approx(interval(ours[0]))
+    assert (row["dedup_macro_f1_low"], row["dedup_macro_f1_high"]) == pytest.approx(interval(ours[1]))
+    gain = interval(ours[0] - none[0])
     assert (row["gain_low"], row["gain_high"]) == pytest.approx(gain)
     assert row["gain"] == pytest.approx(row["macro_f1"] - frame.loc[("mobilenet_v2", "none"), "macro_f1"])
     assert row["dedup_macro_f1_low"] < row["dedup_macro_f1"] < row["dedup_macro_f1_high"]
@@ -180,14 +204,84 @@ def test_boards_are_kept_apart():
     frame = leaderboard([status(), status(board=other, cell="x")], repeats)
     assert frame["split"].tolist() == ["official", "test_as_validation"]
     assert frame["rank"].tolist() == [1, 1]
-    assert frame["warnings"].tolist() == ["", "validation is the test set: never ranked with the others"]
+    leak = "validation is the test set: never ranked with the others"
+    assert frame["warnings"].tolist() == [TWINS, f"{leak}; {TWINS}"]
 
 
 def test_alarms():
     tags = {"honest_ceiling": "0.4", "warnings": "pretrained on faces; tilted beyond flat"}
+    tags |= {"notes": "no split, augmented copies", "alarms": "collapsed: one predicted class on val"}
     found = leaderboard([status()], [repeat(slot=s, tags=tags) for s in (0, 1)])["warnings"].iloc[0]
     assert "above the honest ceiling 0.4 of one model: look for a leak" in found
-    assert found.count("tilted beyond flat") == 1
+    for phrase in ("tilted beyond flat", "no split, augmented copies", "one predicted class on val", TWINS):
+        assert found.count(phrase) == 1
+
+
+def test_without_twins_nothing_is_said_of_them():
+    images = HeldOut(LABELS, np.arange(N), np.ones(N, bool), np.arange(N).astype(str))
+    repeats = [
+        repeat(slot=s, predictions=lambda s=s: Predictions(images, guesses(0.5, s).astype(np.int32)))
+        for s in (0, 1)
+    ]
+    row = leaderboard([status()], repeats).iloc[0]
+    assert row["warnings"] == ""
+    assert (row["dedup_macro_f1_low"], row["dedup_macro_f1_high"]) == (
+        row["macro_f1_low"],
+        row["macro_f1_high"],
+    )
+
+
+def test_other_numbers_of_images_make_another_board():
+    fewer = BOARD | {"images": "1000/400/500"}
+    repeats = [repeat(slot=s) for s in (0, 1)]
+    repeats += [repeat(strategy="focal_loss", slot=s, skill=0.6, board=fewer) for s in (0, 1)]
+    frame = leaderboard([status(), status(strategy="focal_loss", board=fewer)], repeats)
+    assert frame["images"].tolist() == ["1000/400/500", "2000/400/500"]
+    assert frame["rank"].tolist() == [1, 1]
+    assert frame["gain"].isna().all()
+
+
+def test_a_gain_is_taken_only_where_nothing_but_the_strategy_differs():
+    repeats = [repeat(slot=s, shared_key="other weights", started=1.0) for s in (0, 1)]
+    for strategy in ("focal_loss", "oversampling"):
+        repeats += [repeat(strategy=strategy, slot=s, skill=0.6) for s in (0, 1)]
+    statuses = [status(strategy=s) for s in ("none", "focal_loss", "oversampling")]
+    frame = leaderboard(statuses, repeats).set_index("strategy")
+    assert frame["gain"].isna().all()
+    assert frame["rank"].fillna(0).tolist() == [1, 2, 0]
+    assert "other weights or images than in newer runs" in frame.loc["none", "warnings"]
+
+
+def test_cells_of_another_recipe_stand_apart():
+    repeats = [repeat(slot=s) for s in (0, 1)]
+    repeats += [repeat("vgg16", slot=s, recipe="r0", started=1.0, skill=0.6) for s in (0, 1)]
+    frame = leaderboard([status(), status("vgg16", recipe="r0")], repeats)
+    assert frame[["recipe", "rank"]].to_numpy().tolist() == [["r1", 1], ["r0", 1]]
+
+
+def test_cells_selected_from_unequal_numbers_of_trials_are_not_ranked_together():
+    repeats = [repeat(slot=s, selected_from=4, started=2e9) for s in (0, 1)]
+    repeats += [repeat(strategy="focal_loss", slot=s, skill=0.6) for s in (0, 1)]
+    frame = leaderboard([status(), status(strategy="focal_loss"), status("vgg16", repeats_done=0)], repeats)
+    assert frame["selected_from"].tolist() == [4, 4, 2]
+    assert frame["rank"].fillna(0).tolist() == [1, 0, 1]
+    assert frame["gain"].isna().all()
+    assert "selected from 4 trials, other cells from 2: not ranked together" in frame["warnings"].iloc[0]
+    assert "selected from 2 trials, other cells from 4: not ranked together" in frame["warnings"].iloc[2]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(frame))
+    assert "best of 4 trials" in console.file.getvalue() and "best of 2 trials" in console.file.getvalue()
+
+
+def test_a_warning_of_all_rows_is_written_once():
+    tags = {"notes": "drawn faces"}
+    repeats = [repeat(strategy=n, slot=s, tags=tags) for n in ("none", "focal_loss") for s in (0, 1)]
+    repeats[0] = repeat(slot=0, tags=tags | {"warnings": "no-op"})
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(leaderboard([status(), status(strategy="focal_loss")], repeats)))
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert lines.count("All: drawn faces") == 1
+    assert [line for line in lines if line.startswith("a ")] == ["a no-op"]
 
 
 def test_the_newest_recipe_counts():
@@ -198,7 +292,7 @@ def test_the_newest_recipe_counts():
     both = leaderboard([status()], old + new, all_recipes=True)
     assert both["cell"].tolist() == ["mobilenet_v2-none", "old"]
     assert both["rank"].fillna(0).tolist() == [1, 0]
-    assert both["warnings"].iloc[1] == "not a cell of the study as it is now"
+    assert both["warnings"].iloc[1] == f"not a cell of the study as it is now; {TWINS}"
 
 
 def test_cells_tested_on_other_images_stand_apart():

@@ -1,11 +1,14 @@
 """What a plan says before anything trains."""
 
 import textwrap
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from fer_bench.errors import UserError
-from fer_bench.plan import make_plan
+from fer_bench.plan import assess, make_plan
+from fer_bench.strategies.base import STRATEGIES
 
 STUDY = """
     dataset: synthetic
@@ -70,7 +73,7 @@ def test_asking_for_what_is_not_there_is_an_error(study, asked):
 
 def test_missing_weights_refuse_only_the_backbones_that_need_them(study, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
-    (tmp_path / "mobilenet_v2.weights.h5").write_bytes(b"weights")
+    weights_file(tmp_path / "mobilenet_v2.weights.h5")
     name = study(**{"weights: none": "weights: imagenet", "compact_cnn, mobilenet_v2": "vgg16, mobilenet_v2"})
     with pytest.raises(
         UserError, match=r"vgg16: no vgg16.weights.h5 .*\nwithout them: --backbones mobilenet_v2"
@@ -84,10 +87,10 @@ def test_other_weights_make_another_cell(study, tmp_path, monkeypatch):
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
     name = study(**{"weights: none": "weights: imagenet"})
     keys = []
-    for place, content in (("one", b"a"), ("two", b"b")):
+    for place, content in (("one", "a"), ("two", "b")):
         monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path / place))
         (tmp_path / place).mkdir()
-        (tmp_path / place / "mobilenet_v2.weights.h5").write_bytes(content)
+        weights_file(tmp_path / place / "mobilenet_v2.weights.h5", content)
         keys.append(make_plan(name, backbones=("mobilenet_v2",)).tasks[0].key)
     assert keys[0] != keys[1]
 
@@ -104,7 +107,7 @@ def test_a_downloaded_file_is_used(study, tmp_path, monkeypatch):
     from fer_bench.backbones.base import BACKBONES
 
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / str(BACKBONES["mobilenet_v2"].download_name)).write_bytes(b"weights")
+    weights_file(tmp_path / "models" / str(BACKBONES["mobilenet_v2"].download_name))
     plan = make_plan(study(**{"weights: none": "weights: imagenet"}), backbones=("mobilenet_v2",))
     assert plan.tasks[0].weights.origin == "imagenet"
 
@@ -114,6 +117,69 @@ def test_fewer_images_than_a_batch_are_refused(study):
         make_plan(study(**{"batch_size: 32": "batch_size: 512"}))
 
 
+def weights_file(path, content="weights"):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["content"] = content
+
+
+def test_data_faults_trials_and_images_travel_with_every_run(study):
+    tags = make_plan(study(), trials=3).tags
+    assert (tags["images"], tags["trials"], tags["test_twins"]) == ("300/100/100", "3", "0")
+    assert "drawn faces" in tags["notes"] and ";" not in tags["notes"]
+
+
+def test_a_drawn_strategy_is_assessed_as_it_is_used():
+    labels = np.repeat([0, 1], [90, 10])
+    for power, prior, warnings in (
+        (0.0, 0.1, ("no-op: changes nothing on this data",)),
+        (0.5, 0.25, ()),
+        (1.0, 0.5, ()),
+    ):
+        found = assess(STRATEGIES["class_weights"](power=power), labels, ("happy", "sad"))
+        assert found == ({"happy": 1 - prior, "sad": prior}, warnings)
+    assert assess(STRATEGIES["none"](), labels, ("happy", "sad")) == ({"happy": 0.9, "sad": 0.1}, ())
+
+    class Double(STRATEGIES["class_weights"]):
+        def resample(self, labels, seed, progress):
+            return np.repeat(np.arange(len(labels)), np.where(labels == 1, 9, 1))
+
+    (_, (warning,)) = assess(Double(), labels, ("happy", "sad"))
+    assert warning.startswith("effective prior beyond flat")
+
+
+@pytest.mark.parametrize(
+    ("listed", "libraries", "budget", "reason"),
+    [
+        ("", True, "hour", "there is no GPU"),
+        ("GPU 0: H100", True, "full", "there is a GPU that tensorflow has libraries for"),
+        ("GPU 0: H100", False, "hour", "tensorflow has no libraries for the GPU (pip install"),
+    ],
+)
+def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(
+    monkeypatch, listed, libraries, budget, reason
+):
+    from fer_bench import provenance
+    from fer_bench.plan import _choose
+
+    for name in ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(provenance.shutil, "which", lambda tool: f"/bin/{tool}")
+    told = Done(returncode=0, stdout=listed)
+    monkeypatch.setattr(provenance.subprocess, "run", lambda *given, **keys: told)
+    monkeypatch.setattr(provenance, "find_spec", lambda module: libraries or None)
+    monkeypatch.setattr(provenance.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr("fer_bench.plan.dataset_available", lambda name: True)
+    provenance.gpu.cache_clear()
+    _, chosen, why = _choose({"budgets": {"hour": {}, "full": {}}}, None, None)
+    provenance.gpu.cache_clear()
+    assert chosen == budget
+    assert why.startswith(f"budget {budget}, as {reason}")
+
+
+@dataclass
 class Done:
-    returncode = 1
-    stderr = "Traceback ...\nException: no network"
+    returncode: int = 1
+    stdout: str = ""
+    stderr: str = "Traceback ...\nException: no network"

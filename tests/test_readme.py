@@ -214,9 +214,9 @@ def test_entry_point_of_another_package_is_found(plugged, monkeypatch):
 
 def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv):
     from fer_bench.history import read_study_runs
-    from fer_bench.launch import work
     from fer_bench.leaderboard import leaderboard, table
     from fer_bench.plan import make_plan
+    from fer_bench.shift import work
 
     path = Path("experiments/small_cnn.yaml")
     study = yaml.safe_load(path.read_text("utf-8"))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fer_bench
+from fer_bench.claims import claim
 from fer_bench.errors import UserError
 from fer_bench.recovery import Ledger, Result, atomic, read_result, writable
 
@@ -40,7 +41,7 @@ def test_a_result_comes_back_as_it_was(ledger):
         arrays=arrays, history=[{"train/loss": 1.25, "seconds": 0.1}], error="ValueError: no\nwhy",
         facts={"steps": 30}, origin={"commit": "x", "device": "CPU"}, finished=2.5,
     )  # fmt: skip
-    found = read_result(ledger.save(kept))
+    found = read_result(ledger.save(kept), arrays=True)
     assert found.value == 0.5
     for name, array in arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
@@ -128,9 +129,9 @@ def test_an_attempt_whose_file_is_broken_never_ended(ledger):
 HOLD = """
 import sys, time
 from pathlib import Path
-from fer_bench.recovery import Ledger
-with Ledger(Path(sys.argv[1]), "abc").claim() as mine:
-    print(mine, flush=True)
+from fer_bench.claims import claim
+with claim(Path(sys.argv[1]), None, "abc") as held:
+    print(held(), flush=True)
     time.sleep(60)
 """
 
@@ -141,22 +142,22 @@ def test_a_claim_keeps_others_out_until_its_process_is_killed(ledger):
     )
     try:
         assert holder.stdout.readline().strip() == "True"
-        with ledger.claim() as mine:
-            assert not mine
-        with Ledger(ledger.folder.parent, "other").claim() as mine:
-            assert mine, "each cell for itself"
+        with claim(ledger.folder.parent, None, "abc") as held:
+            assert held is None
+        with claim(ledger.folder.parent, None, "other") as held:
+            assert held(), "each cell for itself"
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    with ledger.claim() as mine:
-        assert mine
+    with claim(ledger.folder.parent, None, "abc") as held:
+        assert held()
 
 
 def test_a_claim_ends_with_its_block_even_by_an_error(ledger):
-    with pytest.raises(RuntimeError, match="boom"), ledger.claim():
+    with pytest.raises(RuntimeError, match="boom"), claim(ledger.folder.parent, None, "abc"):
         raise RuntimeError("boom")
-    with ledger.claim() as mine:
-        assert mine
+    with claim(ledger.folder.parent, None, "abc") as held:
+        assert held()
 
 
 # Whole or not there

@@ -151,7 +151,7 @@ def test_a_slot_is_entered_once(tmp_path, book):
     found = history(2)
     for _ in range(3):
         for slot in found:
-            book.add("study", cell(), "key", found[slot])
+            book.add("study", cell(), "key", [found[slot]])
     entered = trials(tmp_path)
     assert [t.user_attrs["slot"] for t in entered] == [0, 1]
     assert [t.params for t in entered] == [r.parameters for r in found.values()]
@@ -161,7 +161,7 @@ def test_a_slot_is_entered_once(tmp_path, book):
 
 
 def test_a_failed_slot_is_entered_as_failed(tmp_path, book):
-    book.add("study", cell(), "key", result(0, defaults(cell()), status="failed"))
+    book.add("study", cell(), "key", [result(0, defaults(cell()), status="failed")])
     (trial,) = trials(tmp_path)
     assert trial.state == optuna.trial.TrialState.FAIL
     assert trial.value is None
@@ -169,9 +169,9 @@ def test_a_failed_slot_is_entered_as_failed(tmp_path, book):
 
 def test_cells_and_experiments_have_studies_of_their_own(tmp_path, book):
     parameters = defaults(cell("none"))
-    book.add("study", cell("none"), "key", result(0, parameters))
-    book.add("other", cell("none"), "key", result(0, parameters))
-    book.add("study", cell(), "key2", result(0, defaults(cell())))
+    book.add("study", cell("none"), "key", [result(0, parameters)])
+    book.add("other", cell("none"), "key", [result(0, parameters)])
+    book.add("study", cell(), "key2", [result(0, defaults(cell()))])
     names = optuna.get_all_study_names(f"sqlite:///{tmp_path / 'optuna.db'}")
     assert sorted(names) == [
         "other compact_cnn/none key", "study compact_cnn/focal_loss key2", "study compact_cnn/none key"
@@ -185,7 +185,7 @@ sys.path[:0] = sys.argv[3:]
 import test_search as t
 book = t.Book(Path(sys.argv[1]), None)
 for slot, found in t.history(3).items():
-    book.add(sys.argv[2], t.cell(), "key", found)
+    book.add(sys.argv[2], t.cell(), "key", [found])
 """
 
 

@@ -60,9 +60,9 @@ def test_a_store_made_by_two_processes_at_once_opens_and_is_whole(store):
 
 def test_a_booked_run_is_finished_and_counts(tracker):
     run = tracker.start("a", tags(), {"learning_rate": 1e-3})
-    assert tracker.open_runs("abc") == [run]
+    assert tracker.open_runs() == {"abc": [run]}
     tracker.book(run, result(run), {"per_class.json": [{"class": "happy", "f1": 0.5}]}, {"note.txt": "hello"})
-    assert tracker.open_runs("abc") == []
+    assert tracker.open_runs() == {}
     assert tracker.counted("abc") == {("trial", 0): (1, run)}
 
 

@@ -1,6 +1,6 @@
 """Slots of a cell: what fails is recorded and the study goes on; what is half booked is booked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,14 +55,14 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(calls_that_burst: tuple[int, ...], **overrides):
+def run(calls_that_burst: tuple[int, ...], *, retry_failed: bool = False, **overrides):
     """Run the study in this process; events by name, and the leaderboard's frame."""
     from fer_bench.history import read_study_runs
-    from fer_bench.launch import work
     from fer_bench.leaderboard import leaderboard
     from fer_bench.plan import make_plan
+    from fer_bench.shift import work
 
-    plan = make_plan("mine.yaml", **overrides)
+    plan = replace(make_plan("mine.yaml", **overrides), retry_failed=retry_failed)
     Bursting.calls, Bursting.bursts = 0, calls_that_burst
     Path("mlruns/results").mkdir(parents=True, exist_ok=True)
     events: list[tuple[str, dict]] = []
@@ -82,9 +82,13 @@ def test_a_trial_that_raises_is_recorded_and_the_study_goes_on(workplace):
     row = frame.set_index("strategy").loc["bursting"]
     assert "no room for the rare" in row["warnings"]
     assert row["trials"] == 1
-    again, end, _ = run(())
-    assert again == []
-    assert end["failures"] == []
+    again, after, _ = run(())
+    assert again == [], "spent"
+    assert after["failures"] == end["failures"], "and still said"
+    again, after, frame = run((), retry_failed=True)
+    assert [(r["kind"], r["slot"], r["status"]) for r in again][:1] == [("trial", 1, "complete")]
+    assert after["failures"] == []
+    assert frame.set_index("strategy").loc["bursting"]["trials"] == 2
 
 
 def test_a_cell_without_any_scored_trial_has_no_repeats(workplace):
@@ -108,8 +112,8 @@ def test_another_study_takes_over_what_the_same_cell_has_done(workplace):
     run((), strategies=("none",))
     Path("other.yaml").write_text(STUDY.replace("[none, bursting]", "[none]"))
     from fer_bench.history import read_study_runs
-    from fer_bench.launch import work
     from fer_bench.plan import make_plan
+    from fer_bench.shift import work
 
     events = []
     work(make_plan("other.yaml"), lambda name, **facts: events.append(name))
@@ -119,10 +123,8 @@ def test_another_study_takes_over_what_the_same_cell_has_done(workplace):
 
 
 def test_data_that_changed_under_the_plan_is_refused(workplace, monkeypatch):
-    from dataclasses import replace
-
-    from fer_bench.launch import work
     from fer_bench.plan import make_plan
+    from fer_bench.shift import work
 
     plan = replace(make_plan("mine.yaml"), fingerprint="another")
     Path("mlruns/results").mkdir(parents=True)

@@ -17,6 +17,8 @@ from fer_bench.datasets.tree import Tree
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64 * 10**6
 DEFAULT_SIDE = 112
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, which would run Ghostscript
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -30,10 +32,15 @@ class Survey:
     broken: dict[str, str] = field(default_factory=dict)
 
     def shape(self, side: int | None, grey: bool | None = None) -> tuple[int, int, int]:
-        """(H, W, C) to bring all to: `side` if given, else the common size, else 112; grey if all are."""
-        width, height = next(iter(self.sizes)) if len(self.sizes) == 1 else (DEFAULT_SIDE, DEFAULT_SIDE)
-        if side is not None:
-            width = height = side
+        """(H, W, C) to bring all to: `side` if given, else the common size, else 112; grey if all are.
+
+        A common size of less than 8 or more than 1024 pixels is none to keep.
+        """
+        width = height = side or DEFAULT_SIDE
+        if side is None and len(self.sizes) == 1:
+            [common] = self.sizes
+            if min(common) >= SMALLEST_SIDE and max(common) <= LARGEST_SIDE:
+                width, height = common
         return height, width, 1 if (not self.colour if grey is None else grey) else 3
 
     def remarks(self, shape: tuple[int, int, int]) -> tuple[str, ...]:
@@ -80,7 +87,7 @@ def decoded(tree: Tree, names: Sequence[str], shape: tuple[int, int, int]) -> It
 def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
     if tree.sizes[name] > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES // 2**20} MiB")
-    with tree.open(name) as file, Image.open(file) as image:
+    with tree.open(name) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
@@ -93,7 +100,7 @@ def _pixels(tree: Tree, name: str, shape: tuple[int, int, int]) -> np.ndarray | 
     try:
         with tree.open(name) as file:
             data = file.read(MAX_BYTES)
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             image = _eight_bits(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
         if image.size != (width, height):
             image = ImageOps.fit(image, (width, height))

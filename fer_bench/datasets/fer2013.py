@@ -15,7 +15,7 @@ from fer_bench.datasets import fer2013_csv
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.datasets.folder import drafted
 from fer_bench.datasets.store import Draft, Track, quiet
-from fer_bench.datasets.tree import IMAGE_SUFFIXES, Tree, image_places, open_tree
+from fer_bench.datasets.tree import IMAGE_SUFFIXES, Tree, image_places, open_tree, printable
 from fer_bench.errors import UserError
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -47,13 +47,14 @@ class Fer2013(Imported):
 
     def read(self, path: Path, track: Track = quiet) -> Draft:
         """Tell the four forms apart by what is inside; UserError for anything else."""
-        if path.suffix.lower() == ".csv":
-            return fer2013_csv.read(lambda: path.open("rb"), path.name, CLASSES)
+        if path.suffix.lower() == ".csv" and path.is_file():
+            return fer2013_csv.read(lambda: path.open("rb"), printable(path.name), CLASSES)
         tree = open_tree(path)
         images = any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes)
         tables = [n for n in tree.sizes if PurePosixPath(n).name in ("fer2013.csv", "icml_face_data.csv")]
         if tables and not images:
-            return fer2013_csv.read(lambda: tree.open(tables[0]), f"{path.name}: {tables[0]}", CLASSES)
+            source = printable(f"{path.name}: {tables[0]}")
+            return fer2013_csv.read(lambda: tree.open(tables[0]), source, CLASSES)
         return _read_images(tree, track)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_bench.datasets import decode
 from fer_bench.datasets.store import Draft, Record, Track, quiet
-from fer_bench.datasets.tree import Place, Tree, class_folders, image_places, open_tree
+from fer_bench.datasets.tree import LAYOUTS, Place, Tree, class_folders, image_places, open_tree, printable
 from fer_bench.errors import UserError
 
 NUMBERED = {  # the orders of two data sets that come with numbers for names, for the hint
@@ -31,12 +31,16 @@ def read_folder(
     Raises UserError for layouts that don't tell a class, numbered folders without `classes`, two names that
     differ in case only and (unless `allow_missing`) classes of fewer than two images.
     """
-    if size is not None and not 8 <= size <= 1024:
-        raise UserError(f"--size {size}: expected 8 to 1024 pixels")
+    if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
+        raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
     tree = open_tree(path)
     places = image_places(tree)
     names = _named(class_folders(tree, places), classes or {})
     labels = {name: names[place.folder] for name, place in places.items()}
+    if len(set(names.values())) < 2:
+        raise UserError(
+            f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
+        )
     draft = drafted(tree, places, labels, size=size, track=track)
     empty = sorted(set(names.values()) - set(labels.values()))
     if empty and not allow_missing:
@@ -60,14 +64,16 @@ def drafted(
     seen = decode.survey(tree, list(places), track)
     names = [name for name in places if name not in seen.broken]
     shape = seen.shape(size, grey)
-    inside = {name: "/".join(name.split("/")[len(place.wrapper) :]) for name, place in places.items()}
+    inside = {
+        name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()
+    }
     ignored = len(tree.sizes) - len(places)
     return Draft(
         classes=tuple(sorted(set(labels.values()))),
         shape=shape,
         records=[Record(inside[name], labels[name], places[name].subset) for name in names],
         pixels=lambda: decode.decoded(tree, names, shape),
-        source=tree.path.name,
+        source=printable(tree.path.name),
         skipped=tuple(f"{inside[name]}: {why}" for name, why in seen.broken.items()),
         remarks=seen.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
     )
@@ -78,7 +84,10 @@ def parse_classes(text: str) -> dict[str, str]:
     pairs = [part.split("=") for part in text.split(",") if part.strip()]
     if not pairs or any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
         raise UserError(f'--classes {text!r}: expected FOLDER=CLASS pairs, as in "1=surprise,2=fear"')
-    return {folder.strip(): name.strip() for folder, name in pairs}
+    named = {folder.strip(): name.strip() for folder, name in pairs}
+    if len(named) < len(pairs):
+        raise UserError(f"--classes {text!r} names a folder twice: keep one")
+    return named
 
 
 def _named(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
@@ -93,6 +102,8 @@ def _named(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
     names = {folder: classes.get(folder, folder.strip()) for folder in folders}
     spelt: dict[str, str] = {}
     for name in names.values():
+        if not name.isprintable():
+            raise UserError(f"class folder {name!r}: a name that can't be written; rename it, in UTF-8")
         if (other := spelt.setdefault(name.casefold(), name)) != name:
             raise UserError(
                 f'classes {other!r} and {name!r} differ in case only: say --classes "{other}={name}"'

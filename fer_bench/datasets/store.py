@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -60,13 +60,26 @@ class Draft:
         """Give the same draft with some fields changed."""
         return dataclasses.replace(self, **changes)
 
-    def check(self, records: Sequence[Record]) -> None:
-        """Refuse with a UserError a class that has too few of these records to learn from."""
+    def check(self, records: Sequence[Record], broken: Sequence[str] = ()) -> None:
+        """Refuse with a UserError records that are too few of a class to learn from.
+
+        `broken` are those dropped since, "id: reason".
+        """
+        unread = [*self.skipped, *broken]
+        if not records:
+            why = (
+                f"none of its {len(unread)} images can be read (first: {unread[0]})"
+                if unread
+                else "no images"
+            )
+            raise UserError(f"{self.source}: {why}")
         subset = "train" if any(r.subset == "train" for r in records) else None
         mine = [r.label for r in records if subset in (None, r.subset)]
         few = {name: n for name in self.classes if (n := mine.count(name)) < self.least}
         if few:
             found = ", ".join(f"{name} {n}" for name, n in few.items())
+            if unread:
+                found += f"; {len(unread):,} can't be read, such as {unread[0]}"
             raise UserError(
                 f"{self.source}: too few {'training ' if subset else ''}images of a class ({found}): "
                 f"each needs {self.least}; add some, or import a folder with --allow-missing-classes"
@@ -113,7 +126,7 @@ def load(name: str) -> FaceImages:
             fingerprint=about["fingerprint"],
             **given,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # NumPy's reader raises nearly anything on a broken file
         raise _damaged(name, error) from error
 
 
@@ -148,7 +161,7 @@ def _build(shelf: Path, name: str, draft: Draft, track: Track) -> str:
     folder = Path(tempfile.mkdtemp(prefix="v", dir=shelf))
     try:
         kept, broken = _decode(folder / "pixels.npy", draft, track)
-        draft.check(kept)
+        draft.check(kept, broken)
         labels = np.array([draft.classes.index(r.label) for r in kept], np.int32)
         subsets = np.array([SUBSETS.index(r.subset) for r in kept], np.uint8)
         for part, values in (
@@ -176,22 +189,24 @@ def _decode(path: Path, draft: Draft, track: Track) -> tuple[list[Record], list[
     kept: list[Record] = []
     broken: list[str] = []
     total = len(draft.records)
-    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, (total, *draft.shape))
-    for record, image in track(zip(draft.records, draft.pixels(), strict=True), total):
-        if isinstance(image, str):
-            broken.append(f"{record.id}: {image}")
-        else:
-            pixels[len(kept)] = image
-            kept.append(record)
-    pixels.flush()
-    if broken:
-        whole = path.with_name("trimmed.npy")
-        np.save(whole, pixels[: len(kept)])
-        del pixels
-        os.replace(whole, path)
-    if not kept:
-        raise UserError(f"{draft.source}: none of its {total} images can be read (first: {broken[0]})")
+    # Not a memory map: on a full disk, writing to one ends the process with SIGBUS.
+    with path.open("wb") as file:
+        _header(file, (total, *draft.shape))
+        for record, image in track(zip(draft.records, draft.pixels(), strict=True), total):
+            if isinstance(image, str):
+                broken.append(f"{record.id}: {image}")
+            else:
+                file.write(image.astype(np.uint8, copy=False).reshape(draft.shape).tobytes())
+                kept.append(record)
+        file.seek(0)
+        _header(file, (len(kept), *draft.shape))
     return kept, broken
+
+
+def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    """Write the header of an .npy file of uint8; NumPy pads it, so that its length is that of any number."""
+    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, about)
 
 
 def _damaged(name: str, error: Exception) -> UserError:

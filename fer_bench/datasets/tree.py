@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -40,11 +41,34 @@ class Tree:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        found = sorted(path.rglob("*"))
-        self.folders = [p.relative_to(path).as_posix() for p in found if p.is_dir()]
-        self.sizes = {
-            n: p.stat().st_size for p in found if p.is_file() and _shown(n := p.relative_to(path).as_posix())
-        }
+        self.folders: list[str] = []
+        self.sizes: dict[str, int] = {}
+        self._walk()
+
+    def _walk(self) -> None:
+        """Look into all folders, linked ones too, each once; UserError for one that can't be read."""
+        waiting, seen = [""], set()
+        while waiting:
+            inside = waiting.pop()
+            try:
+                about = os.stat(self.path / inside)
+                if (about.st_dev, about.st_ino) in seen:  # a link in a circle
+                    continue
+                seen.add((about.st_dev, about.st_ino))
+                with os.scandir(self.path / inside) as entries:
+                    for entry in sorted(entries, key=lambda e: e.name):
+                        if not _shown(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
+                            continue
+                        name = f"{inside}/{entry.name}".lstrip("/")
+                        if entry.is_dir():
+                            self.folders.append(name)
+                            waiting.append(name)
+                        elif entry.is_file():
+                            self.sizes[name] = entry.stat().st_size
+            except OSError as error:
+                raise UserError(
+                    f"{printable(_cut(str(self.path / inside)))} can't be read: {error.strerror}"
+                ) from error
 
     def open(self, name: str) -> IO[bytes]:
         """Open one file for reading."""
@@ -58,7 +82,9 @@ class ZipTree(Tree):
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except OSError as error:
+            raise UserError(f"{path} can't be read: {error.strerror or error}") from error
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             raise UserError(
                 f"{path} is no whole zip ({error}): was the download cut short? Fetch it again"
             ) from error
@@ -83,10 +109,12 @@ class ZipTree(Tree):
 
 def open_tree(path: Path) -> Tree:
     """Open a folder or a zip; UserError for anything else."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return Tree(path)
-    if not path.exists():
-        raise UserError(f"{path} isn't there: expected a folder or a zip")
+    if not os.path.isfile(path):
+        raise UserError(
+            f"{printable(str(path))} isn't there: expected a folder or a zip (of FER-2013 also a csv)"
+        )
     if path.suffix.lower() in {".gz", ".tgz", ".tar", ".rar", ".7z"}:
         raise UserError(f"{path}: expected a folder or a zip; unpack it and give its folder")
     return ZipTree(path)
@@ -101,10 +129,10 @@ def image_places(tree: Tree) -> dict[str, Place]:
         raise UserError(f"no images in {tree.path}: {LAYOUTS}")
     astray = [n for n, p in places.items() if not p.folder or p.folder.lower() in SUBSET_FOLDERS]
     if astray:
-        raise UserError(f"{tree.path}: {astray[0]} lies in no class folder; {LAYOUTS}")
+        raise UserError(f"{tree.path}: {printable(_cut(astray[0]))} lies in no class folder; {LAYOUTS}")
     wrappers = sorted({place.wrapper for place in places.values()})
     if len(wrappers) > 1:
-        shown = " and ".join("/".join(wrapper) or "the top" for wrapper in wrappers[:2])
+        shown = " and ".join(printable(_cut("/".join(wrapper))) or "the top" for wrapper in wrappers[:2])
         raise UserError(f"{tree.path}: class folders lie at different depths, in {shown}; {LAYOUTS}")
     return dict(sorted(places.items(), key=lambda item: (item[1].subset, item[1].folder, item[1].file)))
 
@@ -118,6 +146,15 @@ def class_folders(tree: Tree, places: Mapping[str, Place]) -> list[str]:
         if _shown(name) and place.wrapper == wrapper and (place.subset != "none") == split:
             found |= {place.folder} - set(SUBSET_FOLDERS)
     return sorted(found)
+
+
+def printable(name: str) -> str:
+    """A file's name as it can be written anywhere: other encodings and control characters as escapes."""
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= 120 else f"{name[:50]} ... {name[-50:]}"
 
 
 def _place(name: str) -> Place:

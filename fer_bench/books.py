@@ -1,0 +1,185 @@
+"""What the stores hold of a cell: Optuna's trials and MLflow's runs, brought up to date from result files."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_bench import provenance
+from fer_bench.metrics import classification_report, per_class
+from fer_bench.plan import Plan, Task
+from fer_bench.recovery import Kind, Ledger, Result, write_result
+from fer_bench.search import Book, as_used, best
+from fer_bench.tracking import Tracker
+from fer_bench.trial import TrialData
+
+RESULT = "predictions.npz"  # a run's copy of its result file
+
+
+@dataclass
+class Bench:
+    """What all cells of a worker share: the plan, the images, the stores, and whom to tell."""
+
+    plan: Plan
+    data: TrialData
+    tracker: Tracker
+    book: Book
+    report: Callable[..., None]
+    failures: list[str] = field(default_factory=list)
+    begun: float = field(default_factory=time.time)
+
+
+class CellBooks:
+    """The books of one claimed cell. Whatever is done here may be done again: it changes nothing then."""
+
+    def __init__(self, bench: Bench, task: Task) -> None:
+        self.bench, self.task = bench, task
+        self.ledger = Ledger(bench.plan.results, task.key)
+
+    def reconcile(self) -> None:
+        """Have here and in the stores what is in one of them; runs that nobody works on become KILLED."""
+        self._fetch()
+        counted = self.bench.tracker.counted(self.task.key)
+        trials, repeats = self.ledger.results("trial"), self.ledger.results("repeat")
+        self.bench.book.add(self.bench.plan.experiment, self.task.cell, self.task.key, trials.values())
+        chosen = best(trials, self.bench.plan.trials)
+        current = [r for r in repeats.values() if chosen and r.parameters == chosen.parameters]
+        for result in [*trials.values(), *current]:
+            if counted.get((result.kind, result.slot), (0, ""))[0] < result.attempt:
+                whole = self.ledger.whole(result)
+                if whole:
+                    self.enter(whole)
+        self.close_orphans()
+
+    def _fetch(self) -> None:
+        """Copy results that count in the store and aren't here: made on another machine, or deleted here."""
+        here = {kind: self.ledger.results(kind) for kind in ("trial", "repeat")}
+        for (kind, slot), (_, run) in self.bench.tracker.counted(self.task.key).items():
+            if slot in here[kind]:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                file = self.bench.tracker.fetch(run, RESULT, Path(folder))
+                if file:
+                    self.ledger.adopt(file)
+
+    def close_orphans(self) -> None:
+        """End the cell's open runs: whoever began them is gone."""
+        for run in self.bench.tracker.open_runs().get(self.task.key, []):
+            self.bench.tracker.end(run, "KILLED")
+
+    def retire(self, parameters: dict[str, float]) -> None:
+        """Let repeats of other parameters no longer count: another trial has become the best."""
+        repeats = self.ledger.results("repeat")
+        for (kind, slot), (_, run) in self.bench.tracker.counted(self.task.key).items():
+            if kind == "repeat" and (slot not in repeats or repeats[slot].parameters != parameters):
+                self.bench.tracker.discount(run)
+
+    def begin(self, kind: Kind, slot: int, attempt: int, seed: int, parameters: dict[str, float]) -> str:
+        """Begin a run; its id."""
+        cell = self.task.cell
+        own = {"backbone": cell.backbone, "strategy": cell.strategy, "recipe": cell.recipe_hash}
+        where = {"cell": self.task.key, "kind": kind, "slot": str(slot), "attempt": str(attempt)}
+        tags = {**self.bench.plan.tags, **own, **where, "seed": str(seed)}
+        # What differs most comes first in the name: MLflow cuts it.
+        name = f"{cell.strategy} {kind} {slot} {cell.backbone}"
+        return self.bench.tracker.start(name, tags, self._parameters(parameters))
+
+    def enter(self, result: Result) -> None:
+        """Enter a result into Optuna and MLflow, so that it counts, alone of its slot."""
+        bench, tracker = self.bench, self.bench.tracker
+        if result.kind == "trial":
+            bench.book.add(bench.plan.experiment, self.task.cell, self.task.key, [result])
+        run_id = result.run_id
+        if not tracker.has(run_id):  # trained under another study, or its run was deleted
+            run_id = self.begin(result.kind, result.slot, result.attempt, result.seed, result.parameters)
+        before = tracker.counted(self.task.key).get((result.kind, result.slot))
+        if before and before[1] != run_id:
+            tracker.discount(before[1])
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / RESULT
+            classes = np.array(bench.data.classes)
+            write_result(replace(result, arrays={**result.arrays, "classes": classes}), copy)
+            tables, files = self._artifacts(result) if result.arrays else ({}, {})
+            tracker.book(run_id, result, tables, {**files, RESULT: copy})
+
+    def _artifacts(self, result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Per-class table of any run; report and figures of a repeat."""
+        classes = self.bench.data.classes
+        name = "test" if "test_logits" in result.arrays else "val"
+        labels, predicted = result.arrays[f"{name}_labels"], result.arrays[f"{name}_predicted"]
+        files: dict[str, Any] = {}
+        if result.kind == "repeat":
+            from fer_bench import figures
+
+            report = classification_report(labels, predicted, classes)
+            files["classification_report.txt"] = report
+            files["confusion_matrix.png"] = figures.confusion_matrix(labels, predicted, classes)
+            files["curves.png"] = figures.curves(
+                result.history, [p.label for p in self.task.cell.recipe.phases]
+            )
+        one_hot = np.eye(len(classes), dtype="float32")[predicted]
+        return {"per_class.json": per_class(labels, one_hot, classes)}, files
+
+    def keep_weights(self, parameters: dict[str, float]) -> None:
+        """Move the weights of the median repeat (or of all) into their runs; the others go.
+
+        Where repeats were added and the file of the new median is gone, those kept before stay.
+        """
+        repeats = [r for r in self.ledger.results("repeat").values() if r.status == "complete"]
+        repeats = sorted((r for r in repeats if r.parameters == parameters), key=lambda r: r.value)
+        kept = repeats if self.bench.plan.keep_weights == "all" else repeats[(len(repeats) - 1) // 2 :][:1]
+        runs = self.bench.tracker.counted(self.task.key)
+        for result in repeats:
+            path = self.weights_file(result)
+            if path.is_file():
+                if result in kept and ("repeat", result.slot) in runs:
+                    self.bench.tracker.attach(runs["repeat", result.slot][1], path)
+                path.unlink()
+
+    def weights_file(self, result: Result) -> Path:
+        """Where a repeat leaves its weights until they are kept or not."""
+        return self.ledger.folder / f"repeat-{result.slot:03}-{result.attempt}.weights.h5"
+
+    def origin(self) -> dict[str, str]:
+        """What a result's numbers hang on."""
+        weights = self.task.weights
+        return {
+            "commit": provenance.commit(),
+            "versions": json.dumps(provenance.versions()),
+            "device": provenance.device(),
+            "threads": str(os.cpu_count()),
+            "weights": weights.origin,
+            "weights_hash": weights.sha256[:16],
+            "shared_key": self.task.shared_key,
+            "warnings": "; ".join(self.task.warnings),
+            "effective_prior": json.dumps(self.task.effective_prior),
+        }
+
+    def _parameters(self, parameters: dict[str, float]) -> dict[str, Any]:
+        """All parameters as used, those of the recipe and those of strategy and search."""
+        strategy, settings = as_used(self.task.cell, parameters)
+        recipe = self.task.cell.recipe.model_dump(mode="json")
+        named = {
+            f"recipe.{key}": json.dumps(v) if isinstance(v, (dict, list)) else v for key, v in recipe.items()
+        }
+        own = {f"{self.task.cell.strategy}.{key}": value for key, value in vars(strategy).items()}
+        return {**named, **settings.model_dump(), **own}
+
+
+def close_orphans(bench: Bench, claim: Callable[[str], Any]) -> None:
+    """End open runs of cells that are no longer planned and that nobody works on."""
+    planned = {task.key for task in bench.plan.tasks}
+    for cell, runs in bench.tracker.open_runs().items():
+        if cell in planned:
+            continue
+        with claim(cell) as held:
+            for run in runs if held else []:
+                bench.tracker.end(run, "KILLED")

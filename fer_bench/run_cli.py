@@ -1,0 +1,204 @@
+"""The commands that work on a study; nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from fer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import pandas as pd
+
+    from fer_bench.launch import Event
+    from fer_bench.plan import Plan
+
+console = Console()
+
+SPLITS = "official, union, random_80_10_10, random_80_20 or test_as_validation"
+Mlruns = Annotated[Path, typer.Option(help="Folder of the databases, result files and artifacts.")]
+Names = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
+StudyName = Annotated[str, typer.Option(help="Name of a study, or path of its YAML file.")]
+DatasetName = Annotated[str | None, typer.Option(help="Another dataset than the study's.")]
+SplitName = Annotated[str | None, typer.Option(help=f"Another split than the study's: {SPLITS}.")]
+Budget = Annotated[str | None, typer.Option(help="One of the study's budgets, such as quick.")]
+Trials = Annotated[int | None, typer.Option(min=1, help="Trials per cell.")]
+Repeats = Annotated[int | None, typer.Option(min=1, help="Repeats per cell.")]
+Storage = Annotated[str | None, typer.Option(help="Optuna storage, e.g. postgresql+psycopg://...")]
+Keep = Literal["none", "one", "all"]
+KeepWeights = Annotated[Keep, typer.Option(help="Of no repeat, of each cell's median one, or of all.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
+
+
+def run(
+    context: typer.Context,
+    study: StudyName = "imbalance",
+    dataset: DatasetName = None,
+    split: SplitName = None,
+    budget: Budget = None,
+    backbones: Names = None,
+    strategies: Names = None,
+    trials: Trials = None,
+    repeats: Repeats = None,
+    mlruns: Mlruns = Path("mlruns"),
+    storage: Storage = None,
+    keep_weights: KeepWeights = "one",
+    retry_failed: RetryFailed = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; by default one per GPU, else one.")
+    ] = None,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where workers run.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster; else Ray finds or starts one.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Start even what takes many hours.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+) -> None:
+    """Run a study, or go on with it: tune every cell, repeat it with fresh seeds, log it all to MLflow.
+
+    What is finished is never done again: the same command after a crash, or with more trials or repeats,
+    does what is missing; beside another that runs it joins in.
+
+    [bold]Examples[/bold]
+
+    fer-bench run --study imbalance
+
+    fer-bench run --study imbalance --budget hour --backbones mobilenet_v2
+
+    fer-bench run --study my_study.yaml --dry-run
+    """
+    from fer_bench.launch import run as launch
+    from fer_bench.launch import visible_devices
+    from fer_bench.view import show_plan
+
+    plan = _planned(context.params)
+    show_plan(plan, console)
+    if dry_run:
+        return
+    _consent(plan, yes)
+    if engine == "ray":
+        from fer_bench.on_ray import run as on_ray
+
+        end = _followed(plan, on_ray(plan, address, workers))
+    else:
+        end = _followed(plan, launch(plan, visible_devices(workers)))
+    _summary(plan, end)
+
+
+def worker(
+    context: typer.Context,
+    study: StudyName = "imbalance",
+    dataset: DatasetName = None,
+    split: SplitName = None,
+    budget: Budget = None,
+    backbones: Names = None,
+    strategies: Names = None,
+    trials: Trials = None,
+    repeats: Repeats = None,
+    mlruns: Mlruns = Path("mlruns"),
+    storage: Storage = None,
+    keep_weights: KeepWeights = "one",
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Work on a study with others, on this machine or on several: takes cells that nobody works on.
+
+    Start any number, with the options of the `run` they help. Workers of one machine share the folder mlruns;
+    those of several need --storage postgresql+psycopg://... and MLFLOW_TRACKING_URI of one MLflow server.
+
+    [bold]Example[/bold]
+
+    fer-bench worker --study imbalance --budget full
+    """
+    plan = _planned(context.params)
+    from fer_bench.launch import run as launch
+
+    end = _followed(plan, launch(plan))
+    console.print(f"every cell of {plan.study} is done", highlight=False)
+    _fail_if_failed(end)
+
+
+def _planned(options: dict[str, Any]) -> Plan:
+    from dataclasses import replace
+
+    from fer_bench.plan import make_plan
+
+    names = ("dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
+    wanted = {name: options[name] for name in names}
+    wanted |= {name: _listed(options[name]) for name in ("backbones", "strategies")}
+    plan = make_plan(options["study"], may_download=not options.get("dry_run"), **wanted)
+    return replace(plan, keep_weights=options["keep_weights"], retry_failed=options["retry_failed"])
+
+
+def _followed(plan: Plan, events: Generator[Event]) -> dict[str, list[str]]:
+    from fer_bench.launch import terminated_as_interrupted
+    from fer_bench.view import follow
+
+    with terminated_as_interrupted():
+        try:
+            with closing(events):
+                return follow(events, plan, console)
+        except KeyboardInterrupt:
+            console.print("interrupted; nothing finished is lost: the same command goes on where it stopped")
+            raise SystemExit(130) from None
+
+
+def _listed(names: str | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in names.split(",") if name.strip()) if names else None
+
+
+def _consent(plan: Plan, yes: bool) -> None:
+    from fer_bench.plan import MANY_HOURS
+    from fer_bench.view import hours
+
+    if yes or plan.hours <= MANY_HOURS:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(
+            f"this plan takes roughly {hours(plan.hours)}: --yes starts it, --budget chooses a smaller one"
+        )
+    if not typer.confirm(f"This takes roughly {hours(plan.hours)}. Start?"):
+        raise SystemExit(1)
+
+
+def _summary(plan: Plan, end: dict[str, list[str]]) -> None:
+    show(board(plan.study, plan.mlruns, plan.experiment))
+    where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {plan.mlruns}"
+    console.print(
+        f"runs: fer-bench ui{where}\n"
+        f"csv:  fer-bench leaderboard --study {plan.study}{where} --out leaderboard.csv",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    _fail_if_failed(end)
+
+
+def _fail_if_failed(end: dict[str, list[str]]) -> None:
+    if failures := end["failures"]:
+        console.print(
+            f"[red]{len(failures)} failed, such as {escape(failures[0])}; once the cause is mended, "
+            "--retry-failed tries them again[/red]",
+            soft_wrap=True,
+        )  # fmt: skip
+        raise SystemExit(1)
+
+
+def board(study: str, mlruns: Path, experiment: str | None, every: bool = False) -> pd.DataFrame:
+    """Leaderboard of a study, of one experiment or of all."""
+    from fer_bench.history import read_study_runs
+    from fer_bench.leaderboard import leaderboard as rank
+
+    return rank(*read_study_runs(mlruns, study, experiment), all_recipes=every)
+
+
+def show(frame: pd.DataFrame) -> None:
+    """Print a leaderboard."""
+    from fer_bench.leaderboard_table import table
+
+    console.print(table(frame))
