@@ -15,9 +15,10 @@ import numpy as np
 
 from fer_bench import provenance
 from fer_bench.metrics import classification_report, per_class
-from fer_bench.plan import Plan, Task
+from fer_bench.plan import Plan, Task, assess
 from fer_bench.recovery import Kind, Ledger, Result, write_result
 from fer_bench.search import Book, as_used, best
+from fer_bench.strategies.base import Strategy
 from fer_bench.tracking import Tracker
 from fer_bench.trial import TrialData
 
@@ -46,6 +47,7 @@ class CellBooks:
 
     def reconcile(self) -> None:
         """Have here and in the stores what is in one of them; runs that nobody works on become KILLED."""
+        self.ledger.tidy()
         self._fetch()
         counted = self.bench.tracker.counted(self.task.key)
         trials, repeats = self.ledger.results("trial"), self.ledger.results("repeat")
@@ -75,12 +77,16 @@ class CellBooks:
         for run in self.bench.tracker.open_runs().get(self.task.key, []):
             self.bench.tracker.end(run, "KILLED")
 
-    def retire(self, parameters: dict[str, float]) -> None:
-        """Let repeats of other parameters no longer count: another trial has become the best."""
-        repeats = self.ledger.results("repeat")
-        for (kind, slot), (_, run) in self.bench.tracker.counted(self.task.key).items():
-            if kind == "repeat" and (slot not in repeats or repeats[slot].parameters != parameters):
-                self.bench.tracker.discount(run)
+    def settle(self, parameters: dict[str, float]) -> None:
+        """Let repeats of other parameters no longer count, and note of the others what they won against."""
+        repeats, tracker = self.ledger.results("repeat"), self.bench.tracker
+        for (kind, slot), (_, run) in tracker.counted(self.task.key).items():
+            if kind != "repeat":
+                continue
+            if slot in repeats and repeats[slot].parameters == parameters:
+                tracker.tag(run, "trials", str(self.bench.plan.trials))
+            else:
+                tracker.discount(run)
 
     def begin(self, kind: Kind, slot: int, attempt: int, seed: int, parameters: dict[str, float]) -> str:
         """Begin a run; its id."""
@@ -148,9 +154,10 @@ class CellBooks:
         """Where a repeat leaves its weights until they are kept or not."""
         return self.ledger.folder / f"repeat-{result.slot:03}-{result.attempt}.weights.h5"
 
-    def origin(self) -> dict[str, str]:
-        """What a result's numbers hang on."""
-        weights = self.task.weights
+    def origin(self, strategy: Strategy) -> dict[str, str]:
+        """What a result's numbers hang on, and what the strategy as drawn does to the classes."""
+        weights, data = self.task.weights, self.bench.data
+        prior, warnings = assess(strategy, data.labels[data.train], data.classes)
         return {
             "commit": provenance.commit(),
             "versions": json.dumps(provenance.versions()),
@@ -159,8 +166,8 @@ class CellBooks:
             "weights": weights.origin,
             "weights_hash": weights.sha256[:16],
             "shared_key": self.task.shared_key,
-            "warnings": "; ".join(self.task.warnings),
-            "effective_prior": json.dumps(self.task.effective_prior),
+            "warnings": "; ".join(warnings),
+            "effective_prior": json.dumps(prior),
         }
 
     def _parameters(self, parameters: dict[str, float]) -> dict[str, Any]:

@@ -81,24 +81,32 @@ class Crew:
         """What the workers tell, until each has ended or died."""
         working, failures, died = set(range(len(self._workers))), set(), []
         while working:
-            try:
-                name, facts = self._events.get(timeout=1.0)
-            except queue.Empty:
-                for place in [w for w in working if not self._workers[w].is_alive()]:
-                    working.remove(place)
-                    died.append(_obituary(self._workers[place].exitcode, self._logs[place]))
-                    yield "died", {"worker": place, "message": died[-1]}
-                continue
+            name, facts = self._next(working)
             if name == "user_error":
                 raise UserError(facts["message"])
-            if name == "end":
+            if name in ("end", "died"):
                 working.discard(facts["worker"])
+            if name == "end":
                 failures |= set(facts["failures"])
-            else:
+                continue
+            if name == "died":
+                died.append(facts["message"])
+                if len(died) == len(self._workers):
+                    raise UserError("\n".join(died))
+            if name:
                 yield name, facts
-        if len(died) == len(self._workers):
-            raise UserError("\n".join(died))
         yield "end", {"failures": sorted(failures)}
+
+    def _next(self, working: set[int]) -> Event:
+        """The next event; ("", {}) where there is none for a second."""
+        try:
+            return self._events.get(timeout=1.0)
+        except queue.Empty:
+            for place in working:
+                if not self._workers[place].is_alive():
+                    message = _obituary(self._workers[place].exitcode, self._logs[place])
+                    return "died", {"worker": place, "message": message}
+        return "", {}
 
     def stop(self) -> None:
         """Ask the workers to end, which marks their runs; a second interrupt ends them at once."""
@@ -119,6 +127,8 @@ class Crew:
         """Wait for workers that have ended; the logs of those that ended well go."""
         for worker, log in zip(self._workers, self._logs, strict=True):
             worker.join(timeout=PATIENCE)
+            if worker.is_alive():
+                worker.kill()
             if worker.exitcode == 0:
                 log.unlink(missing_ok=True)
 
@@ -158,7 +168,7 @@ def _main(plan: Plan, device: str | None, place: int, events: Queue[Event], log:
         traceback.print_exc()
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         goes_on = "the same command goes on where it stopped"
-        report("user_error", message=f"the worker failed: {reason}\nits log: {log}; {goes_on}")
+        report("died", message=f"the worker failed: {reason}\nits log: {log}; {goes_on}")
     events.close()
     events.join_thread()
 

@@ -56,6 +56,14 @@ class Ledger:
         self.cell = cell
         self.folder = folder / cell
 
+    def tidy(self) -> None:
+        """Remove what a kill left: half-written files, and weights of attempts that have no result."""
+        for path in self.folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+        for path in self.folder.glob("*.weights.h5"):
+            if not (self.folder / path.name.replace(".weights.h5", ".npz")).exists():
+                path.unlink(missing_ok=True)
+
     def begin(self, kind: Kind, slot: int) -> int:
         """Note that an attempt at a slot begins; its number, from 1."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -77,6 +77,7 @@ def run(
     """
     from fer_bench.launch import run as launch
     from fer_bench.launch import visible_devices
+    from fer_bench.on_ray import run as run_on_ray
     from fer_bench.view import show_plan
 
     plan = _planned(context.params)
@@ -84,13 +85,9 @@ def run(
     if dry_run:
         return
     _consent(plan, yes)
-    if engine == "ray":
-        from fer_bench.on_ray import run as on_ray
-
-        end = _followed(plan, on_ray(plan, address, workers))
-    else:
-        end = _followed(plan, launch(plan, visible_devices(workers)))
-    _summary(plan, end)
+    on_ray = engine == "ray"
+    events = run_on_ray(plan, address, workers) if on_ray else launch(plan, visible_devices(workers))
+    _summary(plan, _followed(plan, events))
 
 
 def worker(

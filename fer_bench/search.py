@@ -85,9 +85,11 @@ class Book:
             direction="maximize",
             load_if_exists=True,
         )
-        entered = {(t.user_attrs["slot"], t.user_attrs["attempt"]) for t in study.get_trials(deepcopy=False)}
+        entered = study.get_trials(deepcopy=False)
+        done = {t.user_attrs["slot"] for t in entered if t.state == TrialState.COMPLETE}
+        tried = {(t.user_attrs["slot"], t.user_attrs["attempt"]) for t in entered}
         for result in results:
-            if (result.slot, result.attempt) not in entered:
+            if result.slot not in done and (result.slot, result.attempt) not in tried:
                 trial = _trial(cell, result)
                 noted = ("slot", "attempt", "seed", "run_id")
                 trial.user_attrs = {key: getattr(result, key) for key in noted}

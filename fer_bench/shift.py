@@ -110,15 +110,9 @@ class Learners:
 
 def describe(plan: Plan, tracker: Any) -> None:
     """Write into the experiment what is planned, so that a leaderboard knows the cells not begun."""
-    planned = {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash}" for t in plan.tasks}
-    replaced = {line.rpartition(" ")[0] for line in planned.values()}
+    images = plan.tags["images"]
+    planned = {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash} {images}" for t in plan.tasks}
+    replaced = {tuple(line.split(" ")[:2]) for line in planned.values()}
     before: dict[str, str] = json.loads(tracker.description().get("cells", "{}"))
-    cells = {key: line for key, line in before.items() if line.rpartition(" ")[0] not in replaced} | planned
-    tracker.describe(
-        {
-            **plan.tags,
-            "cells": json.dumps(cells),
-            "trials": str(plan.trials),
-            "repeats": str(plan.repeats),
-        }
-    )
+    kept = {key: line for key, line in before.items() if tuple(line.split(" ")[:2]) not in replaced}
+    tracker.describe({**plan.tags, "cells": json.dumps(kept | planned), "repeats": str(plan.repeats)})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ def measure(runs: int) -> dict[str, float]:
     from fer_bench.history import read_study_runs
     from fer_bench.leaderboard import leaderboard, table
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _no_server():
         made = make_store(Path(folder), runs)
         begun = time.perf_counter()
         logged = read_study_runs(Path(folder), STUDY)
@@ -47,6 +49,18 @@ def measure(runs: int) -> dict[str, float]:
         Console(file=io.StringIO(), width=160).print(table(frame))
         ranked = time.perf_counter()
     return {"runs": made, "read_seconds": read - begun, "table_seconds": ranked - read}
+
+
+@contextmanager
+def _no_server() -> Iterator[None]:
+    """Without the user's MLflow server; and MLflow sets this variable itself when it opens a store."""
+    given = os.environ.pop("MLFLOW_TRACKING_URI", None)
+    try:
+        yield
+    finally:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if given is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = given
 
 
 def make_store(mlruns: Path, runs: int) -> int:
@@ -73,7 +87,7 @@ def _make_experiment(mlruns: Path, budget: str, cells: list[Named], files: list[
     planned = {key: f"{backbone}/{strategy} official r1" for key, backbone, strategy in cells}
     tracker.describe({**board, "cells": json.dumps(planned), "repeats": str(REPEATS)})
     folder = (mlruns / "artifacts" / tracker.experiment).resolve()
-    with sqlite3.connect(mlruns / "mlflow.db") as connection:
+    with closing(sqlite3.connect(mlruns / "mlflow.db")) as connection, connection:
         for number, (cell, kind, slot) in enumerate(_slots(cells)):
             run = f"{int(cell[0], 16):016x}{number:016x}"
             place = folder / run / "artifacts"

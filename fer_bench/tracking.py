@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
 import pandas as pd
 from filelock import FileLock
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag, ViewType
@@ -29,6 +29,7 @@ from fer_bench.stores import probe, refusal
 
 PREFIX = "fer_bench."  # of our tags
 PAGE = 1000
+LONGEST_TAG = 4000  # letters; MLflow takes 20,000 of an experiment's, its servers' databases 5,000
 VIEW = "repeats"  # MLflow's page opens with `?viewStateShareKey=repeats` on what is worth comparing
 SHOWN = ("test/macro_f1", "test/balanced_accuracy", "test/accuracy", "test_dedup/macro_f1", "val/macro_f1")
 
@@ -53,10 +54,12 @@ def create_store(mlruns: Path) -> None:
     one at the same time crash.
     """
     database = mlruns / "mlflow.db"
-    if os.environ.get("MLFLOW_TRACKING_URI") or database.exists():
-        return
     with FileLock(mlruns / ".create.lock"):
-        if database.exists():
+        for left in mlruns.glob(".create-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        for left in mlruns.glob(".*.db.*.tmp"):
+            left.unlink(missing_ok=True)
+        if os.environ.get("MLFLOW_TRACKING_URI") or database.exists():
             return
         with tempfile.TemporaryDirectory(dir=mlruns, prefix=".create-") as folder:
             fresh = Path(folder) / "mlflow.db"
@@ -99,8 +102,13 @@ class Tracker:
 
     def describe(self, tags: Mapping[str, str]) -> None:
         """Set tags of the experiment, and the view that its page opens with."""
+        known = self._client.get_experiment(self.id).tags
         for key, value in tags.items():
-            self._client.set_experiment_tag(self.id, PREFIX + key, value)
+            parts = [value[at : at + LONGEST_TAG] for at in range(0, len(value), LONGEST_TAG)] or [""]
+            stale = [""] * sum(name.startswith(f"{PREFIX}{key}:") for name in known)
+            for place, part in enumerate(parts + stale[len(parts) - 1 :]):
+                name = key if not place else f"{key}:{place:03}"
+                self._client.set_experiment_tag(self.id, PREFIX + name, part)
         view = {
             "searchFilter": f"{_is('kind', 'repeat')} and {_is('counted', 'true')}",
             "orderByKey": f"metrics.`{SHOWN[0]}`",
@@ -159,6 +167,10 @@ class Tracker:
         """Copy a file into a run's artifacts."""
         self._client.log_artifact(run_id, str(path))
 
+    def tag(self, run_id: str, key: str, value: str) -> None:
+        """Set one of our tags of a run."""
+        self._client.set_tag(run_id, PREFIX + key, value)
+
     def discount(self, run_id: str) -> None:
         """Let a run no longer count: another has taken its place."""
         self._client.set_tag(run_id, PREFIX + "counted", "superseded")
@@ -210,7 +222,6 @@ class Tracker:
 
 def open_client(uri: str) -> MlflowClient:
     """Client of a store; raises UserError in one line where it can't be opened."""
-    mlflow.set_tracking_uri(uri)
     try:
         probe(uri)
         client = MlflowClient(uri)
@@ -247,14 +258,6 @@ def experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str,
             return found
 
 
-def counted_runs(
-    client: MlflowClient, experiment: str
-) -> Iterator[tuple[str, dict[str, str], dict[str, float], float]]:
-    """Runs that count: id, our tags, metrics, start in seconds since 1970."""
-    for run in search(client, [experiment], _is("counted", "true")):
-        yield run.info.run_id, _ours(run.data.tags), dict(run.data.metrics), run.info.start_time / 1000
-
-
 def artifact(client: MlflowClient, run_id: str, name: str) -> Path:
     """Local path of a run's artifact (downloaded where the store is remote)."""
     return Path(client.download_artifacts(run_id, name))
@@ -280,4 +283,9 @@ def _is(tag: str, value: str) -> str:
 
 
 def _ours(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key.removeprefix(PREFIX): value for key, value in tags.items() if key.startswith(PREFIX)}
+    """Our tags; what was too long for one is put together again."""
+    found: dict[str, str] = {}
+    for key in sorted(key for key in tags if key.startswith(PREFIX)):
+        name = key.removeprefix(PREFIX).partition(":")[0]
+        found[name] = found.get(name, "") + tags[key]
+    return found

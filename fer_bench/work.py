@@ -64,7 +64,7 @@ class CellWork:
         trials = self.ledger.results("trial")
         chosen = best(trials, plan.trials)
         if chosen:
-            self.books.retire(chosen.parameters)
+            self.books.settle(chosen.parameters)
             repeats = self.ledger.results("repeat")
             for slot in range(plan.repeats):
                 done = repeats.get(slot)
@@ -99,8 +99,8 @@ class CellWork:
         bench.report("slot", cell=task.cell.name, kind=kind, slot=slot)
         with self._run(kind, slot, attempt, seed, parameters) as run_id:
             result = Result(task.key, kind, slot, attempt, seed, parameters, "complete", run_id, time.time())
-            result.origin = self.books.origin()
             try:
+                result.origin = self.books.origin(as_used(task.cell, parameters)[0])
                 if spent:
                     raise RuntimeError(f"killed {MOST_ATTEMPTS} times, not tried again")
                 self._train(result, seed)

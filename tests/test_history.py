@@ -1,6 +1,7 @@
 """What is read of a study's runs, and what of it the leaderboard shows."""
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -26,14 +27,14 @@ def mlruns(tmp_path, monkeypatch):
 
 
 def edit(mlruns, *statements):
-    with sqlite3.connect(mlruns / "mlflow.db") as connection:
+    with closing(sqlite3.connect(mlruns / "mlflow.db")) as connection, connection:
         for statement in statements:
             connection.execute(statement)
 
 
 def fail(mlruns, kind, slot, reason):
     """Make a slot of the second cell one that failed."""
-    with sqlite3.connect(mlruns / "mlflow.db") as connection:
+    with closing(sqlite3.connect(mlruns / "mlflow.db")) as connection, connection:
         named = (("cell", KEY), ("kind", kind), ("slot", str(slot)))
         runs = [
             {run for (run,) in connection.execute(

@@ -79,7 +79,6 @@ def whole(folder: Path, undisturbed: pd.DataFrame) -> None:
     for table in (folder / "mlruns" / "artifacts").rglob("per_class.json"):
         if str(table.parent.parent.name) in counted_runs(folder):
             assert len(json.loads(table.read_text())["data"]) == 7, "one row for each class"
-    assert not list((folder / "mlruns").glob("*.tmp"))
 
 
 def counted_runs(folder: Path) -> set[str]:
@@ -206,6 +205,18 @@ def test_killed_twice_and_run_again(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
+def test_what_kills_left_half_written_goes(tmp_path):
+    for point in ("MLflow's schema", "MLflow's database moved", "half a result file"):
+        die(tmp_path, point)
+    go(tmp_path, "hurt('keras:Model.save_weights', {1}, kill, 'after')")
+    code, output = go(tmp_path)
+    assert code == 0, output
+    left = [*(tmp_path / "mlruns").rglob("*.tmp"), *(tmp_path / "mlruns").glob(".create-*")]
+    left += (tmp_path / "mlruns" / "results").rglob("*.weights.h5")
+    assert left == []
+
+
+@pytest.mark.slow
 def test_a_slot_that_kills_its_process_is_tried_three_times(tmp_path):
     """... and not for ever; the study goes on without it."""
     deadly = TRAINING.format(trial=1)
@@ -292,8 +303,8 @@ def test_interrupted_twice_a_run_ends_at_once(tmp_path):
     interrupt(process)
     begun = time.monotonic()
     assert process.wait(timeout=60) == 130
-    assert ended(process.pid, patience=10) == []
-    assert time.monotonic() - begun < 3.0
+    assert ended(process.pid) == []
+    assert time.monotonic() - begun < 8.0, "not after the 20 seconds that one interrupt would give it"
     assert "Traceback" not in (tmp_path / "output.txt").read_text()
 
 

@@ -87,13 +87,19 @@ def test_a_superseded_run_no_longer_counts(tracker):
 
 
 def test_a_failed_run_says_why(tracker):
-    from fer_bench.tracking import counted_runs
-
     run = tracker.start("bad", tags(cell="bad"), {})
     failed = result(run, cell="bad", status="failed", error="ValueError: no", scores={}, history=[])
     tracker.book(run, failed, {}, {})
-    found = {number: own for number, own, _, _ in counted_runs(tracker._client, tracker.id)}
-    assert found[run]["error"] == "ValueError: no"
+    logged = tracker._client.get_run(run)
+    assert logged.data.tags["fer_bench.error"] == "ValueError: no"
+    assert logged.info.status == "FAILED"
+
+
+def test_a_long_description_comes_back_whole(tracker):
+    for length in (30_000, 90_000, 10, 0):
+        text = "".join(map(str, range(length)))[:length]
+        tracker.describe({"cells": text})
+        assert tracker.description()["cells"] == text
 
 
 def test_a_missing_run_is_not_had(tracker):
