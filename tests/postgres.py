@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ def free_port() -> int:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A server with an empty cluster in `folder`; gives a storage's address. Root runs it as `postgres`."""
+    """A server with databases `optuna` and `mlflow` in `folder`; gives its address, to which /NAME is added.
+
+    Root runs it as `postgres`.
+    """
     where, port = programs(), free_port()
     assert where, "no PostgreSQL here"
     cluster = folder / "cluster"
@@ -51,7 +55,11 @@ def postgres(folder: Path) -> Iterator[str]:
         ready = [where / "pg_isready", "--host", "127.0.0.1", "--port", str(port), "--timeout", "1"]
         while subprocess.run(ready, capture_output=True, check=False).returncode:
             assert server.poll() is None, "PostgreSQL ended"
-        yield f"postgresql+psycopg://fer@127.0.0.1:{port}/postgres"
+        # Optuna and MLflow number their schemas in tables of one name: each needs a database of its own.
+        for name in ("optuna", "mlflow"):
+            create = [where / "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "fer", name]
+            subprocess.run(create, check=True, cwd=cluster)
+        yield f"postgresql+psycopg://fer@127.0.0.1:{port}"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # its fast shutdown: SIGTERM would wait for open connections
         server.wait()

@@ -113,8 +113,10 @@ def simulate(folder: Path, workers: int, cells: int, seconds: float) -> Figure:
     """Have workers do a study of `cells` cells in `folder`, on a PostgreSQL of its own."""
     study = folder / "scaling.yaml"
     study.write_text(STUDY.format(strategies=", ".join(strategies(cells))))
-    with postgres(folder) as storage, environment(MLFLOW_TRACKING_URI=storage):
-        plan = make_plan(str(study), mlruns=folder / "mlruns", storage=storage, keep_weights="none")
+    with postgres(folder) as address, environment(MLFLOW_TRACKING_URI=f"{address}/mlflow"):
+        plan = make_plan(
+            str(study), mlruns=folder / "mlruns", storage=f"{address}/optuna", keep_weights="none"
+        )
         plan.results.mkdir(parents=True)
         Tracker(plan.mlruns, plan.experiment), Book(plan.mlruns, plan.storage)
         images, spec = open_dataset(plan.spec.dataset), plan.spec

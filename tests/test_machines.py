@@ -69,9 +69,9 @@ def test_two_machines_share_a_study_through_postgresql_and_an_mlflow_server(tmp_
         machine.mkdir()
         (machine / "tiny.yaml").write_text(STUDY)
     (tmp_path / "served").mkdir()
-    with postgres(tmp_path / "cluster") as storage, server(tmp_path / "served", port):
+    with postgres(tmp_path / "cluster") as address, server(tmp_path / "served", port):
         env = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
-        words = ["worker", "--study", "tiny.yaml", "--storage", storage]
+        words = ["worker", "--study", "tiny.yaml", "--storage", f"{address}/optuna"]
         running = [start(machine, *words, **env) for machine in machines]
         wait(machines[0] / "output.txt", running[0], "trial 0:")
         time.sleep(1)

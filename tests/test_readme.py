@@ -229,7 +229,7 @@ def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv
     )  # fmt: skip
     told = []
     work(plan, lambda event, **facts: told.append(SimpleNamespace(event=event, **facts)))
-    assert told[-1] == SimpleNamespace(event="end", failures=[], busy=[])
+    assert told[-1] == SimpleNamespace(event="end", failures=[])
     assert sum(each.event == "result" for each in told) == 4 * 3
 
     frame = leaderboard(*read_study_runs(plan.mlruns, "small_cnn", plan.experiment))
