@@ -101,7 +101,8 @@ def _title(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
     trials = f", best of {_trials(first['selected_from'])}" if _known(first["selected_from"]) else ""
-    return escape(f"{first['dataset']}, split {first['split']}, budget {first['budget']}{images}{trials}")
+    budget = f", budget {first['budget']}" if first["budget"] else ""
+    return escape(f"{first['dataset']}, split {first['split']}{budget}{images}{trials}")
 
 
 def _trials(number: int) -> str:

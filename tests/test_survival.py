@@ -32,7 +32,7 @@ recipe:
 search:
   learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
 """
-TIMES = ["train_seconds", "images_per_second", "commits"]
+TIMES = ["train_seconds", "setup_seconds", "images_per_second", "commits"]
 RUN = ("run", "--study", "tiny.yaml")
 SLOTS = {"cells": 2, "trials": 2, "repeats": 2}
 
