@@ -157,7 +157,9 @@ class CellBooks:
     def origin(self, strategy: Strategy) -> dict[str, str]:
         """What a result's numbers hang on, and what the strategy as drawn does to the classes."""
         weights, data = self.task.weights, self.bench.data
-        prior, warnings = assess(strategy, data.labels[data.train], data.classes)
+        prior, warnings = self.task.effective_prior, self.task.warnings
+        if strategy != type(strategy)():
+            prior, warnings = assess(strategy, data.labels[data.train], data.classes)
         return {
             "commit": provenance.commit(),
             "versions": json.dumps(provenance.versions()),

@@ -336,7 +336,7 @@ class Figures:
         lost = self.books.begun - len(self.books.results)
         return (
             f"{self.kills} kills ({self.at_start} while starting), {self.seconds:.0f} s: "
-            f"{len(self.books.counted)} slots, each counted once: {not self.faults}; "
+            f"{len(self.books.counted)} slots, counted {self.books.counted.total()} times; "
             f"{self.books.begun} attempts begun, {lost} of them lost; runs {dict(self.books.statuses)}; "
             f"Optuna {dict(self.books.trials)}; "
             f"both databases pass integrity_check: {not self.books.damage}"

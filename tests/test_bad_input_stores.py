@@ -130,7 +130,7 @@ def test_doctor_names_what_is_broken(folder, capsys, monkeypatch, made):
     said = " ".join(said.split())
     assert code == 0
     assert "no vgg16.weights.h5 in the folder" in said
-    assert "resnet50.weights.h5 is no whole HDF5 file" in said
+    assert "is no whole HDF5 file" in said
     assert "can't open the MLflow store" in said
     assert "can't open the Optuna storage" in said
 

@@ -180,7 +180,6 @@ def test_dry_run_plans_and_writes_nothing(tmp_path):
         (["run", "--dataset", "fer2014"], "did you mean 'fer2013'"),
         (["run", "--dataset", "fer2013"], "fer-bench data"),
         (["run", "--budget", "full"], "isn't imported"),
-        (["run", "--keep-weights", "some"], "expected none, one or all"),
         (["leaderboard", "--study", "imbalance"], "holds no runs"),
         (["ui"], "holds no runs"),
     ],

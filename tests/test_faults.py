@@ -167,14 +167,21 @@ def small(connect):
     def connecting(database, *args, **kwargs):
         connection = connect(database, *args, **kwargs)
         pages = connection.execute("pragma page_count").fetchone()[0]
-        if str(database).endswith("{name}") and "create-" not in str(database) and pages:
-            connection.execute(f"pragma max_page_count = {{pages + {more}}}")
+        if str(database).endswith("mlflow.db") and "create-" not in str(database) and pages:
+            connection.execute(f"pragma max_page_count = {pages + 4}")
         return connection
 
     return connecting
 
 
 replace("sqlite3.dbapi2:connect", small)
+"""
+FULL_OPTUNA = """
+import sqlite3
+
+hurt("sqlalchemy.engine.default:DefaultDialect.do_execute", {2},
+     fail(sqlite3.OperationalError("database or disk is full")), "before",
+     lambda dialect, cursor, statement, *_: "INSERT INTO trials" in statement)
 """
 HDF5 = (
     "Can't decrement id ref count (file write failed: errno = 28, error message = 'No space left on device')"
@@ -184,8 +191,8 @@ FULL = {
     "attempt": "hurt('fer_bench.recovery:Ledger.begin', {3}, disk_full)",
     "artifact": "hurt('mlflow.tracking.client:MlflowClient.log_artifact', {2}, disk_full)",
     "weights": f"hurt('keras:Model.save_weights', {{1}}, fail(RuntimeError({HDF5!r})))",
-    "MLflow's database": FULL_PAGES.format(name="mlflow.db", more=4),
-    "Optuna's database": FULL_PAGES.format(name="optuna.db", more=1),
+    "MLflow's database": FULL_PAGES,
+    "Optuna's database": FULL_OPTUNA,
 }
 
 
@@ -220,7 +227,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["1m", "1700k", "2m", "2300k", "2600k"])
+@pytest.mark.parametrize("size", ["1m", "1700k", "2m", "2300k"])
 def test_a_disk_that_is_really_full(tmp_path, undisturbed, size):
     with small_disk(tmp_path / "mlruns", size) as resize:
         stopped(tmp_path, "", "")
