@@ -179,7 +179,7 @@ replace("sqlite3.dbapi2:connect", small)
 FULL_OPTUNA = """
 import sqlite3
 
-hurt("sqlalchemy.engine.default:DefaultDialect.do_execute", {2},
+hurt("sqlalchemy.engine.default:DefaultDialect.do_execute", range(2, 99),
      fail(sqlite3.OperationalError("database or disk is full")), "before",
      lambda dialect, cursor, statement, *_: "INSERT INTO trials" in statement)
 """

@@ -157,7 +157,7 @@ POINTS = {
     "half a result file": Point(RENAME.format(call=2, when="before", end=".npz"), (2, 1, 1, 1)),
     "result file": Point(RENAME.format(call=2, when="after", end=".npz"), (2, 2, 1, 1)),
     "COMPLETE": Point(
-        "hurt('optuna.storages:RDBStorage.create_new_trial', {2}, kill, 'after')", (2, 2, 2, 1)
+        "hurt('optuna.storages:RDBStorage._create_new_trial', {2}, kill, 'after')", (2, 2, 2, 1)
     ),
     "artifacts": Point(
         "hurt('mlflow.tracking.client:MlflowClient.log_artifact', {2}, kill, 'after',"
