@@ -12,7 +12,7 @@ from keras import ops
 from fer_bench.errors import UserError
 from fer_bench.recipe import Augmentation
 
-LARGEST_BANK = 2**31 - 1  # elements that an int32 offset can reach
+LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device
 
 
 class FeatureSource(keras.layers.Layer):
@@ -74,16 +74,16 @@ class PixelSource(keras.layers.Layer):
                 f"pixels; at most {LARGEST_BANK:,} fit on the device: use --size at import, or train_images"
             )
         self.size, self.augmentation = size, augmentation
-        self.height, self.width, channels = pixels.shape[1:]
+        self.height, self.width = pixels.shape[1:3]
         self.bank = self.add_weight(
             name="bank",
-            shape=(len(pixels) * self.height * self.width, channels),
+            shape=pixels.shape,
             dtype="uint8",
             initializer="zeros",
             trainable=False,
             autocast=False,
         )
-        self.bank.assign(pixels.reshape(self.bank.shape))
+        self.bank.assign(pixels)
         self.strength = self.add_weight(
             name="strength", shape=(), initializer="ones", trainable=False, autocast=False
         )
@@ -118,9 +118,9 @@ class PixelSource(keras.layers.Layer):
 
     def _sample(self, index: Any, matrix: Any, shift: Any) -> Any:
         """Bilinear interpolation of images at the mapped centres of the output's pixels."""
+        images = ops.cast(ops.take(self.bank, ops.cast(index, "int32"), axis=0), "float32")
         if matrix is None and self.size == self.height == self.width:
-            pixel = np.arange(self.size * self.size, dtype="int32").reshape(self.size, self.size)
-            return ops.cast(self._take(index, pixel), "float32")
+            return images
         centres = ((np.arange(self.size) + 0.5) / self.size - 0.5).astype("float32")
         x, y = np.meshgrid(centres, centres)
         if matrix is None:
@@ -131,26 +131,29 @@ class PixelSource(keras.layers.Layer):
                 m[:, 0] * x + m[:, 1] * y + ops.reshape(shift[:, 0], (-1, 1, 1)),
                 m[:, 2] * x + m[:, 3] * y + ops.reshape(shift[:, 1], (-1, 1, 1)),
             )
-        left, right, share_x = _neighbours(x, self.width)
-        above, below, share_y = _neighbours(y, self.height)
-        top = self._blend(index, above, left, right, share_x)
-        bottom = self._blend(index, below, left, right, share_x)
+        left, share_x = _before(x, self.width)
+        above, share_y = _before(y, self.height)
+        a, b, c, d = self._squares(images, above * self.width + left)
+        top, bottom = a + (b - a) * share_x, c + (d - c) * share_x
         return top + (bottom - top) * share_y
 
-    def _blend(self, index: Any, row: Any, left: Any, right: Any, share: Any) -> Any:
-        a = ops.cast(self._take(index, row * self.width + left), "float32")
-        b = ops.cast(self._take(index, row * self.width + right), "float32")
-        return a + (b - a) * share
+    def _squares(self, images: Any, pixel: Any) -> list[Any]:
+        """Four pixels, each (B, S, S, C): those at offsets (B or 1, S, S), right of, below, and both.
 
-    def _take(self, index: Any, pixel: Any) -> Any:
-        """Pixels (B, S, S, C) uint8 at offsets (B or 1, S, S) int32 into images (B,)."""
-        start = ops.reshape(ops.cast(index, "int32") * (self.height * self.width), (-1, 1, 1))
-        return ops.take(self.bank, start + pixel, axis=0)
+        Looked up at once, in a copy of the batch that holds the four side by side: a look-up costs about the
+        same however little it fetches.
+        """
+        batch, _, _, channels = images.shape
+        right = ops.concatenate([images[:, :, 1:], images[:, :, -1:]], axis=2)
+        pair = ops.concatenate([images, right], axis=-1)
+        square = ops.concatenate([pair, ops.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)], axis=-1)
+        start = np.arange(batch, dtype="int32").reshape(-1, 1, 1) * (self.height * self.width)
+        found = ops.take(ops.reshape(square, (-1, 4 * channels)), start + pixel, axis=0)
+        return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
 
 
-def _neighbours(place: Any, length: int) -> tuple[Any, Any, Any]:
-    """Pixels on either side of places (B, S, S) in [-0.5, 0.5], and the share of the second, (B, S, S, 1)."""
+def _before(place: Any, length: int) -> tuple[Any, Any]:
+    """Pixel before each place (B, S, S) in [-0.5, 0.5], and the share of the one after it, (B, S, S, 1)."""
     at = ops.clip((place + 0.5) * length - 0.5, 0.0, length - 1.0)
     first = ops.floor(at)
-    low = ops.cast(first, "int32")
-    return low, ops.minimum(low + 1, length - 1), ops.expand_dims(at - first, -1)
+    return ops.cast(first, "int32"), ops.expand_dims(at - first, -1)
