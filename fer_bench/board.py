@@ -14,6 +14,7 @@ from fer_bench.metrics import cross_seeds, image_draws, interval
 from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 
 BASELINE = "none"  # the strategy that gains are measured against
+BOARD = ("study", "recipe_name", "dataset", "split", "budget", "images")
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
 FACTS = ("steps", "train_seconds", "setup_seconds", "images_per_second", "parameters")
 WHOLE = ("steps", "parameters")
@@ -134,12 +135,13 @@ def _order(cell: Cell) -> tuple:
 def _row(cell: Cell, test: Bootstrap | None) -> dict[str, Any]:
     head, repeats = cell.head, cell.repeats
     row: dict[str, Any] = {
-        **{key: head.board.get(key, "") for key in ("dataset", "split", "budget", "study", "images")},
+        **{key: head.board.get(key, "") for key in BOARD},
         **{key: getattr(head, key) for key in ("backbone", "strategy", "cell", "recipe")},
         "data_fingerprint": head.board.get("data_fingerprint", "")[:12],
         "repeats": len(repeats),
         "trials": cell.status.trials_done if cell.status else None,
         "test_images": len(test.images.labels) if test else None,
+        "reported": next((repeat.tags["reported"] for repeat in repeats if "reported" in repeat.tags), ""),
         "commits": _joined(repeat.commit for repeat in repeats),
         "weights": _joined(repeat.tags.get("weights", "") for repeat in repeats),
         "weights_hash": _joined(repeat.tags.get("weights_hash", "") for repeat in repeats),

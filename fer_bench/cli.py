@@ -60,7 +60,7 @@ def leaderboard(
     """
     from fer_bench.leaderboard import write_csv
 
-    frame = board(Path(study).stem, mlruns, None, every)
+    frame = board(Path(study).stem, mlruns, every=every)
     show(frame)
     if out:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,15 +20,15 @@ from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 from fer_bench.registry import unknown
 from fer_bench.tracking import PREFIX, artifact, experiments, open_client, search, tracking_uri
 
-BOARD = ("study", "dataset", "data_fingerprint", "split", "budget", "images")
+BOARD = ("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images")
 HELD_OUT = ("labels", "groups", "dedup", "ids")  # of predictions.npz, behind "test_"
 LONGEST = 200  # letters of an error that are shown
 
 
 def read_study_runs(
-    mlruns: Path, study: str, experiment: str | None = None
+    mlruns: Path, study: str, only: Collection[str] = ()
 ) -> tuple[list[CellStatus], list[RepeatRecord]]:
-    """Every cell of a study, begun or only planned, and its counted repeats; of one experiment, or of all.
+    """Every cell of a study, begun or only planned, and its counted repeats; of `only` some experiments.
 
     Raises UserError where nothing was run.
     """
@@ -47,7 +47,7 @@ def read_study_runs(
     repeats: list[RepeatRecord] = []
     with _uncollected():
         for number, (name, planned) in found.items():
-            if experiment in (None, name):
+            if not only or name in only:
                 logged = _Experiment(client, number, planned)
                 statuses += logged.statuses()
                 repeats += logged.records()

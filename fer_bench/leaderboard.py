@@ -17,7 +17,7 @@ from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 __all__ = ["CellStatus", "HeldOut", "Predictions", "RepeatRecord", "leaderboard", "table", "write_csv"]
 
 COLUMNS = (
-    *("dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
+    *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
     *("macro_f1", "macro_f1_low", "macro_f1_high", "balanced_accuracy", "balanced_accuracy_sd"),
     *("accuracy", "accuracy_sd", "macro_f1_sd"),
     *("dedup_macro_f1", "dedup_macro_f1_low", "dedup_macro_f1_high", "dedup_macro_f1_sd"),
@@ -33,7 +33,7 @@ COLUMNS = (
         "parameters",
     ),
     *("weights", "weights_hash", "cell", "recipe", "study", "data_fingerprint", "images", "test_images"),
-    *("commits", "warnings"),
+    *("reported", "commits", "warnings"),
 )
 TYPES = {
     **dict.fromkeys(

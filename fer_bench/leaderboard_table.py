@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[Hashable, Any]  # of the frame
-BOARD = ["study", "dataset", "split", "budget", "data_fingerprint", "images", "test_images"]
+BOARD = ["study", "recipe_name", "dataset", "split", "budget", "data_fingerprint", "images", "test_images"]
 BOARD += ["recipe", "selected_from"]
 # From rich to narrow: interval beside its score (or below it), F1 of each class, extra space between columns.
 LAYOUTS = (
@@ -48,8 +49,9 @@ class LeaderboardTable:
         if self.frame.empty:
             yield Text("Nothing to rank: the study has no cells yet.")
         for _, rows in self.frame.groupby(BOARD, sort=False, dropna=False):
+            title = _title(rows, self.frame)
             for layout in LAYOUTS:
-                drawn = _table(rows, *layout)
+                drawn = _table(rows, title, *layout)
                 if (
                     console.measure(drawn, options=options.update(max_width=1000)).maximum
                     <= options.max_width
@@ -60,10 +62,10 @@ class LeaderboardTable:
             yield Text()
 
 
-def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
+def _table(rows: pd.DataFrame, title: str, beside: bool, classes: bool, space: int) -> Table:
     drawn = Table(
         box=box.SIMPLE_HEAD,
-        title=_title(rows),
+        title=title,
         title_justify="left",
         title_style="bold",
         padding=(0, space, 0, 0),
@@ -94,15 +96,29 @@ def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table
             signs,
             style=style,
         )
+    if reported := _reported(rows):
+        shown = (reported.get(column.key) for column in scores)
+        told = ("" if value is None else f"{100 * value:.1f}" for value in shown)
+        drawn.add_row("", "reported", "", *told, "", "", style="italic")
     return drawn
 
 
-def _title(rows: pd.DataFrame) -> str:
+def _reported(rows: pd.DataFrame) -> dict[str, float]:
+    """What others reported of the system, by the names of our columns or other words."""
+    words = next(filter(None, rows["reported"]), "{}")
+    return {name.replace("f1/", "f1_"): value for name, value in json.loads(words).items()}
+
+
+def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
+    """What the rows of a board share; of several data of one name also which they are."""
     first = rows.iloc[0]
+    recipe = f"{first['recipe_name']}: " if first["recipe_name"] else ""
+    alike = every.loc[every["dataset"] == first["dataset"], "data_fingerprint"].nunique() > 1
+    data = f" ({first['data_fingerprint']})" if alike else ""
     images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
     trials = f", best of {_trials(first['selected_from'])}" if _known(first["selected_from"]) else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
-    return escape(f"{first['dataset']}, split {first['split']}{budget}{images}{trials}")
+    return escape(f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}")
 
 
 def _trials(number: int) -> str:
@@ -169,6 +185,9 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         "[low, high]: 95 % intervals over test images and seeds together.",
         style="dim",
     )
+    if reported := _reported(rows):
+        words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
+        yield Text(f"reported of the system by others, on their split: {words}.", style="dim")
     if (rows["best_set"].fillna(False) & (rows["rank"] > 1)).any():
         yield Text("≈ may be as good as the best: the interval of the difference includes 0.", style="dim")
     width = (rows["gain_high"] - rows["gain_low"]).median()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from fer_bench.images import FaceImages, Split, split
 from fer_bench.provenance import gpu
 from fer_bench.recipe import Recipe
 from fer_bench.strategies.base import STRATEGIES, Strategy, effective_prior, is_no_op, tilts_beyond_flat
-from fer_bench.study import Cell, StudySpec, read_study, resolve
+from fer_bench.study import Cell, StudySpec, read_study, recipe_names, resolve
 from fer_bench.weights import MissingWeights, Weights, find_weights
 
 Keep = Literal["none", "one", "all"]
@@ -44,6 +45,7 @@ class Plan:
     """A study made concrete: this data, these cells, these stores. Plain data, handed to workers."""
 
     study: str
+    recipe_name: str  # "" where the study has but one recipe
     budget: str
     spec: StudySpec
     tasks: tuple[Task, ...]
@@ -73,8 +75,9 @@ class Plan:
 
     @property
     def experiment(self) -> str:
-        """Name of the MLflow experiment: study, dataset, budget."""
-        return "-".join(part for part in (self.study, self.spec.dataset, self.budget) if part)
+        """Name of the MLflow experiment: study, recipe, dataset, budget."""
+        parts = self.study, self.recipe_name, self.spec.dataset, self.budget
+        return "-".join(part for part in parts if part)
 
     @property
     def results(self) -> Path:
@@ -91,6 +94,8 @@ class Plan:
         """What every run of the plan is tagged with: the board, what was selected from, the data's faults."""
         return {
             "study": self.study,
+            "recipe_name": self.recipe_name,
+            "reported": json.dumps(self.spec.reported) if self.spec.reported else "",
             "dataset": self.spec.dataset,
             "data_fingerprint": self.fingerprint,
             "split": self.spec.split,
@@ -104,9 +109,16 @@ class Plan:
         }
 
 
+def make_plans(study: str, *, recipe: str | None = None, **options: Any) -> list[Plan]:
+    """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
+    names = recipe_names(read_study(study)[1]) if recipe is None else (recipe,)
+    return [make_plan(study, recipe=name, **options) for name in names]
+
+
 def make_plan(
     study: str,
     *,
+    recipe: str = "",
     dataset: str | None = None,
     budget: str | None = None,
     mlruns: Path = Path("mlruns"),
@@ -117,21 +129,21 @@ def make_plan(
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
-    `overrides` are keys of the study, such as split or trials; None leaves the file's. Raises UserError for
-    whatever could not be run as asked.
+    `overrides` are keys of the study, such as split; None leaves the file's. UserError: it can't be run so.
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
-    spec = resolve(content, budget, dataset=dataset, **overrides)
+    spec = resolve(content, budget, recipe, dataset=dataset, **overrides)
     found = find_dataset(spec.dataset)
     if not found.available():
         raise UserError(f"dataset {spec.dataset!r} isn't imported: {found.how}; or --dataset synthetic")
     images = found.load()
-    parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
+    parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
     return Plan(
         study=name,
+        recipe_name=recipe,
         budget=budget or "",
         spec=spec,
         tasks=_tasks(spec, images, parts, _weights(spec, may_download)),
@@ -183,7 +195,7 @@ def _tasks(
     facts = {
         "fingerprint": images.fingerprint,
         "split": spec.split,
-        "images": [spec.train_images, spec.val_images, spec.test_images],
+        "images": list(spec.samples),
     }
     priors = {name: assess(STRATEGIES[name](), labels, classes) for name in spec.strategies}
     tasks = []

@@ -85,7 +85,7 @@ class Head(Strict):
 
 
 class Plateau(Strict):
-    """ReduceLROnPlateau on validation macro-F1."""
+    """ReduceLROnPlateau on what the recipe monitors."""
 
     factor: Real = Field(0.5, gt=0, lt=1)
     patience: Positive = 3
@@ -114,7 +114,11 @@ class Recipe(Strict):
     """Per step within each phase; cosine falls to zero."""
     plateau: Annotated[Plateau | None, BeforeValidator(_none_word)] = None
     early_stopping: Annotated[Positive | None, BeforeValidator(_none_word)] = None
-    """Epochs without a better validation macro-F1 before a phase ends."""
+    """Epochs in which what is monitored gets no better before a phase ends."""
+    monitor: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
+    """Validation score that plateau, early stopping and the best epoch go by; loss is plain cross-entropy."""
+    keep: Literal["best", "last"] = "best"
+    """Epoch whose state a phase hands on, and the training in the end."""
     label_smoothing: Share = 0.0
     augmentation: Annotated[Augmentation | None, BeforeValidator(_none_word)] = Augmentation()
     phases: tuple[Phase, ...] = Field((Phase(trainable="all", epochs=10),), min_length=1)

@@ -43,11 +43,12 @@ class Predictions:
 class RepeatRecord:
     """One counted repeat, as it was logged.
 
-    `cell` is the key; `board` says what may be ranked together: study, dataset, data_fingerprint, split,
-    budget, images; `recipe` is a short hash; `shared_key` is the cell's key less its strategy, the same for
-    cells that a gain may be taken between; `selected_from` is the number of trials that its parameters are
-    the best of; `started` is in unix seconds; `predictions` loads them when called. Tags that are read:
-    weights, weights_hash, selects_on_test, honest_ceiling, warnings, alarms and notes (";"-joined).
+    `cell` is the key; `board` says what may be ranked together: study, recipe_name, dataset,
+    data_fingerprint, split, budget, images; `recipe` is a short hash; `shared_key` is the cell's key less its
+    strategy, the same for cells that a gain may be taken between; `selected_from` is the number of trials
+    that its parameters are the best of; `started` is in unix seconds; `predictions` loads them when called.
+    Tags that are read: weights, weights_hash, selects_on_test, honest_ceiling, reported (JSON), and warnings,
+    alarms and notes (";"-joined).
     """
 
     cell: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from rich.markup import escape
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Collection, Generator
 
     import pandas as pd
 
@@ -29,6 +30,7 @@ Names = Annotated[str | None, typer.Option(help="Only these, separated by commas
 StudyName = Annotated[str, typer.Option(help="Name of a study, or path of its YAML file.")]
 DatasetName = Annotated[str | None, typer.Option(help="Another dataset than the study's.")]
 SplitName = Annotated[str | None, typer.Option(help=f"Another split than the study's: {SPLITS}.")]
+RecipeName = Annotated[str | None, typer.Option(help="One of the study's recipes; by default all.")]
 Budget = Annotated[str | None, typer.Option(help="One of the study's budgets, such as quick.")]
 Trials = Annotated[int | None, typer.Option(min=1, help="Trials per cell.")]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Repeats per cell.")]
@@ -43,6 +45,7 @@ def run(
     study: StudyName = "imbalance",
     dataset: DatasetName = None,
     split: SplitName = None,
+    recipe: RecipeName = None,
     budget: Budget = None,
     backbones: Names = None,
     strategies: Names = None,
@@ -80,14 +83,17 @@ def run(
     from fer_bench.on_ray import run as run_on_ray
     from fer_bench.view import show_plan
 
-    plan = _planned(context.params)
-    show_plan(plan, console)
+    plans = _planned(context.params)
+    for plan in plans:
+        show_plan(plan, console)
     if dry_run:
         return
-    _consent(plan, yes)
-    on_ray = engine == "ray"
-    events = run_on_ray(plan, address, workers) if on_ray else launch(plan, visible_devices(workers))
-    _summary(plan, _followed(plan, events))
+    _consent(plans, yes)
+    on_ray = partial(run_on_ray, address=address, workers=workers)
+    start = on_ray if engine == "ray" else partial(launch, devices=visible_devices(workers))
+    failures = _followed(plans, start)
+    _summary(plans)
+    _fail_if(failures)
 
 
 def worker(
@@ -95,6 +101,7 @@ def worker(
     study: StudyName = "imbalance",
     dataset: DatasetName = None,
     split: SplitName = None,
+    recipe: RecipeName = None,
     budget: Budget = None,
     backbones: Names = None,
     strategies: Names = None,
@@ -114,70 +121,78 @@ def worker(
 
     fer-bench worker --study imbalance --budget full
     """
-    plan = _planned(context.params)
+    plans = _planned(context.params)
     from fer_bench.launch import run as launch
 
-    end = _followed(plan, launch(plan))
-    console.print(f"every cell of {plan.study} is done", highlight=False)
-    _fail_if_failed(end)
+    failures = _followed(plans, launch)
+    console.print(f"every cell of {plans[0].study} is done", highlight=False)
+    _fail_if(failures)
 
 
-def _planned(options: dict[str, Any]) -> Plan:
+def _planned(options: dict[str, Any]) -> list[Plan]:
     from dataclasses import replace
 
-    from fer_bench.plan import make_plan
+    from fer_bench.plan import make_plans
 
-    names = ("dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
+    names = ("recipe", "dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
     wanted = {name: options[name] for name in names}
     wanted |= {name: _listed(options[name]) for name in ("backbones", "strategies")}
-    plan = make_plan(options["study"], may_download=not options.get("dry_run"), **wanted)
-    return replace(plan, keep_weights=options["keep_weights"], retry_failed=options["retry_failed"])
+    plans = make_plans(options["study"], may_download=not options.get("dry_run"), **wanted)
+    own = {name: options[name] for name in ("keep_weights", "retry_failed")}
+    return [replace(plan, **own) for plan in plans]
 
 
-def _followed(plan: Plan, events: Generator[Event]) -> dict[str, list[str]]:
+def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> list[str]:
+    """Work on one plan after the other; what failed."""
     from fer_bench.launch import terminated_as_interrupted
     from fer_bench.view import follow
 
+    failures: list[str] = []
     with terminated_as_interrupted():
         try:
-            with closing(events):
-                return follow(events, plan, console)
+            for plan in plans:
+                if plan.recipe_name:
+                    console.print(f"recipe {plan.recipe_name}:", highlight=False)
+                with closing(start(plan)) as events:
+                    failures += follow(events, plan, console)["failures"]
         except KeyboardInterrupt:
             console.print("interrupted; nothing finished is lost: the same command goes on where it stopped")
             raise SystemExit(130) from None
+    return failures
 
 
 def _listed(names: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in names.split(",") if name.strip()) if names else None
 
 
-def _consent(plan: Plan, yes: bool) -> None:
+def _consent(plans: list[Plan], yes: bool) -> None:
     from fer_bench.plan import MANY_HOURS
     from fer_bench.view import hours
 
-    if yes or plan.hours <= MANY_HOURS:
+    cost = sum(plan.hours for plan in plans)
+    if yes or cost <= MANY_HOURS:
         return
     if not sys.stdin.isatty():
         raise UserError(
-            f"this plan takes roughly {hours(plan.hours)}: --yes starts it, --budget chooses a smaller one"
+            f"this plan takes roughly {hours(cost)}: --yes starts it, --budget chooses a smaller one"
         )
-    if not typer.confirm(f"This takes roughly {hours(plan.hours)}. Start?"):
+    if not typer.confirm(f"This takes roughly {hours(cost)}. Start?"):
         raise SystemExit(1)
 
 
-def _summary(plan: Plan, end: dict[str, list[str]]) -> None:
-    show(board(plan.study, plan.mlruns, plan.experiment))
+def _summary(plans: list[Plan]) -> None:
+    plan = plans[0]
+    show(board(plan.study, plan.mlruns, [plan.experiment for plan in plans]))
     where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {plan.mlruns}"
     console.print(
         f"runs: fer-bench ui{where}\n"
         f"csv:  fer-bench leaderboard --study {plan.study}{where} --out leaderboard.csv",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    _fail_if_failed(end)
 
 
-def _fail_if_failed(end: dict[str, list[str]]) -> None:
-    if failures := end["failures"]:
+def _fail_if(failures: list[str]) -> None:
+    if failures:
         console.print(
             f"[red]{len(failures)} failed, such as {escape(failures[0])}; once the cause is mended, "
             "--retry-failed tries them again[/red]",
@@ -186,12 +201,12 @@ def _fail_if_failed(end: dict[str, list[str]]) -> None:
         raise SystemExit(1)
 
 
-def board(study: str, mlruns: Path, experiment: str | None, every: bool = False) -> pd.DataFrame:
-    """Leaderboard of a study, of one experiment or of all."""
+def board(study: str, mlruns: Path, only: Collection[str] = (), every: bool = False) -> pd.DataFrame:
+    """Leaderboard of a study, of `only` some experiments or of all."""
     from fer_bench.history import read_study_runs
     from fer_bench.leaderboard import leaderboard as rank
 
-    return rank(*read_study_runs(mlruns, study, experiment), all_recipes=every)
+    return rank(*read_study_runs(mlruns, study, only), all_recipes=every)
 
 
 def show(frame: pd.DataFrame) -> None:

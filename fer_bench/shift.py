@@ -35,9 +35,7 @@ def work(plan: Plan, report: Any) -> None:
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
-    data = TrialData.of(
-        images, split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
-    )
+    data = TrialData.of(images, split(images, spec.split, *spec.samples))
     check_weights(plan)
     bench = Bench(plan, data, tracker, Book(plan.mlruns, plan.storage), report)
     take_cells(bench, Learners(data))

@@ -17,7 +17,7 @@ from fer_bench.recipe import Head, Phase, Recipe, settings
 from fer_bench.speed_contest import Contestant, Figure, compared, contest
 from fer_bench.speed_faces import draw_faces, write_tree
 from fer_bench.speed_notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
-from fer_bench.study import read_study, resolve, study_files
+from fer_bench.study import read_study, recipe_names, resolve, study_files
 
 ROUNDS, ROUNDS_FOR_INFORMATION = 5, 3
 CACHED_EPOCHS = 20  # in a round; one alone would last hundredths of a second
@@ -98,7 +98,8 @@ def backbones() -> list[Job]:
     """Every backbone with the sizes of a study that has it, else of a plain recipe; whole trunk."""
     recipes: dict[str, Recipe] = {}
     for path in study_files().values():
-        spec = resolve(read_study(str(path))[1])
+        content = read_study(str(path))[1]
+        spec = resolve(content, recipe=recipe_names(content)[-1])
         recipes = {name: spec.recipe for name in spec.backbones} | recipes
     jobs = []
     for name in BACKBONES:

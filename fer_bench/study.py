@@ -60,6 +60,8 @@ class StudySpec(Strict):
     train_images: Positive | None = None
     val_images: Positive | None = None
     test_images: Positive | None = None
+    reported: dict[str, Real] = Field(default_factory=dict)
+    """What others reported of this system, as shares: accuracy, macro_f1, f1_<class>, or other words."""
 
     @field_validator("backbones", "strategies")
     @classmethod
@@ -87,6 +89,11 @@ class StudySpec(Strict):
             if self.recipe.image_size < (least := BACKBONES[name].smallest):
                 raise ValueError(f"{name} needs an image_size of at least {least}")
         return self
+
+    @property
+    def samples(self) -> tuple[int | None, int | None, int | None]:
+        """Images to draw for train, val and test; None is all of them."""
+        return self.train_images, self.val_images, self.test_images
 
     def cells(self) -> list[Cell]:
         """Every backbone with every strategy, backbone by backbone."""
@@ -206,28 +213,53 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def resolve(content: Mapping[str, Any], budget: str | None = None, **overrides: Any) -> StudySpec:
-    """Checked study: the file's keys, then the budget's (recipe key by key), then `overrides` but for None.
+def recipe_names(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of a study's recipes, each a board of its own; ("",) where it has but the one."""
+    return tuple(_named(content, "recipes")) or ("",)
 
-    Raises UserError, one line for each thing that is wrong.
+
+def resolve(
+    content: Mapping[str, Any], budget: str | None = None, recipe: str = "", **overrides: Any
+) -> StudySpec:
+    """Checked study: the file's keys, the named recipe's, the budget's, then `overrides` but for None.
+
+    A budget may change a recipe by its name, too. Keys of `recipe` are replaced one by one. Raises UserError,
+    one line for each thing that is wrong.
     """
-    keys = dict(content)
-    budgets = keys.pop("budgets", {}) or {}
-    if not isinstance(budgets, dict) or not all(
-        isinstance(name, str) and isinstance(changes, dict) for name, changes in budgets.items()
-    ):
-        raise UserError("budgets: expected a mapping of names to the keys that each overrides")
+    keys = {key: value for key, value in content.items() if key not in ("budgets", "recipes")}
+    if recipe not in (known := recipe_names(content)):
+        raise UserError(unknown("recipe", recipe, known) if any(known) else "this study has but one recipe")
+    _override(keys, _named(content, "recipes").get(recipe, {}))
+    budgets = _named(content, "budgets")
     if budget is not None:
         if budget not in budgets:
             raise UserError(unknown("budget", budget, budgets) if budgets else "this study has no budgets")
-        for key, value in budgets[budget].items():
-            merged = key == "recipe" and isinstance(value, dict) and isinstance(keys.get(key), dict)
-            keys[key] = {**keys[key], **value} if merged else value
+        _override(keys, {key: value for key, value in budgets[budget].items() if key != "recipes"})
+        for name, changes in _named(budgets[budget], "recipes").items():
+            if name not in known:
+                raise UserError(f"budgets.{budget}: {unknown('recipe', name, known)}")
+            _override(keys, changes if name == recipe else {})
     keys.update({key: value for key, value in overrides.items() if value is not None})
     try:
         return StudySpec.model_validate(keys)
     except ValidationError as error:
         raise UserError(_explain(error)) from None
+
+
+def _named(content: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Budgets or recipes by name, each a mapping of keys that it overrides; UserError for anything else."""
+    named = content.get(kind) or {}
+    if not isinstance(named, dict) or not all(
+        isinstance(name, str) and isinstance(changes, dict) for name, changes in named.items()
+    ):
+        raise UserError(f"{kind}: expected a mapping of names to the keys that each overrides")
+    return named
+
+
+def _override(keys: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        merged = key == "recipe" and isinstance(value, dict) and isinstance(keys.get(key), dict)
+        keys[key] = {**keys[key], **value} if merged else value
 
 
 def _explain(error: ValidationError) -> str:
@@ -255,7 +287,7 @@ def _unknown_key(place: list[str], key: str) -> str:
     for part in place:
         if part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)
-    known = {*model.model_fields, *([] if place else ["budgets"])}
+    known = {*model.model_fields, *([] if place else ["budgets", "recipes"])}
     return unknown(f"key of {'.'.join(place)}" if place else "study key", key, known)
 
 

@@ -115,7 +115,7 @@ def run_trial(
     test: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
 ) -> Outcome:
-    """Train once from scratch and give the logits of the epoch with the best validation macro-F1.
+    """Train once from scratch and give the logits of the epoch that the recipe keeps.
 
     The same arguments give the same numbers, in a fresh process or a warm one (on a CPU, to the last bit).
     Raises TrialFailed where the loss is no longer a number.
@@ -150,8 +150,8 @@ def run_trial(
 
 
 def _patience(recipe: Recipe) -> list[Any]:
-    """Keras' own callbacks on validation macro-F1, as far as the recipe has them."""
-    monitor = {"monitor": "val_macro_f1", "mode": "max"}
+    """Keras' own callbacks on what the recipe monitors, as far as it has them."""
+    monitor = {"monitor": f"val_{recipe.monitor}", "mode": "min" if recipe.monitor == "loss" else "max"}
     callbacks: list[Any] = []
     if recipe.plateau:
         callbacks.append(
@@ -165,7 +165,7 @@ def _patience(recipe: Recipe) -> list[Any]:
 
 
 class Watch(keras.callbacks.Callback):
-    """Sets the loss before each epoch, scores validation after it, keeps the best state."""
+    """Sets the loss before each epoch, scores validation after it, keeps the best state or the last."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class Watch(keras.callbacks.Callback):
         self.on_epoch = on_epoch
         self.counts = np.bincount(data.labels[data.train], minlength=len(data.classes))
         self.history: list[Row] = []
-        self.best_score, self.best_epoch, self.best_phase = -1.0, 0, 0
+        self.best_score, self.best_epoch, self.best_phase = -math.inf, 0, 0
         self.best_logits = np.zeros((0, len(data.classes)), "float32")
         self.best_state: list[np.ndarray] = []
         self.phase, self.setup, self.first_epoch = 0, 0.0, 0
@@ -223,8 +223,11 @@ class Watch(keras.callbacks.Callback):
             self.strategy.adjust_logits(logits, self.counts),
             self.data.classes,
         )
-        logs["val_macro_f1"] = found["macro_f1"]
-        self._keep_best(found["macro_f1"], logits)
+        logs |= {f"val_{name}": found[name] for name in ("macro_f1", "accuracy", "loss")}
+        recipe = self.learner.recipe
+        score = -found["loss"] if recipe.monitor == "loss" else found[recipe.monitor]
+        if score > self.best_score or recipe.keep == "last":
+            self._keep(score, logits)
         row = {
             "train/objective": float(logs["loss"]),
             "train/loss": float(logs["cross_entropy"]),
@@ -239,11 +242,10 @@ class Watch(keras.callbacks.Callback):
         self.history.append(row)
         self.on_epoch(row)
 
-    def _keep_best(self, score: float, logits: np.ndarray) -> None:
-        if score > self.best_score:
-            self.best_score, self.best_logits = score, logits
-            self.best_epoch, self.best_phase = len(self.history) + 1, self.phase
-            self.best_state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.learner.changing]
+    def _keep(self, score: float, logits: np.ndarray) -> None:
+        self.best_score, self.best_logits = score, logits
+        self.best_epoch, self.best_phase = len(self.history) + 1, self.phase
+        self.best_state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.learner.changing]
 
     def restore_best(self) -> None:
         """Set the net back to the best epoch so far, which the next phase goes on from."""

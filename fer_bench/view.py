@@ -20,8 +20,9 @@ def show_plan(plan: Plan, console: Console) -> None:
     spec = plan.spec
     if plan.why:
         console.print(plan.why, style="yellow", highlight=False)
+    name = f"{plan.study}, recipe {plan.recipe_name}" if plan.recipe_name else plan.study
     console.print(
-        f"[bold]{plan.study}[/bold]: {spec.dataset} ({escape(plan.source)}), split {spec.split}: "
+        f"[bold]{name}[/bold]: {spec.dataset} ({escape(plan.source)}), split {spec.split}: "
         f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images"
     )
     for note in plan.notes:

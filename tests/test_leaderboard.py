@@ -326,7 +326,16 @@ def test_csv(tmp_path, frame):
     assert path.read_bytes() == first
     assert [p.name for p in path.parent.iterdir()] == ["leaderboard.csv"]
     rows = list(csv.DictReader(io.StringIO(first.decode())))
-    assert list(rows[0])[:7] == ["dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"]
+    assert list(rows[0])[:8] == [
+        "recipe_name",
+        "dataset",
+        "split",
+        "budget",
+        "backbone",
+        "strategy",
+        "rank",
+        "repeats",
+    ]
     assert list(rows[0])[-1] == "warnings"
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5", "", ""]
     assert rows[0]["macro_f1"] == f"{frame['macro_f1'][0]:.6g}"
@@ -356,3 +365,28 @@ def test_no_cells():
     console = Console(file=io.StringIO())
     console.print(table(leaderboard([], [])))
     assert "Nothing to rank" in console.file.getvalue()
+
+
+def test_what_others_reported_stands_below_each_recipe_s_own_table():
+    tags = {"reported": '{"accuracy": 0.5054, "f1/happy": 0.39, "validation_loss": 1.341}'}
+    boards = [BOARD | {"recipe_name": name} for name in ("as_written", "as_should_be")]
+    repeats = [repeat(slot=s, tags=tags, board=b, cell=b["recipe_name"]) for b in boards for s in (0, 1)]
+    frame = leaderboard([status(board=b, cell=b["recipe_name"]) for b in boards], repeats)
+    assert list(frame["recipe_name"]) == ["as_should_be", "as_written"] and list(frame["rank"]) == [1, 1]
+    assert set(frame["reported"]) == {tags["reported"]}
+    console = Console(file=io.StringIO(), width=150)
+    console.print(table(frame))
+    shown = console.file.getvalue()
+    for name in ("as_written", "as_should_be"):
+        assert f"{name}: " in shown
+    rows = [line.split() for line in shown.splitlines() if line.strip().startswith("reported  ")]
+    assert rows == [["reported", "50.5", "39.0"]] * 2
+    assert "accuracy 0.5054, f1_happy 0.39, validation_loss 1.341" in shown
+
+
+def test_data_of_one_name_that_are_not_the_same_are_told_apart():
+    other = BOARD | {"data_fingerprint": "b" * 64}
+    repeats = [repeat(slot=s) for s in (0, 1)] + [repeat(slot=s, board=other, cell="x") for s in (0, 1)]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
+    assert f"({'b' * 12})" in console.file.getvalue()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_bench.errors import UserError
-from fer_bench.plan import assess, make_plan
+from fer_bench.plan import assess, make_plan, make_plans
 from fer_bench.strategies.base import STRATEGIES
 
 STUDY = """
@@ -183,3 +183,33 @@ class Done:
     returncode: int = 1
     stdout: str = ""
     stderr: str = "Traceback ...\nException: no network"
+
+
+RECIPES = (
+    STUDY
+    + """
+    reported: {accuracy: 0.5}
+    recipes:
+      as_written: {split: random_80_20, recipe: {preprocessing: unit_range, keep: last}}
+      as_should_be: {}
+"""
+)
+
+
+def test_each_recipe_of_a_study_is_a_plan_and_a_board_of_its_own(study):
+    written, sound = make_plans(study(RECIPES))
+    assert [plan.recipe_name for plan in (written, sound)] == ["as_written", "as_should_be"]
+    assert written.experiment == "mine-as_written-synthetic-quick" and written.experiment != sound.experiment
+    assert (written.spec.split, sound.spec.split) == ("random_80_20", "official")
+    assert written.spec.recipe.preprocessing == "unit_range" and sound.spec.recipe.keep == "best"
+    assert not {task.key for task in written.tasks} & {task.key for task in sound.tasks}
+    assert written.tags["recipe_name"] == "as_written" and written.tags["reported"] == '{"accuracy": 0.5}'
+    (alone,) = make_plans("mine.yaml", recipe="as_should_be")
+    assert alone == sound
+
+
+def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
+    with pytest.raises(UserError, match="did you mean 'as_written'"):
+        make_plans(study(RECIPES), recipe="as_writen")
+    with pytest.raises(UserError, match="but one recipe"):
+        make_plans(study(), recipe="as_written")

@@ -232,7 +232,7 @@ def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv
     assert told[-1] == SimpleNamespace(event="end", failures=[])
     assert sum(each.event == "result" for each in told) == 4 * 3
 
-    frame = leaderboard(*read_study_runs(plan.mlruns, "small_cnn", plan.experiment))
+    frame = leaderboard(*read_study_runs(plan.mlruns, "small_cnn", [plan.experiment]))
     assert list(frame["rank"]) == [1, 2, 3, 4]
     assert frame["gain"].notna().sum() == 2
     out = io.StringIO()

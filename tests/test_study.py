@@ -9,7 +9,16 @@ import fer_bench
 from fer_bench.errors import UserError
 from fer_bench.recipe import Recipe, settings
 from fer_bench.search_space import Range
-from fer_bench.study import Cell, StudySpec, derive_seed, digest, read_study, resolve, study_files
+from fer_bench.study import (
+    Cell,
+    StudySpec,
+    derive_seed,
+    digest,
+    read_study,
+    recipe_names,
+    resolve,
+    study_files,
+)
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 SMALL = {
@@ -21,14 +30,16 @@ SMALL = {
 
 def budgets():
     for path in EXPERIMENTS:
-        for budget in (None, *(yaml.safe_load(path.read_text()).get("budgets") or {})):
-            yield pytest.param(path, budget, id=f"{path.stem}-{budget}")
+        content = yaml.safe_load(path.read_text())
+        for budget in (None, *(content.get("budgets") or {})):
+            for recipe in recipe_names(content):
+                yield pytest.param(path, budget, recipe, id=f"{path.stem}-{recipe}-{budget}")
 
 
-@pytest.mark.parametrize(("path", "budget"), list(budgets()))
-def test_every_study_resolves_with_each_of_its_budgets(path, budget):
+@pytest.mark.parametrize(("path", "budget", "recipe"), list(budgets()))
+def test_every_study_resolves_with_each_of_its_recipes_and_budgets(path, budget, recipe):
     name, content = read_study(str(path))
-    spec = resolve(content, budget)
+    spec = resolve(content, budget, recipe)
     assert name == path.stem
     assert len(spec.cells()) == len(spec.backbones) * len(spec.strategies)
 
@@ -132,6 +143,31 @@ def test_a_budget_overrides_the_recipe_key_by_key_and_options_override_both():
     assert spec.strategies == ("none",)
     assert resolve(content).trials == 9
     assert resolve(content).recipe.batch_size == 64
+
+
+def test_a_budget_goes_before_a_recipe_and_may_change_it_by_name():
+    content = {
+        **SMALL,
+        "recipes": {
+            "as_written": {"split": "random_80_20", "recipe": {"image_size": 64, "learning_rate": 1e-5}},
+            "as_should_be": {"recipe": {"learning_rate": 1e-4}},
+        },
+        "budgets": {
+            "quick": {
+                "recipe": {"image_size": 32},
+                "recipes": {"as_written": {"recipe": {"learning_rate": 1e-2}}},
+            }
+        },
+    }
+    assert recipe_names(content) == ("as_written", "as_should_be")
+    assert recipe_names(SMALL) == ("",)
+    written, sound = (resolve(content, "quick", name) for name in recipe_names(content))
+    assert (written.split, sound.split) == ("random_80_20", "official")
+    assert written.recipe == Recipe(weights="none", image_size=32, learning_rate=1e-2)
+    assert sound.recipe == Recipe(weights="none", image_size=32, learning_rate=1e-4)
+    content["budgets"]["quick"]["recipes"] = {"as_writen": {}}
+    with pytest.raises(UserError, match=r"budgets\.quick: unknown recipe 'as_writen'"):
+        resolve(content, "quick", "as_written")
 
 
 def test_a_name_twice_is_one_cell():

@@ -321,3 +321,19 @@ def test_only_images_of_the_split_lie_on_the_device():
         np.testing.assert_array_equal(found.ids[place], faces.ids[origin])
         np.testing.assert_array_equal(found.groups[place], faces.twins()[origin])
     np.testing.assert_array_equal(found.dedup, [True, False])
+
+
+def test_the_epoch_that_is_kept_is_the_recipe_s_choice(data):
+    phases = [{"trainable": "all", "epochs": 4}]
+    for monitor in ("macro_f1", "accuracy", "loss"):
+        outcome = run(build(data, phases=phases, monitor=monitor, learning_rate=0.02), data)
+        curve = [row[f"val/{monitor}"] for row in outcome.history]
+        best = min(curve) if monitor == "loss" else max(curve)
+        assert curve.index(best) + 1 == outcome.best_epoch
+        found = scores(data.labels[data.val], outcome.val_logits, data.classes)
+        assert found[monitor] == pytest.approx(best)
+    last = run(build(data, phases=phases, keep="last", learning_rate=0.02), data)
+    assert last.best_epoch == 4
+    assert last.history[-1]["val/loss"] == pytest.approx(
+        scores(data.labels[data.val], last.val_logits, data.classes)["loss"]
+    )
