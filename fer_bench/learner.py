@@ -115,9 +115,10 @@ class Learner:
 
         `probe`: indices of up to a few hundred training images, for the statistics of a random trunk.
         """
-        self.net.reset(derive_seed(seed, "net"))
-        if self._random and self.recipe.phases[0].trainable != "all":
-            self.net.calibrate(self.pixels(probe.astype("int32")))
+        fitted = self._random and self.recipe.phases[0].trainable != "all"
+        self.net.reset(
+            derive_seed(seed, "net"), (lambda: self.pixels(probe.astype("int32"))) if fitted else None
+        )
         self.net.set_dropout(settings.dropout)
         self.terms.set(l2=settings.l2)
         self.pixels.strength.assign(settings.augmentation_strength)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from fer_bench.backend import fuse_batch_norm
 from fer_bench.errors import UserError
 from fer_bench.recipe import Head, Phase, Recipe
 from fer_bench.study import derive_seed
+
+MOST_CALIBRATED = 32  # random trunks whose statistics are kept
 
 
 class VariableDropout(layers.Layer):
@@ -67,6 +70,7 @@ class Net:
         self._drawn = {id(v) for v in self.head.variables}
         if weights is None:
             self._drawn |= {id(v) for v in self.trunk.variables}
+        self._calibrated: dict[int, dict[int, np.ndarray]] = {}  # by seed, which strategies share
         self._initial = [np.array(ops.convert_to_numpy(v.value)) for v in self.whole.variables]
 
     def _body(self, backbone: Backbone, channels: int) -> Any:
@@ -114,15 +118,27 @@ class Net:
             for layer in self.norms:
                 layer.trainable = False
 
-    def reset(self, seed: int) -> None:
-        """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew."""
+    def reset(self, seed: int, images: Callable[[], Any] | None = None) -> None:
+        """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew.
+
+        With `images`, a random trunk that stays frozen gets its BatchNormalization from them, (B, S, S, C)
+        float32. They are asked for when its seed is met for the first time, and are always the same.
+        """
+        known = self._calibrated.get(seed, {}) if images else {}
         for place, (variable, start) in enumerate(zip(self.whole.variables, self._initial, strict=True)):
             if variable.name == "seed_generator_state":
                 variable.assign([derive_seed(seed, place), 0])
+            elif id(variable) in known:
+                variable.assign(known[id(variable)])
             elif id(variable) in self._drawn and variable.name.endswith("kernel"):
                 variable.assign(self._draw(variable, derive_seed(seed, place)))
             else:
                 variable.assign(start)
+        if images and seed not in self._calibrated:
+            if len(self._calibrated) == MOST_CALIBRATED:
+                del self._calibrated[next(iter(self._calibrated))]
+            self._calibrated[seed] = self._calibrate(images())
+            self.reset(seed, images)
 
     def _draw(self, kernel: Any, seed: int) -> np.ndarray:
         """Normal kernel with variance 2 / fan-in (He et al. 2015), 1 / fan-in before the softmax."""
@@ -131,10 +147,11 @@ class Net:
         fan_in = np.prod(kernel.shape[:2] if depthwise else kernel.shape[:-1])
         gain = 1.0 if layer.name == "logits" else 2.0
         draws = np.random.default_rng(seed).standard_normal(kernel.shape, dtype="float32")
-        return draws * np.float32(np.sqrt(gain / fan_in))
+        draws *= np.float32(np.sqrt(gain / fan_in))
+        return draws
 
-    def calibrate(self, images: Any) -> None:
-        """Set BatchNormalization of a random trunk that stays frozen to images (B, S, S, C) float32.
+    def _calibrate(self, images: Any) -> dict[int, np.ndarray]:
+        """Variables of BatchNormalization, by id, that fit a random trunk to images.
 
         One pass in which every layer takes the statistics of what reaches it, so that features neither vanish
         nor explode, and shifts it by two standard deviations, so that most units stay on the linear side of
@@ -148,6 +165,8 @@ class Net:
         self.body(images, training=True)
         for layer, (momentum, trainable) in zip(self.norms, kept, strict=True):
             layer.momentum, layer.trainable = momentum, trainable
+        variables = (variable for layer in self.norms for variable in layer.variables)
+        return {id(v): np.array(ops.convert_to_numpy(v.value)) for v in variables}
 
 
 def load_trunk(trunk: Any, path: Path) -> None:

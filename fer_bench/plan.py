@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_bench.backbones.base import BACKBONES
-from fer_bench.datasets.base import dataset_available, find_dataset
+from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.errors import UserError
 from fer_bench.images import FaceImages, Split, split
 from fer_bench.provenance import gpu
@@ -134,10 +134,7 @@ def make_plan(
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe, dataset=dataset, **overrides)
-    found = find_dataset(spec.dataset)
-    if not found.available():
-        raise UserError(f"dataset {spec.dataset!r} isn't imported: {found.how}; or --dataset synthetic")
-    images = found.load()
+    found, images = _open(spec.dataset)
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
@@ -160,6 +157,13 @@ def make_plan(
         twins=int(np.count_nonzero(~parts.dedup)),
         why=why,
     )
+
+
+def _open(name: str) -> tuple[Dataset, FaceImages]:
+    found = find_dataset(name)
+    if not found.available():
+        raise UserError(f"dataset {name!r} isn't imported: {found.how}; or --dataset synthetic")
+    return found, found.load()
 
 
 def _choose(

@@ -38,6 +38,10 @@ Storage = Annotated[str | None, typer.Option(help="Optuna storage, e.g. postgres
 Keep = Literal["none", "one", "all"]
 KeepWeights = Annotated[Keep, typer.Option(help="Of no repeat, of each cell's median one, or of all.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; by default one per GPU, else one.")
+]
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster; else Ray finds or starts one.")]
 
 
 def run(
@@ -55,13 +59,9 @@ def run(
     storage: Storage = None,
     keep_weights: KeepWeights = "one",
     retry_failed: RetryFailed = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; by default one per GPU, else one.")
-    ] = None,
+    workers: Workers = None,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where workers run.")] = "local",
-    address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster; else Ray finds or starts one.")
-    ] = None,
+    address: Address = None,
     yes: Annotated[bool, typer.Option("--yes", help="Start even what takes many hours.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
 ) -> None:

@@ -143,12 +143,13 @@ class PixelSource(keras.layers.Layer):
         Looked up at once, in a copy of the batch that holds the four side by side: a look-up costs about the
         same however little it fetches.
         """
-        batch, _, _, channels = images.shape
+        channels = images.shape[-1]
         right = ops.concatenate([images[:, :, 1:], images[:, :, -1:]], axis=2)
         pair = ops.concatenate([images, right], axis=-1)
         square = ops.concatenate([pair, ops.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)], axis=-1)
-        start = np.arange(batch, dtype="int32").reshape(-1, 1, 1) * (self.height * self.width)
-        found = ops.take(ops.reshape(square, (-1, 4 * channels)), start + pixel, axis=0)
+        start = ops.arange(ops.shape(images)[0], dtype="int32") * (self.height * self.width)
+        pixel = ops.reshape(start, (-1, 1, 1)) + pixel
+        found = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
         return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
 
 

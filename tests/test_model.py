@@ -158,16 +158,14 @@ def test_norm_momentum_is_the_recipes():
 
 
 def test_calibration_standardises_a_random_trunk(plain):
-    plain.reset(0)
-    plain.calibrate(IMAGES)
+    plain.reset(0, lambda: IMAGES)
     features = call(plain.trunk, np.repeat(IMAGES, 3, -1) / 127.5 - 1)
     assert np.isfinite(features).all()
     assert features.std() > 0.3, "no collapse"
     assert (features > 0).mean() > 0.8, "two standard deviations up: most units are on"
     assert {layer.momentum for layer in plain.norms} == {0.9}
     kept = values(plain.whole)
-    plain.reset(0)
-    plain.calibrate(IMAGES)
+    plain.reset(0, lambda: IMAGES)
     for a, b in zip(values(plain.whole), kept, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -222,3 +220,21 @@ def test_two_seeds_drop_different_units(faces):
         states.append([keras.ops.convert_to_numpy(state).tolist() for state in found])
     assert states[0] == states[2] != states[1]
     assert len(states[0]) == 1
+
+
+def test_calibration_is_done_once_for_a_seed_and_leaves_no_trace():
+    made, asked = net(), []
+
+    def images():
+        asked.append(len(asked))
+        return IMAGES
+
+    made.reset(0, images)
+    first = values(made.whole)
+    for seed in (1, 0):
+        made.reset(seed, images)
+    assert asked == [0, 1], "once for each seed"
+    for a, b in zip(values(made.whole), first, strict=True):
+        np.testing.assert_array_equal(a, b)
+    made.reset(0)
+    assert all((np.asarray(layer.beta) == 0).all() for layer in made.norms), "only where it is asked for"
