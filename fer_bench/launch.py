@@ -166,6 +166,8 @@ def _main(plan: Plan, device: str | None, place: int, events: Queue[Event], log:
         os._exit(INTERRUPTED)
     except BaseException as error:
         traceback.print_exc()
+        while error.__cause__:  # libraries wrap what the disk said in words of their own
+            error = error.__cause__
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         goes_on = "the same command goes on where it stopped"
         report("died", message=f"the worker failed: {reason}\nits log: {log}; {goes_on}")

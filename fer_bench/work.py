@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -198,5 +199,5 @@ class CellWork:
 
 
 def _no_room(error: Exception) -> bool:
-    """Whether it is the disk's fault rather than the trial's."""
-    return isinstance(error, OSError) and error.errno in NO_ROOM
+    """Whether it is the disk's fault rather than the trial's; libraries give its words as errors of theirs."""
+    return any(os.strerror(code) in str(error) for code in NO_ROOM)
