@@ -109,7 +109,7 @@ def speed(
 
     fer-bench speed overhead start
     """
-    from fer_bench.speed import run as measure
+    from fer_bench.speed.measures import run as measure
 
     measure(measurements or (), console)
 

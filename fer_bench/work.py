@@ -199,5 +199,5 @@ class CellWork:
 
 
 def _no_room(error: Exception) -> bool:
-    """Whether it is the disk's fault rather than the trial's; libraries give its words as errors of theirs."""
+    """Whether it is the disk's fault rather than the trial's; libraries tell of it in errors of theirs."""
     return any(os.strerror(code) in str(error) for code in NO_ROOM)

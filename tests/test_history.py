@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_bench import speed_leaderboard
 from fer_bench.errors import UserError
 from fer_bench.history import read_study_runs
 from fer_bench.leaderboard import leaderboard
+from fer_bench.speed import leaderboard as speed_leaderboard
 
 CELLS = speed_leaderboard.STRATEGIES
 KEY = f"{1:016x}"  # the second cell's, backbone_0 with strategy_1

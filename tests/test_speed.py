@@ -9,8 +9,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from fer_bench import speed, speed_cell, speed_memory, speed_overhead, speed_start, speed_training
-from fer_bench.speed_contest import ContestantDied, Figure, compared, contest, limited
+from fer_bench.speed import cell as speed_cell
+from fer_bench.speed import measures as speed
+from fer_bench.speed import memory as speed_memory
+from fer_bench.speed import overhead as speed_overhead
+from fer_bench.speed import start as speed_start
+from fer_bench.speed import training as speed_training
+from fer_bench.speed.contest import ContestantDied, Figure, compared, contest, limited
 
 pytestmark = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # of Keras' generator
 CELLS = speed_cell.Cells(

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from fer_bench.speed_contest import Figure, contest, limited
-from fer_bench.speed_faces import trial_data
+from fer_bench.speed.contest import Figure, contest, limited
+from fer_bench.speed.faces import trial_data
 
 VALIDATION = 3589  # images of FER-2013's PublicTest
 SECONDS = 1.0

@@ -7,7 +7,7 @@ import sys
 import time
 from statistics import median
 
-from fer_bench.speed_contest import ContestantDied, Figure, limited
+from fer_bench.speed.contest import ContestantDied, Figure, limited
 
 SECONDS, INTERPRETERS = 0.5, 40.0
 COMMANDS = {"--help": 0, "list": 0, "run --study imbalanse": 2}  # with the exit code expected

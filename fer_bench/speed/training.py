@@ -14,9 +14,9 @@ import numpy as np
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.recipe import Head, Phase, Recipe, settings
-from fer_bench.speed_contest import Contestant, Figure, compared, contest
-from fer_bench.speed_faces import draw_faces, write_tree
-from fer_bench.speed_notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
+from fer_bench.speed.contest import Contestant, Figure, compared, contest
+from fer_bench.speed.faces import draw_faces, write_tree
+from fer_bench.speed.notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
 from fer_bench.study import read_study, recipe_names, resolve, study_files
 
 ROUNDS, ROUNDS_FOR_INFORMATION = 5, 3

@@ -18,8 +18,8 @@ import psutil
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.recipe import Phase, Recipe, settings
-from fer_bench.speed_contest import ContestantDied, Figure, contest, limited
-from fer_bench.speed_faces import trial_data
+from fer_bench.speed.contest import ContestantDied, Figure, contest, limited
+from fer_bench.speed.faces import trial_data
 from fer_bench.strategies.base import STRATEGIES
 
 GIB = 2**30

@@ -16,9 +16,9 @@ import numpy as np
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.recipe import Head, LastLayers, Phase, Recipe, settings
-from fer_bench.speed_contest import Figure, contest
-from fer_bench.speed_faces import trial_data, write_tree
-from fer_bench.speed_notebook import AUGMENTATION, compile_model, generator, make_model, oversampled
+from fer_bench.speed.contest import Figure, contest
+from fer_bench.speed.faces import trial_data, write_tree
+from fer_bench.speed.notebook import AUGMENTATION, compile_model, generator, make_model, oversampled
 from fer_bench.strategies.base import STRATEGIES
 
 STARTS = 10

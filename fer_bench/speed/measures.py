@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fer_bench import speed_cell, speed_memory, speed_overhead, speed_start, speed_training
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
-from fer_bench.speed_contest import ContestantDied, Figure, contest, limited
+from fer_bench.speed import cell, memory, overhead, start, training
+from fer_bench.speed.contest import ContestantDied, Figure, contest, limited
 
 LEADERBOARD = {1_000: 3.0, 10_000: 15.0}  # counted runs, and seconds that reading and ranking may take
 
@@ -39,7 +39,7 @@ def leaderboard() -> list[Figure]:
 
 
 def _leaderboard(runs: int) -> Callable[[], float]:
-    from fer_bench.speed_leaderboard import measure
+    from fer_bench.speed.leaderboard import measure
 
     def play() -> float:
         found = measure(runs)
@@ -50,25 +50,25 @@ def _leaderboard(runs: int) -> Callable[[], float]:
 
 MEASURES = {
     "training": Measure(
-        "Training", 10, speed_training.measure,
+        "Training", 15, training.measure,
         "Medians of rounds in turn, a process each, after one to warm up; ratio: median of the rounds' own. "
         "Counted are an epoch's steps, from its begin to the end of the last one, data included; not what "
         "Keras waits for tf.data's tuning thread after them. All nets have random weights, Adam, dropout. "
         "bare fit: random float32 tensors in memory, on the notebook's model, then on fer-bench's own net.",
     ),
     "cell": Measure(
-        "A cell of short trials", 8, speed_cell.measure,
+        "A cell of short trials", 10, cell.measure,
         "Trial by trial in turn from fresh processes, imports left out: model, tracing, one epoch with the "
         "trunk frozen, one with its last 30 layers, validation after each, all augmented. Median of 3 cells. "
         "Start: reset and the first step of each phase.",
     ),
     "overhead": Measure(
-        "A trial beside its training", 1, speed_overhead.measure,
+        "A trial beside its training", 1, overhead.measure,
         "Median of 15 slots: draw by Optuna, MLflow run with every epoch, scores of 3,589 images in every "
         "epoch, result file, both books. Figures left out: trials have none.",
     ),
     "start": Measure(
-        "Commands that train nothing", 1, speed_start.measure,
+        "Commands that train nothing", 1, start.measure,
         "Medians of 7 whole processes in turn. Limit: 0.5 s, or 40 bare interpreters where that is more.",
     ),
     "leaderboard": Measure(
@@ -76,7 +76,7 @@ MEASURES = {
         "Reading the store, ranking with intervals, printing; after imports. Once each.",
     ),
     "memory": Measure(
-        "Memory", 6, speed_memory.measure,
+        "Memory", 4, memory.measure,
         "Resident memory: sampled every 0.2 s and summed over the run's processes, shared pages counted for "
         "each; then in one process that trains a small net again and again.",
     ),
