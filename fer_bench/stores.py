@@ -27,11 +27,12 @@ def probe(url: str) -> None:
 def refusal(kind: str, url: str, error: Exception) -> UserError:
     """What to tell of an "MLflow store" or "Optuna storage" that raised when opened; never its password."""
     reason = " ".join(str(error).split()).partition(" [SQL: ")[0].partition(" (Background on")[0]
+    way = "check the address and the server"
     if "database schema (found" in reason or "compatible with the table schema" in reason:
         reason = f"it was made by another release of {kind.split()[0]}; install that one, or"
+        way = "use a database of its own: MLflow and Optuna need one each"
     else:
         reason = f"{reason[:200]};"
-    way = "check the address and the server"
     if url.startswith("sqlite"):
         way = "move the file away, and fer-bench run makes it anew from its result files; or another --mlruns"
     said = f"can't open the {kind} {url}: {reason} {way}"

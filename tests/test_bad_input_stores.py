@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from test_bad_input_studies import command, edited, refusal
 
+from fer_bench import stores
 from fer_bench.datasets import store
 from fer_bench.datasets.folder import read_folder
 from fer_bench.errors import UserError
@@ -94,6 +95,13 @@ def test_a_storage_of_optuna_that_can_not_be_opened_is_refused_at_once(folder, m
     assert re.match("can't open the Optuna storage sqlite:///[^\n]*$", str(told.value))
     assert said in str(told.value)
     assert AGAIN in str(told.value)
+
+
+def test_a_server_database_with_the_other_tables_in_it_is_told_apart():
+    error = RuntimeError("The runtime optuna version 5.0.0 is no longer compatible with the table schema")
+    said = str(stores.refusal("Optuna storage", "postgresql+psycopg://me:secret@host/both", error))
+    assert "another release of Optuna; install that one, or use a database of its own" in said
+    assert "secret" not in said and "\n" not in said
 
 
 def test_of_an_older_release_the_same_is_said(made, folder):
