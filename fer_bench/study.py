@@ -19,7 +19,7 @@ from fer_bench.errors import UserError
 from fer_bench.recipe import Positive, Real, Recipe, Settings, Strict, settings
 from fer_bench.registry import unknown
 from fer_bench.search_space import Range, ranges
-from fer_bench.strategies.base import STRATEGIES
+from fer_bench.strategies.base import STRATEGIES, Strategy
 
 SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
 LARGEST_FILE = 100_000  # bytes; a study is a page of text
@@ -86,6 +86,13 @@ class StudySpec(Strict):
         for name in self.backbones:
             if self.recipe.image_size < (least := BACKBONES[name].smallest):
                 raise ValueError(f"{name} needs an image_size of at least {least}")
+        for name in self.strategies:
+            makes_features = STRATEGIES[name].resample_features is not Strategy.resample_features
+            if makes_features and not self.recipe.frozen(0):
+                raise ValueError(
+                    f"{name} works on the features of a frozen trunk: it needs `augmentation: none` and a "
+                    "first phase with `trainable: head`"
+                )
         return self
 
     def cells(self) -> list[Cell]:

@@ -81,6 +81,10 @@ def refused(changes=(), budget=None, **overrides):
         ({"recipe": {"learning_rate": -1}}, "recipe.learning_rate: "),
         ({"recipe": {"head": {"dropout": 1.0}}}, "recipe.head.dropout: "),
         ({"recipe": {"image_size": 8}}, "recipe.image_size: "),
+        (
+            {"recipe": {"image_size": 256}},
+            "image_size: Input should be less than or equal to 255 (got '256')",
+        ),
         ({"backbones": ["vgg16"], "recipe": {"image_size": 24}}, "vgg16 needs an image_size of at least 32"),
         ({"search": {"learning_rate": {"low": 1e-2, "high": 1e-4}}}, "low 0.01 must not exceed high 0.0001"),
         ({"search": {"learning_rate": {"low": 0, "high": 1e-2, "log": True}}}, "be above 0 if log"),
