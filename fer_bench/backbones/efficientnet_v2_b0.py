@@ -1,4 +1,4 @@
-"""EfficientNetV2-B0: fused and squeezed inverted residuals, found by a search for speed of training.
+"""EfficientNetV2-B0: inverted residuals with squeeze and excitation, the first ones fused.
 
 Tan and Le, EfficientNetV2: Smaller Models and Faster Training, ICML 2021. https://arxiv.org/abs/2104.00298
 In training, residual branches of layers that are trained are dropped at random, up to one in five (stochastic

@@ -34,8 +34,8 @@ class MiniXception(Backbone):
             x = layers.Conv2D(8, 3, use_bias=False)(x)
             x = layers.ReLU()(layers.BatchNormalization()(x))
         for filters in (16, 32, 64, 128):
-            # This is a 1x1 convolution with strides 2. As one layer, its gradient for few channels and an even
-            # size writes out of bounds in TensorFlow 2.21 with oneDNN, and the process dies.
+            # This is a 1x1 convolution with strides 2. As one layer its gradient (few channels, even size)
+            # writes out of bounds in TensorFlow 2.21 with oneDNN, and the process dies.
             short = layers.MaxPooling2D(1, strides=2)(x)
             short = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(short))
             x = layers.ReLU()(_separable(x, filters))

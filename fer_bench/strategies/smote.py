@@ -1,8 +1,8 @@
-"""SMOTE in feature space: rare classes get more rows of features, made between neighbours of the class.
+"""SMOTE in feature space: rare classes get further examples, drawn between neighbours of the class.
 
     x' = x_i + u (x_j - x_i),   u ~ U(0, 1),   x_j one of the k nearest of x_i in its class
 
-Until class c has n'_c = max(n_c, ratio * n_max) rows. The features are the frozen trunk's, and k is 5, or the
+Until class c has n'_c = max(n_c, ratio * n_max) of them. The features are the frozen trunk's, and k is 5, or the
 number of the others where a class has fewer; the only image of a class is repeated. It acts in phases that
 train on cached features, trunk frozen and nothing augmented; in later ones images are drawn as they are.
 Chawla et al., SMOTE: Synthetic Minority Over-sampling Technique, JAIR 16, 2002.
