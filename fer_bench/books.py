@@ -16,6 +16,7 @@ import numpy as np
 from fer_bench import provenance
 from fer_bench.metrics import classification_report, per_class
 from fer_bench.plan import Plan, Task, assess
+from fer_bench.recipe import Settings
 from fer_bench.recovery import Kind, Ledger, Result, write_result
 from fer_bench.search import Book, as_used, best
 from fer_bench.strategies.base import Strategy
@@ -154,12 +155,11 @@ class CellBooks:
         """Where a repeat leaves its weights until they are kept or not."""
         return self.ledger.folder / f"repeat-{result.slot:03}-{result.attempt}.weights.h5"
 
-    def origin(self, strategy: Strategy) -> dict[str, str]:
+    def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
         """What a result's numbers hang on, and what the strategy as drawn does to the classes."""
         weights, data = self.task.weights, self.bench.data
-        prior, warnings = self.task.effective_prior, self.task.warnings
-        if strategy != type(strategy)():
-            prior, warnings = assess(strategy, data.labels[data.train], data.classes)
+        labels = data.labels[data.train]
+        prior, warnings = assess(strategy, labels, data.classes, self.task.cell.recipe, used)
         return {
             "commit": provenance.commit(),
             "versions": json.dumps(provenance.versions()),

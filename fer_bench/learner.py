@@ -20,7 +20,7 @@ from fer_bench.backend import batches, jit_compile
 from fer_bench.loss import LossVariables, loss
 from fer_bench.model import Net
 from fer_bench.recipe import Recipe, Settings
-from fer_bench.sources import FeatureBanks, PixelSource
+from fer_bench.sources import FeatureBanks, PixelSource, Resample
 from fer_bench.study import derive_seed
 
 READ_BATCH = 256  # images per call when nothing is trained
@@ -92,12 +92,13 @@ class Learner:
         self._images = len(pixels)
         self._features: FeatureBanks | None = None
         self._trainees: dict[int, Trainee] = {}
+        self._room = self._making = self._given_up = 0
         self.prepared = False
 
     @property
     def traces(self) -> int:
         """How many times a training step has been traced."""
-        return sum(trainee.traces for trainee in self._trainees.values())
+        return self._given_up + sum(trainee.traces for trainee in self._trainees.values())
 
     @property
     def parameters(self) -> int:
@@ -106,9 +107,29 @@ class Learner:
 
     def cached(self, phase: int) -> bool:
         """Whether a phase trains on features computed once: trunk frozen, nothing augmented, and they fit."""
-        size = self._images * 4 * int(np.prod(self.net.body.output_shape[1:]))
-        head_only = all(p.trainable == "head" for p in self.recipe.phases[: phase + 1])
-        return head_only and self.recipe.augmentation is None and size <= LARGEST_FEATURES
+        return self.recipe.frozen(phase) and self._feature_bytes(0) <= LARGEST_FEATURES
+
+    def _feature_bytes(self, made: int) -> int:
+        return (self._images + made) * 4 * int(np.prod(self.net.body.output_shape[1:]))
+
+    def make_room(self, rows: int) -> None:
+        """Have place on the device for rows of features that a trial makes; if it grows, trace anew.
+
+        Raises MemoryError if they do not fit beside those of the images.
+        """
+        self._making = rows
+        if rows <= self._room or not self.recipe.frozen(0):
+            return
+        if (size := self._feature_bytes(rows)) > LARGEST_FEATURES:
+            raise MemoryError(
+                f"features of {self._images:,} images and {rows:,} made rows: {size / 2**30:.1f} GiB; "
+                f"at most {LARGEST_FEATURES / 2**30:.1f} fit: use fewer train_images or a smaller image_size"
+            )
+        self._room, self.prepared = rows, False
+        if self._features:
+            self._features.make_room(rows)
+        for phase in [phase for phase in self._trainees if self.cached(phase)]:
+            self._given_up += self._trainees.pop(phase).traces
 
     def reset(self, seed: int, settings: Settings, probe: np.ndarray) -> None:
         """Set back everything that a trial may have changed, to the given seed and settings.
@@ -121,12 +142,17 @@ class Learner:
         )
         self.net.set_dropout(settings.dropout)
         self.terms.set(l2=settings.l2)
-        self.pixels.strength.assign(settings.augmentation_strength)
+        self._settings = settings
+        self.strengthen(np.ones(self._images))
         self.pixels.seeds.state.assign([derive_seed(seed, "augmentation"), 0])
         self._trunk = seed if self._random else -1
         for place, trainee in self._trainees.items():
             self._reset_optimizer(place, trainee, settings)
-        self._settings = settings
+
+    def strengthen(self, factors: np.ndarray) -> None:
+        """Augment each image by its factor (N,) on the strength of the settings."""
+        strength = np.float32(self._settings.augmentation_strength)
+        self.pixels.strength.assign(strength * factors.astype("float32"))
 
     def _reset_optimizer(self, phase: int, trainee: Trainee, settings: Settings) -> None:
         optimizer = trainee.optimizer
@@ -151,10 +177,23 @@ class Learner:
         """Have what a phase needs of these images on the device: features, where the trunk is frozen."""
         if self.cached(phase):
             self._trainee(phase)
-            self._compute_features(index)
+            self._compute_features(index[index < self._images])
+
+    def extend(
+        self, phase: int, train: np.ndarray, labels: np.ndarray, resample: Resample
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Indices that a phase trains on and labels (N or more,) that they look up.
+
+        Those given, unless the trial makes rows and the phase trains on cached features.
+        """
+        if not self._making or not self.cached(phase):
+            return train, labels
+        self.hold(phase, train)
+        assert self._features is not None
+        return self._features.extend(self._trunk, train, labels, resample)
 
     def fit(self, phase: int, stream: np.ndarray, labels: np.ndarray, callbacks: list[Any]) -> None:
-        """Train a phase on its stream, (epochs, steps * B) indices into all images, in one call of `fit`."""
+        """Train a phase on its stream, (epochs, steps * B) indices into `labels`, in one call of `fit`."""
         self.net.set_trainable(self.recipe.phases[phase])
         trainee = self._trainee(phase)
         self.hold(phase, np.unique(stream))
@@ -192,7 +231,7 @@ class Learner:
             if self.cached(phase):
                 if self._features is None:
                     shape = self.net.body.output_shape[1:]
-                    self._features = FeatureBanks(self._images, shape, LARGEST_FEATURES)
+                    self._features = FeatureBanks(self._images, shape, LARGEST_FEATURES, self._room)
                 source, part = self._features.source, self.net.head
             trainee = Trainee(source, part, self.terms, self.net.dense_kernels)
             trainee.compile(optimizer=make_optimizer(self.recipe), jit_compile=jit_compile())

@@ -12,7 +12,7 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import DATASETS
 from fer_bench.registry import Registry
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study import study_files
+from fer_bench.study_file import study_files
 
 
 def _kinds() -> Iterator[tuple[str, dict[str, str]]]:

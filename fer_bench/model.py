@@ -66,6 +66,7 @@ class Net:
         self.norms = [layer for layer in self.trunk.layers if isinstance(layer, layers.BatchNormalization)]
         for layer in self.norms:
             layer.momentum = recipe.batch_norm.momentum or 0.9
+        self._dropout = [(x, x.rate) for x in self.trunk.layers if isinstance(x, layers.Dropout)]
         self._kernels = {id(v): layer for layer in _leaves(self.whole) for v in layer.variables}
         self._drawn = {id(v) for v in self.head.variables}
         if weights is None:
@@ -107,7 +108,10 @@ class Net:
                 layer.rate.assign(rate)
 
     def set_trainable(self, phase: Phase) -> None:
-        """Thaw the trunk's layers that a phase trains and freeze the others."""
+        """Thaw the trunk's layers that a phase trains and freeze the others, dropout and all.
+
+        What is frozen gives the same features in training as when it is read. Rates are baked into a trace.
+        """
         total = len(self.trunk.layers)
         thawed = {"head": 0, "all": total}.get(str(phase.trainable))
         if thawed is None:
@@ -117,6 +121,8 @@ class Net:
         if self.recipe.batch_norm.mode == "frozen":
             for layer in self.norms:
                 layer.trainable = False
+        for layer, rate in self._dropout:
+            layer.rate = rate if layer.trainable else 0.0
 
     def reset(self, seed: int, images: Callable[[], Any] | None = None) -> None:
         """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew.
@@ -158,6 +164,8 @@ class Net:
         their ReLU: a deep random net with centred units forgets what it was shown.
         (Schoenholz et al., Deep Information Propagation, ICLR 2017, https://arxiv.org/abs/1611.01232)
         """
+        for layer, _ in self._dropout:
+            layer.rate = 0.0  # until a phase sets it
         kept = [(layer.momentum, layer.trainable) for layer in self.norms]
         for layer in self.norms:
             layer.momentum, layer.trainable = 0.0, True

@@ -17,9 +17,10 @@ from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.errors import UserError
 from fer_bench.images import FaceImages, Split, split
 from fer_bench.provenance import gpu
-from fer_bench.recipe import Recipe
+from fer_bench.recipe import Recipe, Settings, settings
 from fer_bench.strategies.base import STRATEGIES, Strategy, effective_prior, is_no_op, tilts_beyond_flat
-from fer_bench.study import Cell, StudySpec, read_study, recipe_names, resolve
+from fer_bench.study import Cell, StudySpec, recipe_names, resolve
+from fer_bench.study_file import read_study
 from fer_bench.weights import MissingWeights, Weights, find_weights
 
 Keep = Literal["none", "one", "all"]
@@ -201,7 +202,8 @@ def _tasks(
         "split": spec.split,
         "images": list(spec.samples),
     }
-    priors = {name: assess(STRATEGIES[name](), labels, classes) for name in spec.strategies}
+    recipe, used = spec.recipe, settings(spec.recipe)
+    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, used) for name in spec.strategies}
     tasks = []
     for cell in spec.cells():
         known = weights[cell.backbone]
@@ -214,15 +216,21 @@ def _tasks(
 
 
 def assess(
-    strategy: Strategy, labels: np.ndarray, classes: Sequence[str]
+    strategy: Strategy, labels: np.ndarray, classes: Sequence[str], recipe: Recipe, used: Settings
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Effective prior of a strategy by class, and what is wrong with it on these (n,) int training labels."""
     prior = effective_prior(strategy, labels, len(classes))
-    warnings = []
-    if type(strategy) is not STRATEGIES["none"] and is_no_op(strategy, labels, len(classes)):
+    counts, warnings = np.bincount(labels, minlength=len(classes)), []
+    augmented = bool(recipe.augmentation and recipe.augmentation.scales and used.augmentation_strength)
+    if type(strategy) is not STRATEGIES["none"] and is_no_op(strategy, labels, len(classes), augmented):
         warnings.append("no-op: changes nothing on this data")
-    if tilts_beyond_flat(prior, np.bincount(labels, minlength=len(classes))):
+    if tilts_beyond_flat(prior, counts):
         warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
+    acting = sum(p.epochs for place, p in enumerate(recipe.phases) if recipe.frozen(place))
+    if acting < recipe.epochs and np.any(strategy.feature_counts(counts) != counts):
+        warnings.append(
+            f"acts in the first {acting} of {recipe.epochs} epochs: the trunk is frozen in these only"
+        )
     return {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}, tuple(warnings)
 
 

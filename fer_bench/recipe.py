@@ -62,6 +62,11 @@ class Augmentation(Strict):
     strength: NotNegative = 1.0
     """Factor on the four ranges above; can be searched. Flips stay as they are."""
 
+    @property
+    def scales(self) -> bool:
+        """Whether there is a range that a strength acts on."""
+        return any((self.rotation, self.shift, self.zoom, self.shear))
+
 
 class BatchNorm(Strict):
     """What BatchNormalization of unfrozen trunk layers does in training."""
@@ -133,6 +138,10 @@ class Recipe(Strict):
         if self.plateau and self.schedule != "constant":
             raise ValueError("plateau lowers a constant learning rate; it can't be had with a schedule")
         return self
+
+    def frozen(self, phase: int) -> bool:
+        """Whether images keep their features to the end of a phase: trunk frozen, nothing augmented."""
+        return self.augmentation is None and all(p.trainable == "head" for p in self.phases[: phase + 1])
 
     @property
     def epochs(self) -> int:

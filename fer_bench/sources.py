@@ -14,14 +14,17 @@ from fer_bench.recipe import Augmentation
 
 LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device
 
+Resample = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Features (n, d) float32 and labels (n,) -> both as given, then those of rows that are made of them."""
+
 
 class FeatureSource(keras.layers.Layer):
     """Features (N, ...) float32 that a frozen trunk gave once, by index (B,) int32."""
 
-    def __init__(self, images: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, rows: int, shape: tuple[int, ...]) -> None:
         super().__init__(name="features", dtype="float32")
         self.bank = self.add_weight(
-            name="bank", shape=(images, *shape), initializer="zeros", trainable=False, autocast=False
+            name="bank", shape=(rows, *shape), initializer="zeros", trainable=False, autocast=False
         )
         self.built = True
 
@@ -34,25 +37,46 @@ class FeatureBanks:
     """Features of frozen trunks, each computed once: those in use on the device, others in memory.
 
     With random weights every seed has a trunk of its own, which all strategies share; the least recently
-    used go where `limit` bytes are not enough.
+    used go where `limit` bytes are not enough. Behind the images the source has room for rows that a trial
+    makes of their features.
     """
 
-    def __init__(self, images: int, shape: tuple[int, ...], limit: int) -> None:
-        self.source = FeatureSource(images, shape)
-        self._limit = limit
+    def __init__(self, images: int, shape: tuple[int, ...], limit: int, room: int = 0) -> None:
+        self._images, self._shape, self._limit = images, shape, limit
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.make_room(room)
+
+    def make_room(self, rows: int) -> None:
+        """Have a new source, with room for so many rows; features that are known stay so."""
+        self.source = FeatureSource(self._images + rows, self._shape)
+        self._made = np.zeros((rows, *self._shape), "float32")
         self._shown: int | None = None
+
+    def extend(
+        self, trunk: int, index: np.ndarray, labels: np.ndarray, resample: Resample
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Have rows made of images `index`, whose features are known; the next `ensure` shows them.
+
+        Gives the images' and the rows' indices, and `labels` (N,) with those of the rows behind.
+        """
+        features = self._kept[trunk][1][index]
+        rows, found = resample(features.reshape(len(index), -1), labels[index])
+        made = rows[len(index) :].reshape(-1, *self._shape)
+        self._made[: len(made)] = made
+        self._shown = None
+        beyond = np.arange(self._images, self._images + len(made))
+        return np.concatenate([index, beyond]), np.concatenate([labels, found[len(index) :]])
 
     def ensure(self, trunk: int, index: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> None:
         """Have the source hold a trunk's features of images `index`; `compute` gives those not known yet."""
-        empty = np.zeros(self.source.bank.shape[0], bool), np.zeros(self.source.bank.shape, "float32")
+        empty = np.zeros(self._images, bool), np.zeros((self._images, *self._shape), "float32")
         known, rows = self._kept[trunk] = self._kept.pop(trunk, empty)
         missing = index[~known[index]]
         if len(missing):
             rows[missing] = compute(missing)
             known[missing] = True
         if len(missing) or self._shown != trunk:
-            self.source.bank.assign(rows)
+            self.source.bank.assign(np.concatenate([rows, self._made]) if len(self._made) else rows)
             self._shown = trunk
         while len(self._kept) > max(1, self._limit // rows.nbytes):
             del self._kept[next(iter(self._kept))]
@@ -63,7 +87,7 @@ class PixelSource(keras.layers.Layer):
 
     All geometry of an image (rotation, shift, zoom, shear, flip and the change of size) is one affine map
     and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras' Random*
-    layers this runs under XLA, and its strength is a variable.
+    layers this runs under XLA, and its strength is a variable, (N,) float32: each image has its own.
     """
 
     def __init__(self, pixels: np.ndarray, size: int, augmentation: Augmentation | None) -> None:
@@ -85,7 +109,7 @@ class PixelSource(keras.layers.Layer):
         )
         self.bank.assign(pixels)
         self.strength = self.add_weight(
-            name="strength", shape=(), initializer="ones", trainable=False, autocast=False
+            name="strength", shape=(len(pixels),), initializer="ones", trainable=False, autocast=False
         )
         self.seeds = keras.random.SeedGenerator(0, name="augmentation_seeds")
         self.built = True
@@ -94,27 +118,9 @@ class PixelSource(keras.layers.Layer):
         """Images of the size that the net wants."""
         if training and self.augmentation:
             draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
-            return self._sample(index, *self._affine(self.augmentation, draws))
+            strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
+            return self._sample(index, *affine(self.augmentation, draws, strength))
         return self._sample(index, None, None)
-
-    def _affine(self, ranges: Augmentation, draws: Any) -> tuple[Any, Any]:
-        """Maps from places in the output to places in the input, centred, in shares of the side.
-
-        draws (B, 7) float32 in [-1, 1] -> matrices (B, 2, 2) on (x, y), shifts (B, 2).
-        """
-        strength = ops.convert_to_tensor(self.strength)
-        angle = draws[:, 0] * strength * np.deg2rad(ranges.rotation)
-        shear = ops.tan(draws[:, 1] * strength * np.deg2rad(ranges.shear))
-        zoom_x = ops.maximum(1 + draws[:, 2] * strength * ranges.zoom, 0.1)
-        zoom_y = ops.maximum(1 + draws[:, 3] * strength * ranges.zoom, 0.1)
-        flip = ops.where(draws[:, 6] < 0, -1.0, 1.0) if ranges.flip else 1.0
-        cos, sin = ops.cos(angle), ops.sin(angle)
-        rows = [
-            [zoom_x * flip * cos, zoom_x * flip * (shear * cos - sin)],
-            [zoom_y * sin, zoom_y * (shear * sin + cos)],
-        ]
-        matrix = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
-        return matrix, draws[:, 4:6] * strength * ranges.shift
 
     def _sample(self, index: Any, matrix: Any, shift: Any) -> Any:
         """Bilinear interpolation of images at the mapped centres of the output's pixels."""
@@ -151,6 +157,25 @@ class PixelSource(keras.layers.Layer):
         pixel = ops.reshape(start, (-1, 1, 1)) + pixel
         found = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
         return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
+
+
+def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:
+    """Maps from places in the output to places in the input, centred, in shares of the side.
+
+    draws (B, 7) float32 in [-1, 1], strength (B,) float32 -> matrices (B, 2, 2) on (x, y), shifts (B, 2).
+    """
+    angle = draws[:, 0] * strength * np.deg2rad(ranges.rotation)
+    shear = ops.tan(draws[:, 1] * strength * np.deg2rad(ranges.shear))
+    zoom_x = ops.maximum(1 + draws[:, 2] * strength * ranges.zoom, 0.1)
+    zoom_y = ops.maximum(1 + draws[:, 3] * strength * ranges.zoom, 0.1)
+    flip = ops.where(draws[:, 6] < 0, -1.0, 1.0) if ranges.flip else 1.0
+    cos, sin = ops.cos(angle), ops.sin(angle)
+    rows = [
+        [zoom_x * flip * cos, zoom_x * flip * (shear * cos - sin)],
+        [zoom_y * sin, zoom_y * (shear * sin + cos)],
+    ]
+    matrix = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+    return matrix, draws[:, 4:6] * strength[:, None] * ranges.shift
 
 
 def _before(place: Any, length: int) -> tuple[Any, Any]:

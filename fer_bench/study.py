@@ -1,17 +1,13 @@
-"""A study: a YAML file read into checked plain data, and the cells it consists of, with their keys."""
+"""A study: what a YAML file holds as checked plain data, and the cells it consists of, with their keys."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fer_bench.backbones.base import BACKBONES
@@ -19,10 +15,9 @@ from fer_bench.errors import UserError
 from fer_bench.recipe import Positive, Real, Recipe, Settings, Strict, settings
 from fer_bench.registry import unknown
 from fer_bench.search_space import Range, ranges
-from fer_bench.strategies.base import STRATEGIES
+from fer_bench.strategies.base import STRATEGIES, Strategy
 
 SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
-LARGEST_FILE = 100_000  # bytes; a study is a page of text
 MOST_LINES = 4  # of an error; more is no help
 EXPECTED = {  # pydantic's types of error, where its own words speak of Python
     "missing": "is missing",
@@ -88,6 +83,13 @@ class StudySpec(Strict):
         for name in self.backbones:
             if self.recipe.image_size < (least := BACKBONES[name].smallest):
                 raise ValueError(f"{name} needs an image_size of at least {least}")
+        for name in self.strategies:
+            makes_features = STRATEGIES[name].resample_features is not Strategy.resample_features
+            if makes_features and not self.recipe.frozen(0):
+                raise ValueError(
+                    f"{name} works on the features of a frozen trunk: it needs `augmentation: none` and a "
+                    "first phase with `trainable: head`"
+                )
         return self
 
     @property
@@ -141,76 +143,6 @@ def digest(content: Any) -> str:
 def derive_seed(*parts: str | int) -> int:
     """Seed in [0, 2^31) that belongs to exactly these words and numbers."""
     return int(hashlib.sha256(json.dumps(parts).encode()).hexdigest(), 16) % 2**31
-
-
-def study_files() -> dict[str, Path]:
-    """Studies by name: in ./experiments, then those that come with fer-bench."""
-    packaged = Path(str(files("fer_bench"))) / "experiments"
-    in_checkout = Path(str(files("fer_bench"))).parent / "experiments"
-    found: dict[str, Path] = {}
-    for folder in (Path("experiments"), packaged, in_checkout):
-        for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML without two traps.
-
-    Of a key given twice the last would win silently; aliases let a page of text stand for gigabytes.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(
-                None, None, f"alias *{event.anchor}: aliases are not read, write it out", event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value!r} is there twice, keep one", key.start_mark
-                )
-            if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def read_study(name: str) -> tuple[str, dict[str, Any]]:
-    """Short name and unchecked content of a study, by path or by name.
-
-    Raises UserError where there is none, or it is no YAML mapping of a page or two.
-    """
-    path = Path(name)
-    if not (path.suffix in (".yaml", ".yml") and os.path.isfile(name)):
-        known, wanted = study_files(), name.removesuffix(".yaml")
-        if wanted not in known:
-            raise UserError(unknown("study", name, known) + " (or give the path of a .yaml file)")
-        path = known[wanted]
-    try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise UserError(f"{path}: {size:,} bytes are no study; expected a page of YAML")
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror}") from None
-    # PyYAML's constructors let errors of Python through, as for a month 13 or for `!!bool maybe`.
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is not plain YAML: {_reason(error)}") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        got = "nothing" if content is None else "keys that are no words" if isinstance(content, dict) else ""
-        got = got or f"a {type(content).__name__}"
-        raise UserError(f"{path}: expected keys and values (dataset: ..., backbones: [...]), got {got}")
-    return path.stem, content
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())[:200]
 
 
 def recipe_names(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -71,22 +72,30 @@ class Outcome:
     best_epoch: int = 0  # counted from 1, as the curves are
     steps: int = 0
     train_seconds: float = 0.0  # of the steps alone
-    setup_seconds: float = 0.0  # tracing and a frozen trunk's features, which later trials share
+    setup_seconds: float = 0.0  # tracing, a frozen trunk's features, rows made of them
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0
 
 
 def index_stream(
-    strategy: Strategy, labels: np.ndarray, batch: int, epochs: int, done: float, share: float, seed: int
+    strategy: Strategy,
+    labels: np.ndarray,
+    images: int,
+    batch: int,
+    epochs: int,
+    done: float,
+    share: float,
+    seed: int,
 ) -> np.ndarray:
     """Draws of one phase, (epochs, steps * batch) int64: an endless shuffled run through the pool.
 
-    `steps` is floor(N / batch) for every strategy, whatever the size of its pool. The phase goes from
-    progress `done` to `done + share`; the pool is made anew each time it has been run through.
+    `labels` are those of the training images and of what is made of them. `steps` is floor(images / batch)
+    for every strategy, whatever the size of its pool. The phase goes from progress `done` to
+    `done + share`; the pool is made anew each time it has been run through.
     """
-    length = len(labels) // batch * batch
+    length = images // batch * batch
     if not length:
-        raise TrialFailed(f"{len(labels)} training images are fewer than a batch of {batch}")
+        raise TrialFailed(f"{images} training images are fewer than a batch of {batch}")
 
     def shuffled() -> Iterator[np.ndarray]:
         drawn = passes = 0
@@ -121,32 +130,43 @@ def run_trial(
     Raises TrialFailed where the loss is no longer a number.
     """
     recipe, train = learner.recipe, data.train
-    probe = train[np.linspace(0, len(train) - 1, min(PROBE, len(train))).astype(int)]
     begun = time.perf_counter()
-    learner.reset(seed, settings, probe)
-    if not learner.prepared:
-        learner.prepare(probe, data.labels)
-        learner.reset(seed, settings, probe)
+    _set_up(learner, strategy, settings, seed, data)
     watch = Watch(learner, strategy, settings, data, on_epoch)
     watch.setup = time.perf_counter() - begun
     for phase, stretch in enumerate(recipe.phases):
         watch.begin(phase)
         share = stretch.epochs / recipe.epochs
-        stream = index_stream(
-            strategy, data.labels[train], recipe.batch_size, stretch.epochs, watch.progress, share,
-            derive_seed(seed, "stream", phase),
-        )  # fmt: skip
-        drawn = np.bincount(data.labels[train[stream]].ravel(), minlength=len(data.classes))
-        watch.shares = drawn / drawn.sum()
         begun = time.perf_counter()
-        learner.hold(phase, np.concatenate([np.unique(train[stream]), data.val]))
+        resample = partial(strategy.resample_features, seed=derive_seed(seed, "features", phase))
+        rows, labels = learner.extend(phase, train, data.labels, resample)
+        stream = rows[index_stream(
+            strategy, labels[rows], len(train), recipe.batch_size, stretch.epochs, watch.progress, share,
+            derive_seed(seed, "stream", phase),
+        )]  # fmt: skip
+        drawn = np.bincount(labels[stream].ravel(), minlength=len(data.classes))
+        watch.shares = drawn / drawn.sum()
+        learner.hold(phase, np.concatenate([np.unique(stream), data.val]))
         watch.setup += time.perf_counter() - begun
-        learner.fit(phase, train[stream], data.labels, [watch, *_patience(recipe)])
+        learner.fit(phase, stream, labels, [watch, *_patience(recipe)])
         watch.restore_best()
     outcome = watch.outcome()
     if test:
         outcome.test_logits = learner.logits(watch.best_phase, data.test)
     return outcome
+
+
+def _set_up(learner: Learner, strategy: Strategy, settings: Settings, seed: int, data: TrialData) -> None:
+    """Set the learner back to the begin of a trial, prepared for what its strategy will ask for."""
+    train = data.train
+    probe = train[np.linspace(0, len(train) - 1, min(PROBE, len(train))).astype(int)]
+    counts = np.bincount(data.labels[train], minlength=len(data.classes))
+    learner.make_room(int(np.sum(strategy.feature_counts(counts) - counts)))
+    learner.reset(seed, settings, probe)
+    if not learner.prepared:
+        learner.prepare(probe, data.labels)
+        learner.reset(seed, settings, probe)
+    learner.strengthen(strategy.augment_strength(counts)[data.labels])
 
 
 def _patience(recipe: Recipe) -> list[Any]:

@@ -101,7 +101,7 @@ class CellWork:
         with self._run(kind, slot, attempt, seed, parameters) as run_id:
             result = Result(task.key, kind, slot, attempt, seed, parameters, "complete", run_id, time.time())
             try:
-                result.origin = self.books.origin(as_used(task.cell, parameters)[0])
+                result.origin = self.books.origin(*as_used(task.cell, parameters))
                 if spent:
                     raise RuntimeError(f"killed {MOST_ATTEMPTS} times, not tried again")
                 self._train(result, seed)

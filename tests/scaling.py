@@ -91,7 +91,10 @@ def worker(plan: Plan, data: TrialData, seconds: float, gate: Any, ended: Any) -
     work.run_trial = sleeping(seconds)
     tracker, book = Tracker(plan.mlruns, plan.experiment), Book(plan.mlruns, plan.storage)
     bench = Bench(plan, data, tracker, book, lambda event, **facts: None)
-    for name in ("fer_bench.figures", "sklearn.metrics"):  # no part of what is shared; 16 of them on two cores
+    for name in (
+        "fer_bench.figures",
+        "sklearn.metrics",
+    ):  # at a start, not in a slot
         importlib.import_module(name)
     gate.wait(600)
     take_cells(bench, Sleeper(plan))

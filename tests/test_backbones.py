@@ -34,8 +34,7 @@ def test_the_file_says_what_it_is_and_from_where(backbone):
 def test_it_builds_at_its_smallest_size_and_at_48(backbone):
     from keras import ops
 
-    sizes = {backbone.smallest, 48}
-    for size in sizes:
+    for size in (backbone.smallest, 255, 48):
         trunk = backbone.trunk(size)
         assert trunk.name == backbone.trunk_name
         assert trunk.input_shape == (None, size, size, 3)
@@ -52,7 +51,8 @@ def test_it_builds_at_its_smallest_size_and_at_48(backbone):
 @pytest.mark.parametrize(
     ("name", "trunk", "doc"),
     [("mobilenet_v2", 2_257_984, "2.3 M"), ("mobilenet_conv", 3_228_864, "3.2 M"),
-     ("vgg16", 14_714_688, "14.7 M"), ("resnet50", 23_587_712, "23.6 M"), ("compact_cnn", 13_152, "13 k")],
+     ("vgg16", 14_714_688, "14.7 M"), ("resnet50", 23_587_712, "23.6 M"), ("compact_cnn", 13_152, "13 k"),
+     ("efficientnet_v2_b0", 5_919_312, "5.9 M"), ("mini_xception", 50_496, "50 k")],
 )  # fmt: skip
 def test_parameters_are_those_of_the_paper_and_of_the_docstring(name, trunk, doc):
     entry = BACKBONES[name]
@@ -77,6 +77,32 @@ def test_it_prepares_pixels_as_keras_does(name, application):
     expected = getattr(keras.applications, application).preprocess_input(pixels.copy())
     found = ops.convert_to_numpy(BACKBONES[name]().preprocess(ops.convert_to_tensor(pixels)))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_efficientnet_gives_the_features_that_keras_gives_with_the_same_weights(tmp_path):
+    """Keras scales pixels inside its model; files saved from that, in either format, fit the trunk."""
+    import keras
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    from fer_bench.model import load_trunk
+
+    whole = keras.applications.EfficientNetV2B0(input_shape=(32, 32, 3), include_top=False, weights=None)
+    rng = np.random.default_rng(0)
+    weights = whole.get_weights()
+    whole.set_weights([a + rng.uniform(0, 0.2, a.shape) if a.ndim == 1 else a for a in weights])
+    pixels = rng.uniform(0, 255, (3, 32, 32, 3)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(whole(pixels, training=False))
+    assert 1e-3 < expected.std() < 1e3
+    backbone = BACKBONES["efficientnet_v2_b0"]()
+    now, before = tmp_path / "efficientnet_v2_b0.weights.h5", tmp_path / backbone.download_name
+    whole.save_weights(now)
+    with h5py.File(before, "w") as file:
+        save_weights_to_hdf5_group(file, whole)
+    for path in (now, before):
+        trunk = backbone.trunk(32)
+        load_trunk(trunk, path)
+        found = keras.ops.convert_to_numpy(trunk(backbone.preprocess(pixels), training=False))
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * expected.std())
 
 
 def test_the_five_convolutions_of_mobilenet_conv():

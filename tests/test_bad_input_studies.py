@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from fer_bench import cli
-from fer_bench.study import read_study, resolve
+from fer_bench.study import resolve
+from fer_bench.study_file import read_study
 
 STUDY = """\
 dataset: synthetic

@@ -31,7 +31,7 @@ data = t.data_of(t.draw_faces())
 found = {}
 for kind, recipe in t.RECIPES.items():
     learner = t.build(data, **recipe)
-    names = ("none", "class_weights", "focal_loss", "oversampling")
+    names = ("none", "class_weights", "focal_loss", "oversampling", t.ACTING[kind])
     outcomes = [t.run(learner, data, name, 0, test=True) for name in names]
     again = t.run(learner, data, "none", 0, test=True, dropout=0.5)
     last = t.run(learner, data, "none", 0, test=True)
@@ -86,9 +86,10 @@ def found():
 @pytest.mark.parametrize("recipe", ["cached", "augmented"])
 def test_all_strategies_run_on_one_trace_per_phase_and_again_to_the_bit(found, recipe):
     told = found[recipe]
-    assert told["traces"] == told["phases"] == 2
+    assert told["phases"] == 2
+    assert told["traces"] == {"cached": 3, "augmented": 2}[recipe], "one more for rows that SMOTE makes"
     assert told["finite"]
-    assert told["different"] == 5
+    assert told["different"] == 6
     assert told["repeatable"]
     assert told["restored"]
     assert told["jit"] == [True, True], "compiled, not run op by op"

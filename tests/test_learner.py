@@ -259,6 +259,120 @@ def test_weight_decay_spares_biases_and_norms(faces):
             assert np.abs(plain[path]).max() == pytest.approx(np.abs(decayed[path]).max(), rel=0.6), path
 
 
+def test_l2_pulls_the_heads_kernels_by_twice_its_factor(faces):
+    # One step of plain gradient descent: d/dw (l2 w^2) = 2 l2 w, here 2 * 0.01 * 0.5, times the rate 0.1.
+    made = build(
+        faces, phases=({"trainable": "head", "epochs": 1},), optimizer="sgd", momentum=0.0, learning_rate=0.1
+    )
+    (kernel,) = made.net.dense_kernels
+
+    def stepped(l2):
+        made.reset(0, own(made, l2=l2), np.arange(64))
+        kernel.assign(np.full(kernel.shape, 0.5, "float32"))
+        made.fit(0, np.arange(BATCH)[None], faces.labels, [])
+        return state(made.net.head.variables)
+
+    plain, pulled = stepped(0.0), stepped(0.01)
+    assert made.traces == 1
+    for before, after in zip(plain, pulled, strict=True):
+        np.testing.assert_allclose(after - before, -0.001 if after.ndim == 2 else 0.0, atol=1e-6)
+
+
+def test_images_of_255_pixels_reach_the_logits(faces):
+    made = build(faces, image_size=255, phases=(ALL,))
+    made.reset(0, own(made), np.arange(8))
+    logits = made.logits(0, np.arange(3))
+    assert logits.shape == (3, 5)
+    assert np.isfinite(logits).all()
+
+
+def test_strength_by_image_is_set_back_by_the_next_trial(lively, faces):
+    first = train(lively, faces)
+
+    def strengthened(factors):
+        lively.reset(0, own(lively), np.arange(64))
+        lively.strengthen(factors[faces.labels])
+        for phase in range(2):
+            lively.fit(phase, stream(lively, phase), faces.labels, [])
+        return lively.logits(1, np.arange(50))
+
+    np.testing.assert_array_equal(strengthened(np.ones(5)), first, "a factor of 1 changes no bit")
+    assert not np.array_equal(strengthened(np.array([1, 3.0, 1, 1, 1])), first)
+    np.testing.assert_array_equal(train(lively, faces), first)
+    assert lively.traces == 2
+
+
+# Rows made of features
+
+
+def doubled(features, labels):
+    """Each row of class 1 once more, moved by 1."""
+    again = np.flatnonzero(labels == 1)
+    return np.concatenate([features, features[again] + 1]), np.concatenate([labels, labels[again]])
+
+
+def test_made_rows_are_trained_on_in_phases_on_features_only(faces):
+    made = build(faces)
+    train_on, extra = np.arange(180), int(np.sum(faces.labels[:180] == 1))
+    made.make_room(extra)
+    made.reset(0, own(made), np.arange(64))
+    rows, labels = made.extend(0, train_on, faces.labels, doubled)
+    np.testing.assert_array_equal(rows, [*range(180), *range(300, 300 + extra)])
+    assert labels[300:].tolist() == [1] * extra
+    made.hold(0, rows)
+    (bank,) = state([made._features.source.bank])
+    assert bank.shape == (300 + extra, 128)
+    np.testing.assert_array_equal(bank[300:], bank[:180][faces.labels[:180] == 1] + 1)
+    before = state(made.net.head.variables)
+    made.fit(0, np.resize(rows[180:], (1, BATCH)), labels, [])
+    assert not same(before, state(made.net.head.variables))
+    for unchanged in (made.extend(1, train_on, faces.labels, doubled), (train_on, faces.labels)):
+        assert unchanged[0] is train_on
+        assert unchanged[1] is faces.labels
+
+
+def test_room_for_made_rows_costs_one_trace_and_changes_no_other_trial(faces):
+    made = build(faces)
+    first = train(made, faces)
+    made.make_room(40)
+    np.testing.assert_array_equal(train(made, faces), first)
+    assert made.traces == 3, "the phase on features once more"
+    made.make_room(10)
+    made.make_room(40)
+    train(made, faces)
+    assert made.traces == 3
+
+
+def test_made_rows_count_as_features_that_have_to_fit(faces, monkeypatch):
+    from fer_bench import learner
+
+    made = build(faces, phases=(HEAD,))
+    monkeypatch.setattr(learner, "LARGEST_FEATURES", 305 * 128 * 4)
+    assert made.cached(0)
+    made.make_room(5)
+    with pytest.raises(MemoryError, match=r"300 images and 6 made rows: 0\.0 GiB; at most 0\.0 fit: use"):
+        made.make_room(6)
+
+
+def test_made_rows_have_the_shape_of_a_convolutional_head(faces):
+    class Convolutional(BACKBONES["compact_cnn"]):
+        def convolutional_head(self, features):
+            from keras import layers
+
+            return layers.Conv2D(8, 1)(features)
+
+    from fer_bench.learner import Learner
+
+    made = Learner(Convolutional(), recipe(phases=(HEAD,)), faces.pixels, 5, None)
+    made.make_room(50)
+    made.reset(0, own(made), np.arange(64))
+    rows, labels = made.extend(0, np.arange(180), faces.labels, doubled)
+    made.fit(0, np.resize(rows, (1, 6 * BATCH)), labels, [])
+    (bank,) = state([made._features.source.bank])
+    assert bank.shape == (350, 2, 2, 128)
+    np.testing.assert_array_equal(bank[300], bank[:180][faces.labels[:180] == 1][0] + 1)
+
+
 def test_reading_pads_and_cuts(learner):
     learner.reset(0, own(learner), np.arange(64))
     whole = learner.logits(1, np.arange(300))

@@ -170,6 +170,41 @@ def test_calibration_standardises_a_random_trunk(plain):
         np.testing.assert_array_equal(a, b)
 
 
+class Dropping(BACKBONES["compact_cnn"]):
+    """With dropout inside the trunk, as EfficientNetV2 has."""
+
+    def trunk(self, size, weights=None):
+        import keras
+
+        inner = super().trunk(size)
+        return keras.Model(inner.input, keras.layers.Dropout(0.5)(inner.output), name=self.trunk_name)
+
+
+def test_dropout_of_the_trunk_acts_where_it_is_trained_and_is_set_back():
+    from fer_bench.model import Net
+
+    made = Net(Dropping(), Recipe(image_size=24, weights="none"), 1, 5, None)
+    made.reset(1)
+    made.calibrate(IMAGES)
+    read = call(made.body, IMAGES)
+    made.set_trainable(Phase(trainable="head", epochs=1))
+    np.testing.assert_array_equal(call(made.body, IMAGES, training=True), read, "frozen: as it is read")
+
+    def dropped(seed):
+        made.reset(seed)
+        made.set_trainable(Phase(trainable={"last": 1}, epochs=1))
+        return call(made.trunk, np.repeat(IMAGES, 3, -1), training=True)
+
+    first = dropped(1)
+    assert (first == 0).mean() > 0.4
+    assert not np.array_equal(call(made.trunk, np.repeat(IMAGES, 3, -1), training=True), first)
+    np.testing.assert_array_equal(dropped(1), first)
+    assert not np.array_equal(dropped(2) == 0, first == 0)
+    made.set_trainable(Phase(trainable="head", epochs=1))
+    made.set_trainable(Phase(trainable="all", epochs=1))
+    assert [layer.rate for layer, _ in made._dropout] == [0.5]
+
+
 def test_dropout_drops_its_share_in_training_only(plain):
     from fer_bench.model import VariableDropout
 

@@ -26,7 +26,8 @@ from fer_bench.cli import app
 from fer_bench.datasets.base import DATASETS, open_dataset
 from fer_bench.images import SUBSETS, split
 from fer_bench.strategies.base import STRATEGIES, effective_prior, is_no_op, tilts_beyond_flat
-from fer_bench.study import read_study, resolve, study_files
+from fer_bench.study import resolve
+from fer_bench.study_file import read_study, study_files
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

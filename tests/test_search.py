@@ -14,7 +14,7 @@ from fer_bench.recovery import Result
 from fer_bench.search import STARTUP_SLOTS, Book, as_used, best, defaults, draw, open_storage, space
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study import Cell
+from fer_bench.study import Cell, resolve
 
 ROOT = str(Path(fer_bench.__file__).parent.parent)
 SEARCH = {"learning_rate": Range(1e-5, 1e-2, True), "dropout": Range(0.0, 0.5)}
@@ -64,6 +64,26 @@ def test_drawn_parameters_lie_in_their_ranges_and_reach_their_fields(strategy):
         assert settings.l2 == 0, "what isn't searched is the recipe's"
         for name in own:
             assert getattr(used, name.split(".")[1]) == found.parameters[name]
+
+
+def test_a_study_can_search_l2_and_dropout_together():
+    spec = resolve({
+        "backbones": ["compact_cnn"], "strategies": ["none"],
+        "recipe": {"head": {"dropout": 0.2, "l2": 1e-5}},
+        "search": {"dropout": {"low": 0, "high": 0.5}, "l2": {"low": 1e-6, "high": 1e-2, "log": True}},
+    })  # fmt: skip
+    (made,) = spec.cells()
+    found = {}
+    for slot in range(6):
+        parameters = draw(made, "shared", slot, found)
+        found[slot] = result(slot, parameters)
+        _, used = as_used(made, parameters)
+        assert (used.dropout, used.l2) == (parameters["dropout"], parameters["l2"])
+        assert 0 <= used.dropout <= 0.5
+        assert 1e-6 <= used.l2 <= 1e-2
+    assert found[0].parameters == {"dropout": 0.2, "l2": 1e-5}
+    for name in ("dropout", "l2"):
+        assert len({r.parameters[name] for r in found.values()}) == 6
 
 
 def test_blind_slots_are_paired_across_strategies():

@@ -29,23 +29,25 @@ def moved(pixels, augmentation, size=None, **draws):
     from keras import ops
 
     made = source(pixels, size or pixels.shape[1], augmentation)
+    out = made._sample(np.zeros(1, "int32"), *maps(augmentation, **draws))
+    return ops.convert_to_numpy(out)[0]
+
+
+def maps(augmentation, strength=1.0, **draws):
+    from keras import ops
+
+    from fer_bench.sources import affine
+
     row = np.zeros((1, 7), "float32")
     for name, value in draws.items():
         row[0, globals()[name.upper()]] = value
-    out = made._sample(np.zeros(1, "int32"), *made._affine(augmentation, ops.convert_to_tensor(row)))
-    return ops.convert_to_numpy(out)[0]
+    return affine(augmentation, ops.convert_to_tensor(row), ops.convert_to_tensor([np.float32(strength)]))
 
 
 def matrix(augmentation, strength=1.0, **draws):
     from keras import ops
 
-    made = source(augmentation=augmentation)
-    made.strength.assign(strength)
-    row = np.zeros((1, 7), "float32")
-    for name, value in draws.items():
-        row[0, globals()[name.upper()]] = value
-    found = made._affine(augmentation, ops.convert_to_tensor(row))
-    return [ops.convert_to_numpy(part)[0] for part in found]
+    return [ops.convert_to_numpy(part)[0] for part in maps(augmentation, strength, **draws)]
 
 
 def test_pixels_come_by_index_as_they_are():
@@ -66,7 +68,7 @@ def test_augmentation_is_off_outside_training_and_without_a_recipe_for_it():
     np.testing.assert_array_equal(images(source(augmentation=None), range(6), True), PIXELS)
 
 
-@pytest.mark.parametrize(("old", "new"), [(48, 96), (24, 48), (24, 17), (48, 64), (24, 24)])
+@pytest.mark.parametrize(("old", "new"), [(48, 96), (24, 48), (24, 17), (48, 64), (24, 24), (48, 255)])
 def test_resizing_is_bilinear_with_half_pixel_centres(old, new):
     from keras import ops
 
@@ -158,6 +160,31 @@ def test_strength_scales_the_ranges_and_not_the_flip():
     assert shift[0] == pytest.approx(0.2)
 
 
+def test_each_image_has_a_strength_of_its_own():
+    turned = Augmentation(flip=False, rotation=20, shift=0.1, zoom=0.1, shear=5)
+
+    def draw(strengths):
+        made = source(augmentation=turned)
+        made.strength.assign(np.asarray(strengths, "float32"))
+        made.seeds.state.assign([7, 0])
+        return images(made, [0, 1, 2, 1], True)
+
+    plain, mixed = draw([1.5] * 6), draw([0, 1.5, 3, 1, 1, 1])
+    np.testing.assert_allclose(mixed[0], PIXELS[0], atol=2e-2)
+    np.testing.assert_array_equal(mixed[[1, 3]], plain[[1, 3]], "the same draws, so the same images")
+    np.testing.assert_array_equal(mixed[2], draw([3.0] * 6)[2])
+    assert not np.array_equal(mixed[2], plain[2])
+
+
+def test_the_largest_size_is_255():
+    made = source(size=255, augmentation=Augmentation(rotation=20, shift=0.1))
+    for training in (False, True):
+        found = images(made, [5, 0], training)
+        assert found.shape == (2, 255, 255, 1)
+        assert np.isfinite(found).all()
+        assert found.max() <= 255 + 1e-2
+
+
 def test_values_stay_between_those_of_the_image_however_wild_the_map():
     wild = Augmentation(rotation=180, shift=0.9, zoom=0.9, shear=80)
     found = images(source(augmentation=wild), [0] * 64, True)
@@ -194,6 +221,51 @@ def test_a_bank_beyond_the_reach_of_its_offsets_is_refused():
 
     with pytest.raises(UserError, match=r"1,000,000 images of 48x48 .* use --size"):
         source(Huge())
+
+
+def banks(room=0):
+    from fer_bench.sources import FeatureBanks
+
+    made = FeatureBanks(5, (2, 3), 2**20, room)
+    rows = np.arange(30, dtype="float32").reshape(5, 2, 3)
+    made.ensure(0, np.arange(5), lambda index: rows[index])
+    return made, rows
+
+
+def shown(made):
+    from keras import ops
+
+    return ops.convert_to_numpy(made.source.bank.value)
+
+
+def test_rows_made_of_features_lie_behind_those_of_the_images():
+    made, rows = banks(room=3)
+    labels = np.array([1, 0, 1, 1, 0], "int32")
+    given = []
+
+    def halfway(features, of):
+        given.extend([features, of])
+        return np.concatenate([features, features[:2] + 0.5]), np.concatenate([of, [7, 8]])
+
+    index, found = made.extend(0, np.array([3, 1]), labels, halfway)
+    np.testing.assert_array_equal(given[0], rows[[3, 1]].reshape(2, 6), "flat")
+    np.testing.assert_array_equal(given[1], labels[[3, 1]])
+    np.testing.assert_array_equal(index, [3, 1, 5, 6])
+    np.testing.assert_array_equal(found, [*labels, 7, 8])
+    made.ensure(0, np.arange(5), lambda index: pytest.fail("all are known"))
+    np.testing.assert_array_equal(shown(made)[:5], rows)
+    np.testing.assert_array_equal(shown(made)[5:7], rows[[3, 1]] + 0.5, "in the shape of the others")
+
+
+def test_more_room_is_a_new_source_that_knows_the_features():
+    made, rows = banks()
+    before = made.source
+    assert before.bank.shape == (5, 2, 3)
+    made.make_room(4)
+    assert made.source is not before
+    assert made.source.bank.shape == (9, 2, 3)
+    made.ensure(0, np.arange(5), lambda index: pytest.fail("all are known"))
+    np.testing.assert_array_equal(shown(made)[:5], rows)
 
 
 def test_features_come_by_index():

@@ -172,6 +172,54 @@ def test_it_does_no_harm_to_balanced_data(strategy):
     np.testing.assert_array_equal(adjusted.argmax(1), logits.argmax(1))
 
 
+@pytest.mark.parametrize("counts", [COUNTS, WITHOUT_DISGUST, BALANCED, FER2013], ids=str)
+def test_its_augmentation_strengths_are_factors_that_leave_balanced_data_alone(strategy, counts):
+    factors = strategy.augment_strength(counts)
+    assert factors.shape == counts.shape
+    assert np.isfinite(factors).all()
+    assert np.all(factors >= 0)
+    if counts is BALANCED:
+        np.testing.assert_array_equal(factors, 1)
+
+
+def features_of(labels):
+    return np.random.default_rng(1).normal(size=(len(labels), 6)).astype(np.float32)
+
+
+@pytest.mark.parametrize("counts", [COUNTS, WITHOUT_DISGUST, BALANCED, [9, 1, 30, 2, 5, 6, 7]], ids=str)
+def test_rows_it_makes_of_features_come_behind_them_in_the_numbers_it_told(strategy, counts):
+    counts = np.array(counts)
+    labels = labels_of(counts)
+    features = features_of(labels)
+    wanted = strategy.feature_counts(counts)
+    assert np.issubdtype(wanted.dtype, np.integer)
+    assert wanted.shape == counts.shape
+    assert np.all(wanted >= counts)
+    assert np.all(wanted[counts == 0] == 0)
+    rows, found = strategy.resample_features(features, labels, 3)
+    np.testing.assert_array_equal(rows[: len(labels)], features)
+    np.testing.assert_array_equal(found[: len(labels)], labels)
+    np.testing.assert_array_equal(np.bincount(found, minlength=7), wanted)
+    assert (rows.dtype, found.dtype) == (np.float32, np.int32)
+    assert rows.shape == (len(found), 6)
+    for label in set(found.tolist()):
+        of = features[labels == label]
+        assert np.all((of.min(0) <= rows[found == label]) & (rows[found == label] <= of.max(0)))
+    again, _ = strategy.resample_features(features, labels, 3)
+    np.testing.assert_array_equal(rows, again, "a seed means one set of rows")
+
+
+def test_rows_it_makes_leave_the_features_and_the_global_generator_alone(strategy):
+    labels = labels_of(COUNTS)
+    features = features_of(labels)
+    kept, state = (features.copy(), labels.copy()), np.random.get_state()[1].copy()
+    for seed in (0, 2**31 - 1):
+        strategy.resample_features(features, labels, seed)
+    np.testing.assert_array_equal(features, kept[0])
+    np.testing.assert_array_equal(labels, kept[1])
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
 # One number of each formula, by hand
 
 
@@ -222,6 +270,50 @@ def test_focal_loss_hands_on_its_gamma_and_no_weights():
     assert STRATEGIES["focal_loss"]().gamma == 2.0
 
 
+def test_smote_goes_a_drawn_share_of_the_way_to_a_neighbour():
+    # Class 1 has two rows, at 0 and at 10: a made one is at 10 u or at 10 (1 - u), u the sampler's draws.
+    features = np.array([[5], [6], [7], [8], [0], [10]], np.float32)
+    rows, labels = STRATEGIES["smote"]().resample_features(features, np.array([0, 0, 0, 0, 1, 1], "int32"), 7)
+    draws = np.random.RandomState(7)
+    first, share = draws.randint(0, 2, size=2), draws.uniform(size=2)
+    np.testing.assert_allclose(rows[6:, 0], 10 * np.where(first == 0, share, 1 - share), rtol=1e-6)
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "expected"),
+    [(1.0, [72] * 7), (0.5, [40, 36, 41, 72, 50, 48, 36]), (0.1, [40, 7, 41, 72, 50, 48, 32])],
+)
+def test_smote_raises_each_class_to_ratio_times_the_largest(ratio, expected):
+    assert STRATEGIES["smote"](ratio).feature_counts(COUNTS).tolist() == expected
+    assert STRATEGIES["smote"](ratio).feature_counts(WITHOUT_DISGUST)[1] == 0
+
+
+def test_smote_takes_five_neighbours_or_as_many_as_there_are_and_repeats_a_lone_row():
+    labels = np.repeat(np.arange(4), [40, 9, 3, 1]).astype(np.int32)
+    features = np.where(labels == 1, np.arange(53), 1000)[:, None].astype(np.float32)
+    features[labels == 2] = [[0], [1], [100]]
+    rows, found = STRATEGIES["smote"]().resample_features(features, labels, 0)
+    made, of = rows[53:, 0], found[53:]
+    assert np.bincount(of).tolist() == [0, 31, 37, 39]
+    near = made[of == 1]  # of nine in a row at 40 to 48; the five nearest of an end are up to 5 away
+    assert near.min() >= 40 and near.max() <= 48
+    assert made[of == 2].max() > 10, "both others are neighbours, however far"
+    assert np.all(made[of == 3] == 1000)
+
+
+def test_targeted_augmentation_takes_a_power_of_rarity_up_to_four():
+    factors = STRATEGIES["targeted_augmentation"](0.25).augment_strength(FER2013)
+    assert factors[3] == 1, "the commonest class keeps the recipe's strength"
+    assert factors[1] == pytest.approx((7215 / 436) ** 0.25)
+    assert factors[1] == pytest.approx(2.0169, abs=1e-4)
+    assert factors[6] == pytest.approx(1.2282, abs=1e-4)
+    # 16 times rarer: the root is 4, and so it stays for what is rarer still.
+    root = STRATEGIES["targeted_augmentation"](0.5).augment_strength(np.array([1600, 400, 100, 1, 0]))
+    np.testing.assert_allclose(root, [1, 2, 4, 4, 1])
+    np.testing.assert_array_equal(STRATEGIES["targeted_augmentation"](0.0).augment_strength(FER2013), 1)
+
+
 def test_none_is_plain_cross_entropy_on_every_image_once():
     strategy = STRATEGIES["none"]()
     assert strategy.loss_terms(FER2013, 0.0) == LossTerms()
@@ -237,6 +329,14 @@ class Twice(Strategy):
 
     def resample(self, labels, seed, progress):
         return STRATEGIES["oversampling"]().resample(labels, seed, progress)
+
+    def loss_terms(self, class_counts, progress):
+        return STRATEGIES["class_weights"]().loss_terms(class_counts, progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted(STRATEGIES["smote"]):
+    """Class weights on top of made features."""
 
     def loss_terms(self, class_counts, progress):
         return STRATEGIES["class_weights"]().loss_terms(class_counts, progress)
@@ -295,6 +395,10 @@ NATURAL = COUNTS / COUNTS.sum()
         (STRATEGIES["class_weights"](), np.full(7, 1 / 7)),
         (STRATEGIES["class_weights"](0.5), NATURAL**0.5 / (NATURAL**0.5).sum()),
         (STRATEGIES["oversampling"](), np.full(7, 1 / 7)),
+        (STRATEGIES["smote"](), np.full(7, 1 / 7)),
+        (STRATEGIES["smote"](0.5), np.array([40, 36, 41, 72, 50, 48, 36]) / 323),
+        (STRATEGIES["targeted_augmentation"](), NATURAL),
+        (Weighted(), (1 / NATURAL) / (1 / NATURAL).sum()),
         (Shifted(), np.full(7, 1 / 7)),
         (Posthoc(), np.full(7, 1 / 7)),
         (Twice(), (1 / NATURAL) / (1 / NATURAL).sum()),
@@ -305,7 +409,7 @@ def test_effective_prior(strategy, expected):
     np.testing.assert_allclose(effective_prior(strategy, labels_of(COUNTS), 7), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("strategy", [Twice(), Shifted(2.0), Posthoc(1.5)], ids=repr)
+@pytest.mark.parametrize("strategy", [Twice(), Weighted(), Shifted(2.0), Posthoc(1.5)], ids=repr)
 def test_a_double_correction_is_beyond_flat(strategy):
     assert tilts_beyond_flat(effective_prior(strategy, labels_of(COUNTS), 7), COUNTS)
 
@@ -318,6 +422,10 @@ def test_a_double_correction_is_beyond_flat(strategy):
         (STRATEGIES["class_weights"](0.0), COUNTS),
         (STRATEGIES["oversampling"](), BALANCED),
         (STRATEGIES["oversampling"](0.1), np.array([20, 10, 2])),
+        (STRATEGIES["smote"](), BALANCED),
+        (STRATEGIES["smote"](0.1), np.array([20, 10, 2])),
+        (STRATEGIES["targeted_augmentation"](), BALANCED),
+        (STRATEGIES["targeted_augmentation"](0.0), COUNTS),
         (Shifted(), BALANCED),
         (Posthoc(0.0), COUNTS),
         (With(LossTerms(weights=3.0)), COUNTS),
@@ -332,7 +440,7 @@ def test_what_changes_nothing_is_a_no_op(strategy, counts):
 @pytest.mark.parametrize(
     "strategy",
     [
-        *[STRATEGIES[name]() for name in ("class_weights", "focal_loss", "oversampling")],
+        *[STRATEGIES[name]() for name in STRATEGIES if name != "none"],
         Shifted(),
         Posthoc(),
         Deferred(),
@@ -349,3 +457,10 @@ def test_what_changes_something_is_no_no_op(strategy):
 
 def test_the_focus_of_focal_loss_acts_on_balanced_data_too():
     assert not is_no_op(STRATEGIES["focal_loss"](), labels_of(BALANCED), 7)
+
+
+def test_a_strength_where_nothing_is_augmented_is_a_no_op():
+    strategy, labels = STRATEGIES["targeted_augmentation"](), labels_of(COUNTS)
+    assert not is_no_op(strategy, labels, 7, augmented=True)
+    assert is_no_op(strategy, labels, 7, augmented=False)
+    assert not is_no_op(STRATEGIES["smote"](), labels, 7, augmented=False)

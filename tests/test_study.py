@@ -9,16 +9,8 @@ import fer_bench
 from fer_bench.errors import UserError
 from fer_bench.recipe import Recipe, settings
 from fer_bench.search_space import Range
-from fer_bench.study import (
-    Cell,
-    StudySpec,
-    derive_seed,
-    digest,
-    read_study,
-    recipe_names,
-    resolve,
-    study_files,
-)
+from fer_bench.study import Cell, StudySpec, derive_seed, digest, recipe_names, resolve
+from fer_bench.study_file import read_study, study_files
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 SMALL = {
@@ -92,6 +84,10 @@ def refused(changes=(), budget=None, **overrides):
         ({"recipe": {"learning_rate": -1}}, "recipe.learning_rate: "),
         ({"recipe": {"head": {"dropout": 1.0}}}, "recipe.head.dropout: "),
         ({"recipe": {"image_size": 8}}, "recipe.image_size: "),
+        (
+            {"recipe": {"image_size": 256}},
+            "image_size: Input should be less than or equal to 255 (got '256')",
+        ),
         ({"backbones": ["vgg16"], "recipe": {"image_size": 24}}, "vgg16 needs an image_size of at least 32"),
         ({"search": {"learning_rate": {"low": 1e-2, "high": 1e-4}}}, "low 0.01 must not exceed high 0.0001"),
         ({"search": {"learning_rate": {"low": 0, "high": 1e-2, "log": True}}}, "be above 0 if log"),
@@ -300,7 +296,7 @@ def test_reading_a_study_loads_nothing_heavy():
     import sys
 
     script = (
-        "import sys; from fer_bench.study import read_study, resolve; "
+        "import sys; from fer_bench.study import resolve; from fer_bench.study_file import read_study; "
         "resolve(read_study('imbalance')[1], 'quick'); "
         "heavy = ('keras', 'tensorflow', 'jax', 'optuna', 'mlflow', 'sklearn', 'imblearn'); "
         "print([name for name in heavy if name in sys.modules])"

@@ -33,6 +33,9 @@ RECIPES = {
 }
 
 
+ACTING = {"cached": "smote", "augmented": "targeted_augmentation"}  # elsewhere these two change nothing
+
+
 def data_of(faces):
     from fer_bench.trial import TrialData
 
@@ -87,8 +90,10 @@ def wanted(which, recipe):
     learner = build(data, **RECIPES[recipe])
     if which == "warm":
         run(learner, data, "class_weights", 1, learning_rate=1e-2, dropout=0.5, label_smoothing=0.1)
+        run(learner, data, ACTING[recipe], 3)
         run(learner, data, "oversampling", 2, weight_decay=0.1, l2=0.1)
-    return [fingerprint(run(learner, data, name, 2, test=True)) for name in ("focal_loss", "none")]
+    names = ("focal_loss", "none", ACTING[recipe])
+    return [fingerprint(run(learner, data, name, 2, test=True)) for name in names]
 
 
 @pytest.mark.parametrize("recipe", list(RECIPES))
@@ -103,10 +108,42 @@ def test_a_trial_in_a_warm_process_is_bitwise_that_in_a_fresh_one(recipe):
     assert json.loads(json.dumps(wanted("warm", recipe))) == json.loads(fresh.stdout.splitlines()[-1])
 
 
-def test_strategies_and_seeds_give_different_numbers(data, learner):
+@pytest.mark.parametrize("recipe", list(RECIPES))
+def test_strategies_and_seeds_give_different_numbers(data, recipe):
+    learner = build(data, **RECIPES[recipe])
     found = {name: run(learner, data, name).val_logits.tobytes() for name in STRATEGIES}
+    (idle,) = {*ACTING.values()} - {ACTING[recipe]}
+    assert found.pop(idle) == found["none"], "to the last bit"
     assert len(set(found.values())) == len(found)
     assert run(learner, data, "none", 1).val_logits.tobytes() != found["none"]
+
+
+def test_smote_draws_flat_classes_until_the_trunk_is_trained_in_as_many_steps(data, monkeypatch):
+    made = build(data, **RECIPES["cached"])
+    streams, fit = [], made.fit
+
+    def noting(phase, stream, labels, callbacks):
+        if callbacks:
+            streams.append(labels[stream])
+        fit(phase, stream, labels, callbacks)
+
+    monkeypatch.setattr(made, "fit", noting)
+    run(made, data, "smote")
+    assert [drawn.shape for drawn in streams] == [(3, 160), (2, 160)], "as without a strategy"
+    head, whole = (np.bincount(drawn.ravel()) / drawn.size for drawn in streams)
+    np.testing.assert_allclose(head, 0.2, atol=0.03)
+    np.testing.assert_allclose(whole, np.bincount(data.labels[data.train]) / 180, atol=0.03)
+
+
+def test_smote_whose_rows_do_not_fit_fails_the_trial_and_not_the_next(data, monkeypatch):
+    from fer_bench import learner as module
+
+    made = build(data, **RECIPES["cached"])
+    expected = run(made, data).val_logits
+    monkeypatch.setattr(module, "LARGEST_FEATURES", len(data.pixels) * 128 * 4)
+    with pytest.raises(MemoryError, match="use fewer train_images"):
+        run(made, data, "smote")
+    np.testing.assert_array_equal(run(made, data).val_logits, expected)
 
 
 def test_it_learns(data):
@@ -271,7 +308,7 @@ def stream(strategy="none", epochs=4, seed=0, batch=16, labels=LABELS):
     from fer_bench.trial import index_stream
 
     made = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
-    return index_stream(made, labels, batch, epochs, 0.0, 1.0, seed)
+    return index_stream(made, labels, len(labels), batch, epochs, 0.0, 1.0, seed)
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))

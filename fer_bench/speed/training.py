@@ -17,7 +17,8 @@ from fer_bench.recipe import Head, Phase, Recipe, settings
 from fer_bench.speed.contest import Contestant, Figure, compared, contest
 from fer_bench.speed.faces import draw_faces, write_tree
 from fer_bench.speed.notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
-from fer_bench.study import read_study, recipe_names, resolve, study_files
+from fer_bench.study import recipe_names, resolve
+from fer_bench.study_file import read_study, study_files
 
 ROUNDS, ROUNDS_FOR_INFORMATION = 5, 3
 CACHED_EPOCHS = 20  # in a round; one alone would last hundredths of a second

@@ -31,10 +31,10 @@ class LossTerms:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One answer to class imbalance: a frozen dataclass of `tunable` fields and up to three hooks.
+    """One answer to class imbalance: a frozen dataclass of `tunable` fields and the hooks that it needs.
 
-    A strategy sees labels, counts and logits, never the images, the model or the study. `progress` in
-    [0, 1] is the share of training steps done, for methods that change on the way.
+    A strategy sees labels, counts, features and logits, never the images, the model or the study. `progress`
+    in [0, 1] is the share of training steps done, for methods that change on the way.
     """
 
     def resample(self, labels: np.ndarray, seed: int, progress: float) -> np.ndarray:
@@ -49,10 +49,34 @@ class Strategy:
         """Logits (N, K) float32 as decided on at prediction; by default as they are."""
         return logits
 
+    def augment_strength(self, class_counts: np.ndarray) -> np.ndarray:
+        """Factor on the augmentation's strength for each class, (K,), not negative; by default 1."""
+        return np.ones(len(class_counts))
+
+    def feature_counts(self, class_counts: np.ndarray) -> np.ndarray:
+        """Counts (K,) int of the classes after `resample_features`, none smaller; by default as they are."""
+        return class_counts
+
+    def resample_features(
+        self, features: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features (N, d) float32 and labels (N,) int32 as given, then rows that are made of them.
+
+        Asked in phases that train on features of a frozen trunk, if `feature_counts` wants more rows than
+        there are images; a pass through the pool then has all of them. By default nothing is added.
+        """
+        return features, labels
+
 
 def sampled_shares(strategy: Strategy, labels: np.ndarray, classes: int, progress: float = 0.0) -> np.ndarray:
-    """Share of each class, (K,) float64, in the stream that a strategy trains on."""
-    drawn = np.bincount(labels[strategy.resample(labels, 0, progress)], minlength=classes)
+    """Share of each class, (K,) float64, in the stream that a strategy trains on.
+
+    Rows made of features are counted in: the shares are those of the phases that have them.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    made = np.repeat(np.arange(classes), strategy.feature_counts(counts) - counts)
+    rows = np.concatenate([labels, made.astype(labels.dtype)])
+    drawn = np.bincount(rows[strategy.resample(rows, 0, progress)], minlength=classes)
     return drawn / drawn.sum()
 
 
@@ -84,10 +108,17 @@ def tilts_beyond_flat(prior: np.ndarray, class_counts: np.ndarray, tolerance: fl
     return bool(prior[np.argmin(class_counts)] > tolerance * prior[np.argmax(class_counts)])
 
 
-def is_no_op(strategy: Strategy, labels: np.ndarray, classes: int, tolerance: float = 0.01) -> bool:
-    """Whether a strategy changes nothing on these labels: plain sampling, cross-entropy, plain logits."""
+def is_no_op(
+    strategy: Strategy, labels: np.ndarray, classes: int, augmented: bool = True, tolerance: float = 0.01
+) -> bool:
+    """Whether a strategy changes nothing on these labels: plain sampling, cross-entropy, plain logits.
+
+    `augmented`: whether there is an augmentation whose strength could be changed.
+    """
     counts = np.bincount(labels, minlength=classes)
     natural = counts / counts.sum()
+    if augmented and not np.allclose(strategy.augment_strength(counts)[counts > 0], 1, rtol=tolerance):
+        return False
     probe = np.linspace(-3, 3, 5 * classes, dtype=np.float32).reshape(5, classes)
     for progress in (0.0, 0.5, 1.0):
         terms, plain = strategy.loss_terms(counts, progress), LossTerms()

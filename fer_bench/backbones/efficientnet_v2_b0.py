@@ -1,0 +1,36 @@
+"""EfficientNetV2-B0: inverted residuals with squeeze and excitation, the first ones fused.
+
+Tan and Le, EfficientNetV2: Smaller Models and Faster Training, ICML 2021. https://arxiv.org/abs/2104.00298
+In training, residual branches of layers that are trained are dropped at random, up to one in five (stochastic
+depth); frozen layers keep all of theirs.
+"""
+
+from typing import Any
+
+from fer_bench.backbones.base import BACKBONES, Backbone
+
+
+@BACKBONES.register("efficientnet_v2_b0")
+class EfficientNetV2B0(Backbone):
+    """5.9 M parameters, 1,280 features."""
+
+    trunk_name = "efficientnet_v2_b0"
+    download_name = "efficientnetv2-b0_notop.h5"
+    seconds_per_megapixel = 1.4
+
+    def preprocess(self, pixels: Any) -> Any:
+        """To [0, 1], then standardised by ImageNet's mean and standard deviation of each channel."""
+        import numpy as np
+
+        mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], "float32")
+        return (pixels / 255.0 - mean) / deviation
+
+    def trunk(self, size: int, weights: str | None = None) -> Any:
+        """Keras' own, without its top and without the layers that scale pixels."""
+        import keras
+
+        made = keras.applications.EfficientNetV2B0(
+            input_shape=(size, size, 3), include_top=False, weights=weights, include_preprocessing=False
+        )
+        # Keras takes the name for that of a variant: another one can't be given above.
+        return keras.Model(made.input, made.output, name=self.trunk_name)
