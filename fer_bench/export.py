@@ -52,7 +52,7 @@ def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]
     with tempfile.TemporaryDirectory() as folder:
         kept = find_kept(mlruns, study, cell, chosen, Path(folder))
         scale, offset = affine(kept.strategy, kept.class_counts)
-        model = self_contained(plain_net(kept), kept.image_shape, kept.classes, scale, offset)
+        model = self_contained(plain(trained_net(kept)), kept.image_shape, kept.classes, scale, offset)
         try:
             written = write(model, out, Path(folder))
         except OSError as error:
@@ -82,8 +82,8 @@ def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np
     return scale, offset
 
 
-def plain_net(kept: Kept) -> Any:
-    """The trained net, pixels (B, S, S, C) -> logits (B, K), in layers of Keras' own alone."""
+def trained_net(kept: Kept) -> Any:
+    """The net as it was trained, pixels (B, S, S, C) -> logits (B, K), in float32."""
     name = kept.record.backbone
     recipe = kept.recipe.model_copy(update={"precision": "float32"})
     net = Net(BACKBONES[name](), recipe, kept.image_shape[-1], len(kept.classes), None)
@@ -95,15 +95,25 @@ def plain_net(kept: Kept) -> Any:
             f"the weights of {name} don't fit it as it is now: was it changed since commit "
             f"{kept.record.commit}? ({reason})"
         ) from None
-    made = keras.models.clone_model(net.whole, clone_function=_plain, recursive=True)
-    for trained, layer in zip(leaves(net.whole), leaves(made), strict=True):
+    return net.whole
+
+
+def plain(net: Any) -> Any:
+    """The same model in layers of Keras' own alone; raises UserError for one with layers from elsewhere."""
+    if foreign := sorted({type(layer).__name__ for layer in leaves(net) if not _known(layer)}):
+        raise UserError(
+            f"the backbone has layers of its own ({', '.join(foreign)}): plain Keras could not load the model"
+        )
+    made = keras.models.clone_model(net, clone_function=_plain, recursive=True)
+    for trained, layer in zip(leaves(net), leaves(made), strict=True):
         if layer.weights:
             layer.set_weights(trained.get_weights())
-    if foreign := sorted({type(layer).__name__ for layer in leaves(made) if not _is_keras(layer)}):
-        raise UserError(
-            f"{name} has layers of its own ({', '.join(foreign)}): plain Keras could not load the model"
-        )
     return made
+
+
+def _known(layer: Any) -> bool:
+    ours = isinstance(layer, BatchNormalization | VariableDropout)
+    return ours or type(layer).__module__.split(".")[0] == "keras"
 
 
 def _plain(layer: Any) -> Any:
@@ -114,10 +124,6 @@ def _plain(layer: Any) -> Any:
         rate = float(ops.convert_to_numpy(layer.rate.value))
         return layers.Dropout(round(rate, 6), seed=0, name=layer.name)
     return type(layer).from_config(layer.get_config())
-
-
-def _is_keras(layer: Any) -> bool:
-    return type(layer).__module__.split(".")[0] == "keras"
 
 
 def self_contained(
@@ -131,12 +137,15 @@ def self_contained(
     height, width, channels = shape
     size = net.input_shape[1]
     pictures = keras.Input((None, None, None), name="pictures")
-    x = layers.Resizing(height, width, crop_to_aspect_ratio=True, antialias=True, name=DATA)(pictures)
+    # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow.
+    x = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA)(pictures)
     # Of grey three times over, and of RGB three times over, the first three channels are what is wanted.
     x = layers.Concatenate(name="thrice")([x, x, x])[..., :3]
     x = layers.Reshape((height, width, 3), name="rgb")(x)
     if channels == 1:
-        x = ops.sum(layers.Rescaling(LUMA, name=LUMINANCE)(x), axis=-1, keepdims=True)
+        # Red plus weighted differences from it: what is grey already stays as it is, to the last bit.
+        red = x[..., :1]
+        x = red + ops.sum(layers.Rescaling(LUMA, name=LUMINANCE)(x - red), axis=-1, keepdims=True)
     if (height, width) != (size, size):
         x = layers.Resizing(size, size, name="net_size")(x)
     z = net(x)
@@ -146,7 +155,7 @@ def self_contained(
 
 
 def write(model: Any, out: Path, folder: Path) -> ModelFile:
-    """Write a model file, whole or not at all, and give it as plain Keras reads it, from a draft in `folder`."""
+    """Write a model file, whole or not at all, and give it as Keras reads it; `folder` is for a draft."""
     draft = folder / "model.keras"
     model.save(draft)
     written = open_model(draft)

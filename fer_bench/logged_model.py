@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import mlflow.keras
@@ -35,16 +34,15 @@ def log_model(
     made = Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)))])
     about = Model(artifact_path=NAME, run_id=run_id)
     with tempfile.TemporaryDirectory() as folder:
-        place = str(Path(folder) / NAME)
         mlflow.keras.save_model(
             model,
-            place,
+            folder,
             mlflow_model=about,
             signature=ModelSignature(given, made),
             input_example=example,
             pip_requirements=requirements,
             metadata={"classes": list(classes)},
         )
-        client.log_artifacts(run_id, place, NAME)
+        client.log_artifacts(run_id, folder, NAME)
     client.set_tag(run_id, HISTORY, json.dumps([about.get_tags_dict()]))
     return f"runs:/{run_id}/{NAME}"

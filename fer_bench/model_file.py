@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,12 +46,14 @@ def layer_name(classes: Sequence[str]) -> str:
 def class_names(name: str) -> tuple[str, ...]:
     """Class names that a layer's name holds; none where it was not made by `layer_name`."""
     mark, *names = name.split(".")
-    return tuple(n.encode("ascii").decode("unicode_escape") for n in names) if mark == MARK else ()
+    if mark != MARK:
+        return ()
+    return tuple(re.sub("-([0-9a-f]+)-", lambda found: chr(int(found[1], 16)), name) for name in names)
 
 
 def _escaped(name: str) -> str:
-    """Letters, digits, - and _ as they are, all else as Python's escapes: TensorFlow takes no other names."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else f"\\U{ord(c):08x}" for c in name)
+    """Letters and digits as they are, all else as -code-: TensorFlow takes few other characters."""
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"-{ord(c):x}-" for c in name)
 
 
 def open_model(path: Path) -> ModelFile:

@@ -37,6 +37,7 @@ THREADS = min(4, os.cpu_count() or 1)
 LARGER = (
     1.5  # times the data's longer side: a face is searched for in a picture whose shorter side exceeds it
 )
+FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
 LONGEST = 2048  # pixels of the longer side that larger pictures are shrunk to before anything else
 LARGE = 2**24  # pixels; of such pictures only one is decoded at a time
 
@@ -148,7 +149,8 @@ class Reader:
     """From a picture file to what the model sees: as at import, after cropping to the largest face.
 
     A face is searched for in a picture whose shorter side is more than 1.5 times the longer one of the images
-    that the model was trained on (`shape` is (H, W, C)): smaller ones are taken for faces already.
+    that the model was trained on (`shape` is (H, W, C)). Smaller ones are taken for faces already, and so are
+    those that a face fills.
     """
 
     def __init__(self, shape: tuple[int, int, int], detect: bool) -> None:
@@ -182,7 +184,7 @@ class Reader:
             faces = len(boxes)
             if faces != 1:
                 notes.append(f"{faces} faces: the largest" if faces else "no face found: the whole picture")
-            if boxes:
+            if boxes and boxes[0][2] - boxes[0][0] < FILLS * max(image.size):
                 image = image.crop(boxes[0])
         return Look(fitted(image, self.shape), faces, tuple(notes))
 
