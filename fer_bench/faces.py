@@ -39,8 +39,8 @@ class FaceFinder:
         found = self._cascade().detectMultiScale(
             cv2.equalizeHist(grey), scaleFactor=1.1, minNeighbors=5, minSize=(SMALLEST, SMALLEST)
         )
-        squares = sorted(([shrink * float(n) for n in face] for face in found), key=lambda f: -f[2])
-        return [_with_margin(*square, width, height) for square in squares]
+        squares = sorted(np.reshape(found, (-1, 4)) * shrink, key=lambda square: -square[2])
+        return [_with_margin(square, width, height) for square in squares]
 
     def _cascade(self) -> Any:
         if not hasattr(self._own, "cascade"):
@@ -62,7 +62,8 @@ def load_cascade() -> Any:
     return cv2.CascadeClassifier(str(path))
 
 
-def _with_margin(left: float, top: float, width: float, height: float, most_x: int, most_y: int) -> Box:
+def _with_margin(square: np.ndarray, most_x: int, most_y: int) -> Box:
+    left, top, width, height = map(float, square)
     return (
         max(0, round(left - MARGIN * width)),
         max(0, round(top - MARGIN * height)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from fer_bench.errors import UserError
 from fer_bench.run_cli import Mlruns
@@ -45,7 +45,7 @@ def export(
     fer-bench export --study imbalance --cell mobilenet_v2/oversampling --out model.keras
     """
     _check_place(out)
-    _quiet()
+    _load_keras()
     from fer_bench.export import export as write
 
     chosen = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
@@ -80,7 +80,7 @@ def predict(
     from fer_bench.predict import predict as predict_files
 
     files = list_pictures(pictures)
-    _quiet()
+    _load_keras()
     from fer_bench.model_file import open_model
 
     opened = open_model(model)
@@ -132,7 +132,8 @@ class _Table:
     """A table at the end."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._table = Table("Picture", "Expression", "Second", "Remarks", box=None, pad_edge=False)
+        picture = Column("Picture", overflow="fold")
+        self._table = Table(picture, "Expression", "Second", "Remarks", box=None, pad_edge=False)
 
     def add(self, row: dict[str, Any]) -> None:
         first, second, *_ = (f"{escape(name)} {p:.1%}" for name, p in row["probabilities"].items())
@@ -156,9 +157,17 @@ def _check_place(out: Path) -> None:
         raise UserError(f"--out {out}: can't be written ({error.strerror}); name a file") from None
 
 
-def _quiet() -> None:
-    """Keep TensorFlow from telling what it found, as long as nobody asked for that."""
+def _load_keras() -> None:
+    """Load Keras without what TensorFlow tells of itself meanwhile, which no setting of it turns off."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    standard_error = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import keras  # noqa: F401
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
 
 
 def _tell(out: Path, done: Exported) -> None:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from fer_bench.cli import main
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 from fer_bench.model_file import class_names, layer_name, open_model
+from fer_bench.records import RepeatRecord
 from fer_bench.strategies.base import STRATEGIES, Strategy
 
 STUDY = """
@@ -25,19 +28,18 @@ backbones: [compact_cnn]
 strategies: [none, tilted]
 trials: 1
 repeats: 3
-train_images: 200
+train_images: 100
 val_images: 60
 test_images: 80
 recipe:
   image_size: 32
   batch_size: 32
   weights: none
-  augmentation: {flip: true, rotation: 10}
-  phases: [{trainable: all, epochs: 2}]
+  augmentation: none
+  phases: [{trainable: all, epochs: 1}]
   head: {dense: [8], dropout: 0.25, normalize: true}
 budgets:
   small: {}
-  bare: {test_images: 70, repeats: 1, strategies: [none]}
 """
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 CELLS = ("compact_cnn/none", "compact_cnn/tilted")
@@ -223,20 +225,43 @@ def test_files_on_a_machine_that_is_lost_are_told_from_weights_not_kept(study, e
     assert "not to be had from" in said and "export on the machine that trained it" in said
 
 
-def test_weights_not_kept_can_be_had_as_the_message_says(study, export):
-    train("bare", keep_weights="none")
-    code, said = export("--cell", CELLS[0], "--out", "m.keras")
-    assert code == 2
-    assert "was run in several ways; choose one: --budget bare or --budget small" in said
-    code, said = export("--cell", CELLS[0], "--out", "m.keras", "--budget", "bare")
-    assert code == 2
-    assert "no weights of compact_cnn/none were kept" in said
-    assert "--strategies none --repeats 2 --keep-weights all" in said
-    train("bare", repeats=2, keep_weights="all")
-    code, said = export("--cell", CELLS[0], "--out", "m.keras", "--budget", "bare")
-    assert code == 0, said
-    assert "repeat 1" in said
-    Path("m.keras").unlink()
+def record(cell: str, started: float, variant: str = "", **board: str) -> RepeatRecord:
+    board = {"dataset": "synthetic", "split": "official", "budget": "", **board}
+    return RepeatRecord(
+        cell=cell, board=board, backbone="compact_cnn", strategy="none", recipe="", shared_key="",
+        selected_from=1, slot=0, seed=0, run_id=cell, commit="", started=started, metrics={},
+        tags={"variant": variant} if variant else {}, predictions=lambda: None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"dataset": "fer2013"}, "c"),
+        ({"recipe": "as_written"}, "a"),
+        ({"dataset": "synthetic", "recipe": "as_should_be"}, "b"),
+        ({}, "choose one: --dataset fer2013 or --dataset synthetic --recipe as_should_be or --dataset"),
+        ({"dataset": "synthetic"}, "choose one: --recipe as_should_be or --recipe as_written"),
+        ({"split": "union"}, "with --split union was never run; choose one: "),
+    ],
+)  # fmt: skip
+def test_of_cells_of_one_name_the_options_choose(monkeypatch, chosen, found):
+    import fer_bench.kept
+
+    records = [
+        record("a", 1, variant="as_written"),
+        record("b", 2, variant="as_should_be"),
+        record("c", 3, dataset="fer2013"),
+        record("d", 4, dataset="fer2013"),  # later, but no longer in the plan
+    ]
+    planned = [SimpleNamespace(cell=name) for name in "abc"]
+    monkeypatch.setattr(fer_bench.kept, "read_study_runs", lambda *given: (planned, records))
+    find = partial(fer_bench.kept._of_one_cell, Path(), "faces", CELLS[0], chosen)
+    if len(found) == 1:
+        assert [r.cell for r in find()] == [found]
+    else:
+        with pytest.raises(UserError, match=re.escape(found)):
+            find()
 
 
 def test_log_prior_and_scale_become_numbers_per_class():
@@ -321,9 +346,47 @@ def test_a_net_trained_in_bfloat16_is_exported_in_float32(study, export, monkeyp
     assert {layer.compute_dtype for layer in leaves(model)} == {"float32"}
 
 
+@pytest.mark.slow
+def test_jax_reads_the_file_alike_without_tensorflow(study, export):
+    pytest.importorskip("jax")
+    _, said = export("--cell", CELLS[1], "--out", "model.keras", "--budget", "small")
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 60, 80, 3), dtype=np.uint8)
+    expected = open_model(Path("model.keras")).model.predict(pictures, verbose=0)
+    np.savez("given.npz", pictures=pictures, expected=expected)
+    script = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "import keras, numpy as np\n"
+        "given = np.load('given.npz')\n"
+        "found = keras.saving.load_model('model.keras').predict(given['pictures'], verbose=0)\n"
+        "assert keras.backend.backend() == 'jax'\n"
+        "assert np.abs(found - given['expected']).max() < 1e-5\n"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=study, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_any_class_names_come_back_from_the_file():
     names = ("angry", "very happy", "Ärger", "a.b-c_d", "喜")
     assert class_names(layer_name(names)) == names
     assert layer_name(("angry", "sad")) == "classes.angry.sad"
     assert re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", layer_name(names)), "as TensorFlow has it"
     assert class_names("dense_3") == ()
+
+
+def test_weights_not_kept_can_be_had_as_the_message_says(study, export):
+    for path in Path("mlruns/artifacts").rglob("*.weights.h5"):
+        path.unlink()  # as --keep-weights none leaves it
+    words = ("--cell", CELLS[0], "--out", "m.keras", "--budget", "small")
+    code, said = export(*words)
+    assert code == 2
+    assert "no weights of compact_cnn/none were kept" in said
+    assert "--backbones compact_cnn --strategies none --repeats 4 --keep-weights all" in said
+    train("small", strategies=("none",), repeats=4, keep_weights="all")
+    code, said = export(*words)
+    assert code == 0, said
+    assert "repeat 3" in said
+    Path("m.keras").unlink()
