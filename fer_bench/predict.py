@@ -196,7 +196,7 @@ def shrunk(opened: Image.Image) -> Image.Image:
     64 million pixels.
     """
     if max(opened.size) > LONGEST:
-        opened.draft(None, (2 * LONGEST, 2 * LONGEST))
+        opened.draft(None, (LONGEST, LONGEST))
     width, height = opened.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,13 +121,15 @@ def test_what_is_no_picture_is_told_why(tmp_path, name, content, why):
     assert isinstance(told, str) and why in told
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 def test_a_huge_photograph_is_read_without_gigabytes(tmp_path):
     Image.new("RGB", (10_000, 10_000), (90, 90, 90)).save(tmp_path / "huge.jpg", quality=30)
     script = (
-        "import pathlib, resource\n"
+        "import pathlib\n"
         "from fer_bench.predict import Reader\n"
         "look = Reader((48, 48, 1), True)(pathlib.Path('huge.jpg'))\n"
-        "print(look.pixels.min(), look.pixels.max(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "status = pathlib.Path('/proc/self/status').read_text()\n"  # getrusage would begin at the parent's
+        "print(look.pixels.min(), look.pixels.max(), status.split('VmHWM:')[1].split()[0])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -134,7 +137,7 @@ def test_a_huge_photograph_is_read_without_gigabytes(tmp_path):
     assert done.returncode == 0, done.stderr
     least, most, kibibytes = map(int, done.stdout.split())
     assert 88 <= least <= most <= 92
-    assert kibibytes < 512 * 1024
+    assert kibibytes < 400 * 1024
 
 
 def test_sixteen_bits_are_not_cut_off_in_large_pictures_either(tmp_path):
