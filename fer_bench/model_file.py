@@ -99,7 +99,7 @@ def _described(model: Any) -> ModelFile | None:
         shapes = tuple(model.input_shape), tuple(model.output_shape)
     except (AttributeError, IndexError, TypeError, ValueError):
         return None
-    if not classes or shapes != ((None,) * 4, (None, len(classes))):
+    if len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
         return None
     grey = any(layer.name == LUMINANCE for layer in model.layers)
     return ModelFile(model, classes, (data.height, data.width, 1 if grey else 3))

@@ -91,7 +91,7 @@ def list_pictures(paths: Sequence[Path]) -> list[Path]:
             if not named:
                 raise UserError(f"{path}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
             files += [path / name for name in sorted(named)]
-        elif path.exists():
+        elif path.is_file():
             files.append(path)
         else:
             raise UserError(f"{path} isn't there: expected a picture, or a folder of pictures")
