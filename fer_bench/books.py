@@ -112,10 +112,18 @@ class CellBooks:
             tracker.discount(before[1])
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / RESULT
-            classes = np.array(bench.data.classes)
-            write_result(replace(result, arrays={**result.arrays, "classes": classes}), copy)
+            write_result(replace(result, arrays={**result.arrays, **self._about_the_data()}), copy)
             tables, files = self._artifacts(result) if result.arrays else ({}, {})
             tracker.book(run_id, result, tables, {**files, RESULT: copy})
+
+    def _about_the_data(self) -> dict[str, np.ndarray]:
+        """What a run's predictions can be understood by, and its net be rebuilt from, without the data."""
+        data = self.bench.data
+        return {
+            "classes": np.array(data.classes),
+            "class_counts": np.bincount(data.labels[data.train], minlength=len(data.classes)),
+            "image_shape": np.array(data.pixels.shape[1:]),
+        }
 
     def _artifacts(self, result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
         """Per-class table of any run; report and figures of a repeat."""

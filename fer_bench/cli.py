@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from fer_bench.data_cli import app as data_app
 from fer_bench.errors import UserError
+from fer_bench.model_cli import export, predict
 from fer_bench.run_cli import Mlruns, board, run, show, worker
 
 app = typer.Typer(
@@ -28,6 +29,8 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command()(run)
 app.command()(worker)
+app.command()(export)
+app.command()(predict)
 console = Console()
 
 

@@ -67,7 +67,7 @@ class Net:
         for layer in self.norms:
             layer.momentum = recipe.batch_norm.momentum or 0.9
         self._dropout = [(x, x.rate) for x in self.trunk.layers if isinstance(x, layers.Dropout)]
-        self._kernels = {id(v): layer for layer in _leaves(self.whole) for v in layer.variables}
+        self._kernels = {id(v): layer for layer in leaves(self.whole) for v in layer.variables}
         self._drawn = {id(v) for v in self.head.variables}
         if weights is None:
             self._drawn |= {id(v) for v in self.trunk.variables}
@@ -191,10 +191,10 @@ def load_trunk(trunk: Any, path: Path) -> None:
         ) from None
 
 
-def _leaves(model: Any) -> list[Any]:
+def leaves(model: Any) -> list[Any]:
     """Layers of a model and of the models in it."""
     return [
         leaf
         for layer in model.layers
-        for leaf in (_leaves(layer) if isinstance(layer, keras.Model) else [layer])
+        for leaf in (leaves(layer) if isinstance(layer, keras.Model) else [layer])
     ]

@@ -1,5 +1,7 @@
 """Small images to train on: grey, five classes of unequal size, told apart by where they are bright."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,20 @@ def draw_faces(images: int = 300, side: int = 24, channels: int = 1, seed: int =
 def faces() -> FaceImages:
     """300 images of 24x24, 180 of them for training and 120 for validation."""
     return draw_faces()
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory) -> Path:
+    """A model file as `export` writes them, of an untrained net for three classes of 48x48 grey images."""
+    from fer_bench.backbones.base import BACKBONES
+    from fer_bench.export import plain, self_contained, write
+    from fer_bench.model import Net
+    from fer_bench.recipe import Recipe
+
+    folder = tmp_path_factory.mktemp("model")
+    recipe = Recipe(image_size=32, weights="none", head={"normalize": True})
+    net = Net(BACKBONES["compact_cnn"](), recipe, 1, 3, None)
+    net.reset(1)
+    made = self_contained(plain(net.whole), (48, 48, 1), ("angry", "happy", "sad"), np.ones(3), np.zeros(3))
+    write(made, folder / "faces.keras", folder)
+    return folder / "faces.keras"

@@ -69,7 +69,7 @@ def survey(tree: Tree, names: Sequence[str], track: Track) -> Survey:
             try:
                 size, grey = _header(tree, name)
             except Exception as error:  # Pillow's readers raise nearly anything on a broken file
-                found.broken[name] = _reason(error)
+                found.broken[name] = reason(error)
                 continue
             found.sizes[size] += 1
             found.grey += grey
@@ -96,29 +96,47 @@ def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
 
 
 def _pixels(tree: Tree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
-    height, width, channels = shape
     try:
         with tree.open(name) as file:
             data = file.read(MAX_BYTES)
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            image = _eight_bits(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
-        if image.size != (width, height):
-            image = ImageOps.fit(image, (width, height))
-        return np.asarray(image).reshape(shape)
+            return fitted(upright(opened), shape)
     except Exception as error:  # see survey
-        return _reason(error)
+        return reason(error)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def upright(opened: Image.Image) -> Image.Image:
+    """An opened picture as its photographer held it, 8 bits deep, and on white where it is transparent."""
+    image = eight_bits(ImageOps.exif_transpose(opened))
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Pixels (H, W, C) uint8 of a picture: made grey or RGB, short side resized, centre cropped."""
+    height, width, channels = shape
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = ImageOps.fit(image, (width, height))
+    return np.asarray(image).reshape(shape)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """The picture with 16 bits scaled down to 8; any other as it is."""
     # convert("L") would cut 16 bits off at 255, which leaves white.
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
     return image
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a picture can't be read, in a phrase."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, Image.DecompressionBombError):
         return "too many pixels (" + str(error).split(",")[0] + ")"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,105 @@
+"""Model files that `export` writes: how they name their classes, and how one is opened without trust."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_bench.errors import UserError
+
+MARK = "classes"  # begins the name of the last layer, which holds the class names
+DATA = "data_size"  # layer that brings pictures to the size of those that the net was trained on
+LUMINANCE = "luminance"  # layer that makes pictures grey, for a net that was trained on grey ones
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that `export` wrote: pictures (N, h, w, 1 or 3) in 0..255 -> probabilities (N, K) float32.
+
+    `shape` is (H, W, C) of the images that it was trained on; of this shape, pictures are taken as they are.
+    """
+
+    model: Any
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+    def probabilities(self, pixels: np.ndarray, batch: int) -> np.ndarray:
+        """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8, n at most `batch`.
+
+        Padded to `batch`, so that however many come, one function is compiled.
+        """
+        padded = np.resize(pixels, (batch, *pixels.shape[1:]))
+        return np.asarray(self.model.predict_on_batch(padded))[: len(pixels)]
+
+
+def layer_name(classes: Sequence[str]) -> str:
+    """Name of the last layer, such as classes.angry.disgust: it stays in the file whoever saves it again."""
+    return ".".join([MARK, *map(_escaped, classes)])
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """Class names that a layer's name holds; none where it was not made by `layer_name`."""
+    mark, *names = name.split(".")
+    if mark != MARK:
+        return ()
+    return tuple(re.sub("-([0-9a-f]+)-", lambda found: chr(int(found[1], 16)), name) for name in names)
+
+
+def _escaped(name: str) -> str:
+    """Letters and digits as they are, all else as -code-: TensorFlow takes few other characters."""
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"-{ord(c):x}-" for c in name)
+
+
+def open_model(path: Path) -> ModelFile:
+    """Open a model file with plain Keras, its safe mode on.
+
+    Raises UserError for any other file, one that would run code of its own, and one that is not by `export`.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; fer-bench export makes model files")
+    if path.suffix != ".keras" or not _is_keras_zip(path):
+        raise UserError(f"{path} is no model file: expected a .keras file by fer-bench export")
+    import keras
+
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras' readers raise nearly anything on a file from elsewhere
+        said = " ".join(str(error).split())
+        if "safe_mode" in said:
+            raise UserError(f"{path} would run code of its own when loaded: refused") from None
+        raise UserError(f"{path} can't be loaded by plain Keras: {said[:200]}") from None
+    found = _described(model)
+    if found is None:
+        raise UserError(
+            f"{path} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
+            "pictures of any size in, a probability for each class out"
+        )
+    return found
+
+
+def _is_keras_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "config.json" in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _described(model: Any) -> ModelFile | None:
+    """The model with what its layers tell; None where it isn't one of ours."""
+    try:
+        classes = class_names(model.layers[-1].name)
+        data = model.get_layer(DATA)
+        shapes = tuple(model.input_shape), tuple(model.output_shape)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+    if len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
+        return None
+    grey = any(layer.name == LUMINANCE for layer in model.layers)
+    return ModelFile(model, classes, (data.height, data.width, 1 if grey else 3))

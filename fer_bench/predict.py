@@ -1,0 +1,207 @@
+"""Expressions in picture files: read ahead in threads, the face cropped, predicted in batches of one size."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from fer_bench.datasets.decode import (
+    FORMATS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    SMALLEST_SIDE,
+    eight_bits,
+    fitted,
+    reason,
+    upright,
+)
+from fer_bench.datasets.tree import IMAGE_SUFFIXES, Tree, printable
+from fer_bench.errors import UserError
+from fer_bench.faces import FaceFinder
+from fer_bench.model_file import ModelFile
+
+BATCH = 64
+THREADS = min(4, os.cpu_count() or 1)
+LARGER = (
+    1.5  # times the data's longer side: a face is searched for in a picture whose shorter side exceeds it
+)
+FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
+LONGEST = 2048  # pixels of the longer side that larger pictures are shrunk to before anything else
+LARGE = 2**24  # pixels; of such pictures only one is decoded at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One picture as the model will see it: pixels (H, W, C) uint8, faces found (None: not searched)."""
+
+    pixels: np.ndarray
+    faces: int | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model says of one picture: probabilities (K,) float32, faces found (None: not searched)."""
+
+    file: str
+    probabilities: np.ndarray
+    faces: int | None
+    notes: tuple[str, ...]
+
+    def row(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Plain data, likeliest class first: file, expression, probability, faces, notes, probabilities."""
+        given = {classes[k]: round(float(self.probabilities[k]), 6) for k in np.argsort(-self.probabilities)}
+        best = next(iter(given))
+        return {
+            "file": self.file,
+            "expression": best,
+            "probability": given[best],
+            "faces": self.faces,
+            "notes": list(self.notes),
+            "probabilities": given,
+        }
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that no picture could be read from, and why."""
+
+    file: str
+    reason: str
+
+
+def list_pictures(paths: Sequence[Path]) -> list[Path]:
+    """Files as given, and the picture files in folders given, sorted; UserError for what isn't there."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            named = [n for n in Tree(path).sizes if PurePosixPath(n).suffix.lower() in IMAGE_SUFFIXES]
+            if not named:
+                raise UserError(f"{path}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            files += [path / name for name in sorted(named)]
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise UserError(f"{path} isn't there: expected a picture, or a folder of pictures")
+    return files
+
+
+def predict(
+    opened: ModelFile, files: Sequence[Path], detect: bool = True
+) -> Iterator[Prediction | Unreadable]:
+    """Predict picture files, in their order."""
+    batch = min(BATCH, len(files))
+    read: list[tuple[Path, Look | str]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for pair in _ahead(Reader(opened.shape, detect), files, 2 * batch):
+            read.append(pair)
+            if len(read) == batch:
+                yield from _predicted(opened, read, batch)
+                read = []
+        yield from _predicted(opened, read, batch)
+
+
+def _predicted(
+    opened: ModelFile, read: Sequence[tuple[Path, Look | str]], batch: int
+) -> Iterator[Prediction | Unreadable]:
+    looks = [look for _, look in read if isinstance(look, Look)]
+    found = iter(opened.probabilities(np.stack([look.pixels for look in looks]), batch) if looks else ())
+    for path, look in read:
+        name = printable(str(path))
+        if isinstance(look, str):
+            yield Unreadable(name, look)
+        else:
+            yield Prediction(name, next(found), look.faces, look.notes)
+
+
+def _ahead(
+    read: Callable[[Path], Look | str], files: Sequence[Path], window: int
+) -> Iterator[tuple[Path, Look | str]]:
+    """Files with what is read from them, in order; threads are up to `window` files ahead."""
+    waiting: deque[tuple[Path, Future[Look | str]]] = deque()
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for path in files:
+            waiting.append((path, pool.submit(read, path)))
+            if len(waiting) > window:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class Reader:
+    """From a picture file to what the model sees: as at import, after cropping to the largest face.
+
+    A face is searched for in a picture whose shorter side is more than 1.5 times the longer one of the images
+    that the model was trained on (`shape` is (H, W, C)). Smaller ones are taken for faces already, and so are
+    those that a face fills.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], detect: bool) -> None:
+        self.shape = shape
+        self._find = FaceFinder() if detect else None
+        self._one_large = threading.Lock()
+
+    def __call__(self, path: Path) -> Look | str:
+        """What the model will see of a picture, or why it can't be read."""
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                return f"larger than {MAX_BYTES // 2**20} MiB"
+            with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as opened:
+                large = opened.width * opened.height > LARGE
+                with self._one_large if large else contextlib.nullcontext():
+                    return self._look(opened)
+        except UserError:
+            raise
+        except Exception as error:  # Pillow's readers raise nearly anything on a broken file
+            return reason(error)
+
+    def _look(self, opened: Image.Image) -> Look:
+        frames = getattr(opened, "n_frames", 1)
+        notes = [f"{frames} frames: the first one"] if frames > 1 else []
+        image, faces = upright(shrunk(opened)), None
+        if min(image.size) < SMALLEST_SIDE:
+            width, height = image.size
+            raise ValueError(f"{width}x{height} pixels, fewer than {SMALLEST_SIDE} on a side")
+        if self._find and min(image.size) > LARGER * max(self.shape[:2]):
+            boxes = self._find(np.asarray(image.convert("L")))
+            faces = len(boxes)
+            if faces != 1:
+                notes.append(f"{faces} faces: the largest" if faces else "no face found: the whole picture")
+            if boxes and boxes[0][2] - boxes[0][0] < FILLS * max(image.size):
+                image = image.crop(boxes[0])
+        return Look(fitted(image, self.shape), faces, tuple(notes))
+
+
+def shrunk(opened: Image.Image) -> Image.Image:
+    """An opened picture, decoded, with no side of more than 2048 pixels.
+
+    JPEG is decoded straight to a half, quarter or eighth. Raises ValueError for other pictures of more than
+    64 million pixels.
+    """
+    if max(opened.size) > LONGEST:
+        opened.draft(None, (LONGEST, LONGEST))
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
+    if max(opened.size) > LONGEST:
+        image = eight_bits(opened)
+        image.thumbnail((LONGEST, LONGEST))
+        return image
+    return opened
