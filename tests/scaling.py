@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import random
 import sys
 import tempfile
 import time
@@ -61,11 +62,12 @@ class Sleeper:
         return self
 
 
-def sleeping(seconds: float) -> Any:
-    """What takes the place of `run_trial`."""
+def sleeping(seconds: float, slept: list[float]) -> Any:
+    """What takes the place of `run_trial`: as trainings do, sleeps differ, by up to a fifth."""
 
     def run_trial(learner, strategy, settings, seed, data, *, test=False, on_epoch=lambda row: None):
-        time.sleep(seconds)
+        slept.append(seconds * random.uniform(0.8, 1.2))
+        time.sleep(slept[-1])
         rng, classes = np.random.default_rng(seed), len(data.classes)
         row = dict.fromkeys(("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"), 0.5)
         row |= {"seconds": seconds, "phase": 0.0}
@@ -88,7 +90,8 @@ def strategies(cells: int) -> list[str]:
 def worker(plan: Plan, data: TrialData, seconds: float, gate: Any, ended: Any) -> None:
     """One worker: opens the stores, waits for the others, takes cells, says when it ended."""
     strategies(len(plan.tasks))
-    work.run_trial = sleeping(seconds)
+    slept: list[float] = []
+    work.run_trial = sleeping(seconds, slept)
     tracker, book = Tracker(plan.mlruns, plan.experiment), Book(plan.mlruns, plan.storage)
     bench = Bench(plan, data, tracker, book, lambda event, **facts: None)
     for name in (
@@ -98,7 +101,7 @@ def worker(plan: Plan, data: TrialData, seconds: float, gate: Any, ended: Any) -
         importlib.import_module(name)
     gate.wait(600)
     take_cells(bench, Sleeper(plan))
-    ended.put((time.monotonic(), bench.failures))
+    ended.put((time.monotonic(), sum(slept), bench.failures))
 
 
 @dataclass
@@ -138,8 +141,8 @@ def simulate(folder: Path, workers: int, cells: int, seconds: float) -> Figure:
         ends = [ended.get() for _ in crew]
         for each in crew:
             each.join()
-    assert not any(failures for _, failures in ends), ends
-    return Figure(workers, max(end for end, _ in ends) - begun, cells * SLOTS * seconds)
+    assert not any(failures for *_, failures in ends), ends
+    return Figure(workers, max(end for end, *_ in ends) - begun, sum(slept for _, slept, _ in ends))
 
 
 @contextlib.contextmanager
