@@ -132,7 +132,10 @@ class Tracker:
         if "dataset" in tags:
             digest = tags["data_fingerprint"][:36]  # as many as MLflow takes
             data = Dataset(tags["dataset"], digest, source_type="local", source=json.dumps(tags["split"]))
-            self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
+            try:
+                self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
+            except MlflowException:  # of workers that name it at once, one is refused; now it is there
+                self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
         return str(run.info.run_id)
 
     def log_epoch(self, run_id: str, epoch: int, row: Mapping[str, float]) -> None:

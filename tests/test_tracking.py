@@ -133,3 +133,24 @@ def test_passwords_are_hidden():
         == "postgresql+psycopg://me:***@host:5432/db"
     )
     assert hide_password("sqlite:///a.db") == "sqlite:///a.db"
+
+
+def test_a_worker_whose_data_set_another_names_at_the_same_time_goes_on(tracker, monkeypatch):
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+
+    real, calls = MlflowClient.log_inputs, []
+
+    def refused_at_first(self, *given, **named):
+        calls.append(given)
+        if len(calls) == 1:
+            raise MlflowException('duplicate key value violates unique constraint "dataset_pk"')
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", refused_at_first)
+    about = {"dataset": "mine", "data_fingerprint": "f" * 64, "split": "official"}
+    run = tracker.start("c", tags(cell="named") | about, {})
+    assert len(calls) == 2
+    (given,) = tracker._client.get_run(run).inputs.dataset_inputs
+    assert given.dataset.name == "mine"
+    tracker.end(run, "KILLED")
