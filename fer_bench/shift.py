@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def take_cells(bench: Any, learners: Learners) -> None:
     left = list(bench.plan.tasks)
     busy: set[str] = set()
     crowd: Counter[str] = Counter()
+    crowded = False
     while left:
         free = [task for task in left if task.key not in busy]
         if not free:
@@ -68,13 +70,18 @@ def take_cells(bench: Any, learners: Learners) -> None:
             busy.clear()
             crowd.clear()
             continue
-        task = min(free, key=lambda t: (not learners.has(t), crowd[t.cell.backbone]))
+        # In order as long as nobody else is met, then at random: in one order, all would ask for the same.
+        task = min(
+            free,
+            key=lambda t: (not learners.has(t), crowd[t.cell.backbone], random.random() if crowded else 0),
+        )
         bench.report("cell", cell=task.cell.name)
         if work_cell(bench, task, lambda task=task: learners.of(task)) == "done":  # type: ignore[misc]
             left.remove(task)
             bench.report("cell_end", cell=task.cell.name)
         else:
             busy.add(task.key)
+            crowded = True
             crowd[task.cell.backbone] += 1
 
 

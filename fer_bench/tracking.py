@@ -77,6 +77,7 @@ class Tracker:
         self.uri = tracking_uri(mlruns)
         self.experiment = experiment
         self._client = open_client(self.uri)
+        self._written: dict[str, set[int]] = {}  # epochs of open runs: to ask the store twice is slow
         with FileLock(mlruns / ".create.lock"):
             known = self._client.get_experiment_by_name(experiment)
             if known is None:
@@ -140,7 +141,10 @@ class Tracker:
 
     def log_epoch(self, run_id: str, epoch: int, row: Mapping[str, float]) -> None:
         """Log one epoch's row; logged again with the same `time`, it is stored once."""
-        self._client.log_batch(run_id, metrics=_epoch_metrics(epoch, row))
+        written = self._written.setdefault(run_id, set())
+        if epoch not in written:
+            self._client.log_batch(run_id, metrics=_epoch_metrics(epoch, row))
+            written.add(epoch)
 
     def end(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
@@ -210,6 +214,7 @@ class Tracker:
             self._client.set_tag(run_id, PREFIX + "error", result.error[:5000])
         self._client.set_terminated(run_id, "FINISHED" if result.status == "complete" else "FAILED", stamp)
         self._client.set_tag(run_id, PREFIX + "counted", "true")
+        self._written.pop(run_id, None)
 
     def _log_file(self, run_id: str, name: str, content: Any) -> None:
         if isinstance(content, Path):

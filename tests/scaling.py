@@ -1,6 +1,6 @@
 """How a study scales over workers, by simulation; a command, for which PostgreSQL must be installed.
 
-python tests/scaling.py --workers 1 4 16 --cells 64 --seconds 30
+python tests/scaling.py --workers 1 4 16 --cells 64 --seconds 60
 
 Workers are real, and so are claims, result files and both stores, on PostgreSQL; a training is a sleep. Ideal
 is what the sleeps alone take, shared evenly.
@@ -8,14 +8,13 @@ is what the sleeps alone take, shared evenly.
 
 import argparse
 import contextlib
-import importlib
 import multiprocessing
 import os
 import random
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,10 @@ class Sleeper:
 
 
 def sleeping(seconds: float, slept: list[float]) -> Any:
-    """What takes the place of `run_trial`: as trainings do, sleeps differ, by up to a fifth."""
+    """What takes the place of `run_trial`: as trainings do, sleeps differ, by up to a tenth."""
 
     def run_trial(learner, strategy, settings, seed, data, *, test=False, on_epoch=lambda row: None):
-        slept.append(seconds * random.uniform(0.8, 1.2))
+        slept.append(seconds * random.uniform(0.9, 1.1))
         time.sleep(slept[-1])
         rng, classes = np.random.default_rng(seed), len(data.classes)
         row = dict.fromkeys(("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1"), 0.5)
@@ -87,20 +86,19 @@ def strategies(cells: int) -> list[str]:
     return names
 
 
-def worker(plan: Plan, data: TrialData, seconds: float, gate: Any, ended: Any) -> None:
-    """One worker: opens the stores, waits for the others, takes cells, says when it ended."""
+def worker(
+    plan: Plan, place: int, workers: int, data: TrialData, seconds: float, gate: Any, ended: Any
+) -> None:
+    """One worker: warms up on a cell of its own, waits for the others, takes cells, says when it ended."""
     strategies(len(plan.tasks))
-    slept: list[float] = []
-    work.run_trial = sleeping(seconds, slept)
     tracker, book = Tracker(plan.mlruns, plan.experiment), Book(plan.mlruns, plan.storage)
-    bench = Bench(plan, data, tracker, book, lambda event, **facts: None)
-    for name in (
-        "fer_bench.figures",
-        "sklearn.metrics",
-    ):  # at a start, not in a slot
-        importlib.import_module(name)
-    gate.wait(600)
-    take_cells(bench, Sleeper(plan))
+    slept: list[float] = []
+    for tasks, pause in ((plan.tasks[place : place + 1], 0.0), (plan.tasks[workers:], seconds)):
+        work.run_trial = sleeping(pause, slept)
+        bench = Bench(replace(plan, tasks=tasks), data, tracker, book, lambda event, **facts: None)
+        if pause:
+            gate.wait(600)
+        take_cells(bench, Sleeper(plan))
     ended.put((time.monotonic(), sum(slept), bench.failures))
 
 
@@ -121,7 +119,7 @@ class Figure:
 def simulate(folder: Path, workers: int, cells: int, seconds: float) -> Figure:
     """Have workers do a study of `cells` cells in `folder`, on a PostgreSQL of its own."""
     study = folder / "scaling.yaml"
-    study.write_text(STUDY.format(strategies=", ".join(strategies(cells))))
+    study.write_text(STUDY.format(strategies=", ".join(strategies(workers + cells))))
     with postgres(folder) as address, environment(MLFLOW_TRACKING_URI=f"{address}/mlflow"):
         plan = make_plan(
             str(study), mlruns=folder / "mlruns", storage=f"{address}/optuna", keep_weights="none"
@@ -132,8 +130,8 @@ def simulate(folder: Path, workers: int, cells: int, seconds: float) -> Figure:
         parts = split(images, spec.split, spec.train_images, spec.val_images, spec.test_images)
         data, context = TrialData.of(images, parts), multiprocessing.get_context("spawn")
         gate, ended = context.Barrier(workers + 1), context.Queue()
-        shared = (plan, data, seconds, gate, ended)
-        crew = [context.Process(target=worker, args=shared) for _ in range(workers)]
+        shared = (workers, data, seconds, gate, ended)
+        crew = [context.Process(target=worker, args=(plan, place, *shared)) for place in range(workers)]
         for each in crew:
             each.start()
         gate.wait(600)
@@ -161,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How a study scales over workers, by simulation.")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--cells", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=30.0, help="what a training sleeps")
+    parser.add_argument("--seconds", type=float, default=60.0, help="what a training sleeps")
     chosen = parser.parse_args()
     sys.stdout.write("workers  seconds    ideal  efficiency\n")
     for workers in chosen.workers:
