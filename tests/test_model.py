@@ -184,8 +184,7 @@ def test_dropout_of_the_trunk_acts_where_it_is_trained_and_is_set_back():
     from fer_bench.model import Net
 
     made = Net(Dropping(), Recipe(image_size=24, weights="none"), 1, 5, None)
-    made.reset(1)
-    made.calibrate(IMAGES)
+    made.reset(1, lambda: IMAGES)
     read = call(made.body, IMAGES)
     made.set_trainable(Phase(trainable="head", epochs=1))
     np.testing.assert_array_equal(call(made.body, IMAGES, training=True), read, "frozen: as it is read")

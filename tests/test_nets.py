@@ -22,8 +22,7 @@ def test_a_reset_brings_back_every_number_and_a_frozen_trunk_is_still(name):
     images = np.random.default_rng(0).uniform(0, 255, (4, size, size, 1)).astype("float32")
 
     def seen(phase, training):
-        net.reset(1)
-        net.calibrate(images)
+        net.reset(1, lambda: images)
         net.set_trainable(Phase(trainable=phase, epochs=1))
         twice = [ops.convert_to_numpy(net.whole(images, training=training)) for _ in range(2)]
         return [*twice, *(ops.convert_to_numpy(v.value) for v in net.trunk.variables)]
