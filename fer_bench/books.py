@@ -16,7 +16,7 @@ import numpy as np
 from fer_bench import provenance
 from fer_bench.metrics import classification_report, per_class
 from fer_bench.plan import Plan, Task, assess
-from fer_bench.recipe import Settings
+from fer_bench.recipe import Settings, settings
 from fer_bench.recovery import Kind, Ledger, Result, write_result
 from fer_bench.search import Book, as_used, best
 from fer_bench.strategies.base import Strategy
@@ -149,7 +149,8 @@ class CellBooks:
         Where repeats were added and the file of the new median is gone, those kept before stay.
         """
         repeats = [r for r in self.ledger.results("repeat").values() if r.status == "complete"]
-        repeats = sorted((r for r in repeats if r.parameters == parameters), key=lambda r: r.value)
+        mine = (r for r in repeats if r.parameters == parameters)
+        repeats = sorted(mine, key=lambda r: (r.value, r.slot))
         kept = repeats if self.bench.plan.keep_weights == "all" else repeats[(len(repeats) - 1) // 2 :][:1]
         runs = self.bench.tracker.counted(self.task.key)
         for result in repeats:
@@ -166,8 +167,10 @@ class CellBooks:
     def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
         """What a result's numbers hang on, and what the strategy as drawn does to the classes."""
         weights, data = self.task.weights, self.bench.data
-        labels = data.labels[data.train]
-        prior, warnings = assess(strategy, labels, data.classes, self.task.cell.recipe, used)
+        labels, recipe = data.labels[data.train], self.task.cell.recipe
+        prior, warnings = self.task.effective_prior, self.task.warnings
+        if (strategy, used) != (type(strategy)(), settings(recipe)):
+            prior, warnings = assess(strategy, labels, data.classes, recipe, used)
         return {
             "commit": provenance.commit(),
             "versions": json.dumps(provenance.versions()),

@@ -110,16 +110,16 @@ class Plan:
         }
 
 
-def make_plans(study: str, *, recipe: str | None = None, **options: Any) -> list[Plan]:
+def make_plans(study: str, *, recipe_name: str | None = None, **options: Any) -> list[Plan]:
     """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
-    names = recipe_names(read_study(study)[1]) if recipe is None else (recipe,)
-    return [make_plan(study, recipe=name, **options) for name in names]
+    names = recipe_names(read_study(study)[1]) if recipe_name is None else (recipe_name,)
+    return [make_plan(study, recipe_name=name, **options) for name in names]
 
 
 def make_plan(
     study: str,
     *,
-    recipe: str = "",
+    recipe_name: str = "",
     dataset: str | None = None,
     budget: str | None = None,
     mlruns: Path = Path("mlruns"),
@@ -134,14 +134,14 @@ def make_plan(
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
-    spec = resolve(content, budget, recipe, dataset=dataset, **overrides)
+    spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
     found, images = _open(spec.dataset)
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
     return Plan(
         study=name,
-        recipe_name=recipe,
+        recipe_name=recipe_name,
         budget=budget or "",
         spec=spec,
         tasks=_tasks(spec, images, parts, _weights(spec, may_download)),

@@ -134,8 +134,8 @@ def _planned(options: dict[str, Any]) -> list[Plan]:
 
     from fer_bench.plan import make_plans
 
-    names = ("recipe", "dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
-    wanted = {name: options[name] for name in names}
+    names = ("dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
+    wanted = {name: options[name] for name in names} | {"recipe_name": options["recipe"]}
     wanted |= {name: _listed(options[name]) for name in ("backbones", "strategies")}
     plans = make_plans(options["study"], may_download=not options.get("dry_run"), **wanted)
     own = {name: options[name] for name in ("keep_weights", "retry_failed")}

@@ -151,7 +151,7 @@ def recipe_names(content: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def resolve(
-    content: Mapping[str, Any], budget: str | None = None, recipe: str = "", **overrides: Any
+    content: Mapping[str, Any], budget: str | None = None, recipe_name: str = "", **overrides: Any
 ) -> StudySpec:
     """Checked study: the file's keys, the named recipe's, the budget's, then `overrides` but for None.
 
@@ -159,9 +159,11 @@ def resolve(
     one line for each thing that is wrong.
     """
     keys = {key: value for key, value in content.items() if key not in ("budgets", "recipes")}
-    if recipe not in (known := recipe_names(content)):
-        raise UserError(unknown("recipe", recipe, known) if any(known) else "this study has but one recipe")
-    _override(keys, _named(content, "recipes").get(recipe, {}))
+    if recipe_name not in (known := recipe_names(content)):
+        raise UserError(
+            unknown("recipe", recipe_name, known) if any(known) else "this study has but one recipe"
+        )
+    _override(keys, _named(content, "recipes").get(recipe_name, {}))
     budgets = _named(content, "budgets")
     if budget is not None:
         if budget not in budgets:
@@ -170,7 +172,7 @@ def resolve(
         for name, changes in _named(budgets[budget], "recipes").items():
             if name not in known:
                 raise UserError(f"budgets.{budget}: {unknown('recipe', name, known)}")
-            _override(keys, changes if name == recipe else {})
+            _override(keys, changes if name == recipe_name else {})
     keys.update({key: value for key, value in overrides.items() if value is not None})
     try:
         return StudySpec.model_validate(keys)

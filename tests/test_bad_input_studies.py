@@ -7,7 +7,7 @@ import pytest
 
 from fer_bench import cli
 from fer_bench.study import resolve
-from fer_bench.study_file import read_study
+from fer_bench.study_file import read_study, study_files
 
 STUDY = """\
 dataset: synthetic
@@ -230,7 +230,8 @@ def test_a_file_of_100_mb_is_not_read(folder, refused):
 @pytest.mark.parametrize("name", ["nowhere.yaml", "mine.yaml", ".", "a" * 300 + ".yaml", "mine\x01.yaml", ""])
 def test_a_name_or_folder_that_is_no_study_is_met_with_those_that_are(folder, refused, name):
     (folder / "mine.yaml").mkdir()
-    assert "known: fer2013_mobilenet, imbalance (or give the path" in refused("run", "--study", name)
+    known = ", ".join(sorted(study_files()))
+    assert f"known: {known} (or give the path" in refused("run", "--study", name)
 
 
 def test_a_file_that_may_not_be_read_is_refused(folder, refused, monkeypatch):
@@ -239,7 +240,7 @@ def test_a_file_that_may_not_be_read_is_refused(folder, refused, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("fer_bench.study.Path.read_text", denied)
+    monkeypatch.setattr("fer_bench.study_file.Path.read_text", denied)
     assert "mine.yaml can't be read: Permission denied" in refused("run", "--study", "mine.yaml")
 
 

@@ -251,12 +251,12 @@ def test_each_recipe_of_a_study_is_a_plan_and_a_board_of_its_own(study):
     assert written.spec.recipe.preprocessing == "unit_range" and sound.spec.recipe.keep == "best"
     assert not {task.key for task in written.tasks} & {task.key for task in sound.tasks}
     assert written.tags["recipe_name"] == "as_written" and written.tags["reported"] == '{"accuracy": 0.5}'
-    (alone,) = make_plans("mine.yaml", recipe="as_should_be")
+    (alone,) = make_plans("mine.yaml", recipe_name="as_should_be")
     assert alone == sound
 
 
 def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
     with pytest.raises(UserError, match="did you mean 'as_written'"):
-        make_plans(study(RECIPES), recipe="as_writen")
+        make_plans(study(RECIPES), recipe_name="as_writen")
     with pytest.raises(UserError, match="but one recipe"):
-        make_plans(study(), recipe="as_written")
+        make_plans(study(), recipe_name="as_written")

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from fer_bench.backbones.base import BACKBONES
 from fer_bench.speed import cell as speed_cell
 from fer_bench.speed import measures as speed
 from fer_bench.speed import memory as speed_memory
@@ -105,7 +106,7 @@ def test_rates_of_training_come_from_every_contestant(monkeypatch):
 
 def test_every_other_backbone_is_measured_at_its_studys_size():
     jobs = {job.backbone: job for job in speed_training.backbones()}
-    assert set(jobs) == {"compact_cnn", "mobilenet_conv", "resnet50", "vgg16"}
+    assert set(jobs) == set(BACKBONES) - {"mobilenet_v2"}
     assert all(job.images % job.batch == 0 and job.images >= 2 * job.batch for job in jobs.values())
     assert (jobs["vgg16"].size, jobs["vgg16"].batch) == (96, 64)
 

@@ -100,7 +100,7 @@ def backbones() -> list[Job]:
     recipes: dict[str, Recipe] = {}
     for path in study_files().values():
         content = read_study(str(path))[1]
-        spec = resolve(content, recipe=recipe_names(content)[-1])
+        spec = resolve(content, recipe_name=recipe_names(content)[-1])
         recipes = {name: spec.recipe for name in spec.backbones} | recipes
     jobs = []
     for name in BACKBONES:
