@@ -127,21 +127,28 @@ class PixelSource(keras.layers.Layer):
         images = ops.cast(ops.take(self.bank, ops.cast(index, "int32"), axis=0), "float32")
         if matrix is None and self.size == self.height == self.width:
             return images
-        centres = ((np.arange(self.size) + 0.5) / self.size - 0.5).astype("float32")
-        x, y = np.meshgrid(centres, centres)
-        if matrix is None:
-            x, y = x[None], y[None]
-        else:
-            m = ops.reshape(matrix, (-1, 4, 1, 1))
-            x, y = (
-                m[:, 0] * x + m[:, 1] * y + ops.reshape(shift[:, 0], (-1, 1, 1)),
-                m[:, 2] * x + m[:, 3] * y + ops.reshape(shift[:, 1], (-1, 1, 1)),
-            )
-        left, share_x = _before(x, self.width)
-        above, share_y = _before(y, self.height)
-        a, b, c, d = self._squares(images, above * self.width + left)
-        top, bottom = a + (b - a) * share_x, c + (d - c) * share_x
-        return top + (bottom - top) * share_y
+        at = self._places(matrix, shift)
+        before = ops.floor(at)
+        pixel = ops.cast(before[:, 1] * self.width + before[:, 0], "int32")
+        a, b, c, d = self._squares(images, pixel)
+        share = ops.expand_dims(at - before, -1)
+        top, bottom = a + (b - a) * share[:, 0], c + (d - c) * share[:, 0]
+        return top + (bottom - top) * share[:, 1]
+
+    def _places(self, matrix: Any, shift: Any) -> Any:
+        """Places (B or 1, 2, S, S) float32 in the input, x and y in pixels, of the output's pixels.
+
+        An affine map is a sum of what hangs on the column and what hangs on the row: one sum over all pixels.
+        """
+        matrix = np.eye(2, dtype="float32")[None] if matrix is None else matrix
+        shift = np.zeros((1, 2), "float32") if shift is None else shift
+        side = np.array([self.width, self.height], "float32")
+        centre = (np.arange(self.size) + 0.5 - self.size / 2).astype("float32")
+        scaled = matrix * (side / self.size)[:, None]
+        begin = ops.reshape((shift + 0.5) * side - 0.5, (-1, 2, 1, 1))
+        along_x = ops.reshape(scaled[:, :, 0], (-1, 2, 1, 1)) * centre
+        along_y = ops.reshape(scaled[:, :, 1], (-1, 2, 1, 1)) * centre[:, None] + begin
+        return ops.clip(along_x + along_y, 0.0, (side - 1)[:, None, None])
 
     def _squares(self, images: Any, pixel: Any) -> list[Any]:
         """Four pixels, each (B, S, S, C): those at offsets (B or 1, S, S), right of, below, and both.
@@ -176,10 +183,3 @@ def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:
     ]
     matrix = ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
     return matrix, draws[:, 4:6] * strength[:, None] * ranges.shift
-
-
-def _before(place: Any, length: int) -> tuple[Any, Any]:
-    """Pixel before each place (B, S, S) in [-0.5, 0.5], and the share of the one after it, (B, S, S, 1)."""
-    at = ops.clip((place + 0.5) * length - 0.5, 0.0, length - 1.0)
-    first = ops.floor(at)
-    return ops.cast(first, "int32"), ops.expand_dims(at - first, -1)
