@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,14 +56,13 @@ FAULTS: dict[str, tuple[Callable[[], None], str]] = {
 
 @dataclass(frozen=True)
 class Faulty(Strategy):
-    """Does in its second training what the test asks for."""
+    """Does what the test asks for while `acts`."""
 
-    calls: ClassVar[int] = 0
+    acts: ClassVar[bool] = False
     fault: ClassVar[str] = ""
 
     def loss_terms(self, class_counts: np.ndarray, progress: float) -> LossTerms:
-        Faulty.calls += progress == 0
-        if Faulty.calls != 2:
+        if not Faulty.acts:
             return LossTerms()
         FAULTS[self.fault][0]()
         return LossTerms(scale=float("nan"))
@@ -70,6 +70,7 @@ class Faulty(Strategy):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, fault):
+    import fer_bench.work
     from fer_bench.history import read_study_runs
     from fer_bench.leaderboard import leaderboard
     from fer_bench.leaderboard_table import table
@@ -83,7 +84,17 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, 
     monkeypatch.setattr(STRATEGIES, "_entries", {**STRATEGIES._entries, "faulty": Faulty})
     Path("tiny.yaml").write_text(STUDY.replace("[none, oversampling]", "[faulty, none]"))
     plan = make_plan("tiny.yaml")
-    Faulty.calls, Faulty.fault = 0, fault
+    Faulty.fault, trainings = fault, count()
+    run_trial = fer_bench.work.run_trial
+
+    def second_fails(*args, **kwargs):
+        monkeypatch.setattr(Faulty, "acts", next(trainings) == 1)
+        try:
+            return run_trial(*args, **kwargs)
+        finally:
+            Faulty.acts = False
+
+    monkeypatch.setattr("fer_bench.work.run_trial", second_fails)
     plan.results.mkdir(parents=True)
     ends: list[dict] = []
     work(plan, lambda name, **facts: ends.append(facts) if name == "end" else None)
