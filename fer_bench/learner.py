@@ -20,7 +20,7 @@ from fer_bench.backend import batches, jit_compile
 from fer_bench.loss import LossVariables, loss
 from fer_bench.model import Net
 from fer_bench.recipe import Recipe, Settings
-from fer_bench.sources import FeatureBanks, PixelSource, Resample
+from fer_bench.sources import Batches, FeatureBanks, PixelSource, Resample
 from fer_bench.study import derive_seed
 
 READ_BATCH = 256  # images per call when nothing is trained
@@ -28,7 +28,7 @@ LARGEST_FEATURES = 2**31  # bytes of cached features; beyond, the frozen trunk i
 
 
 class Trainee(keras.Model):
-    """Indices (B,) int32 -> what a source holds at them -> a part of the net -> its output.
+    """What a source wants for indices (B,) -> what it holds at them -> a part of the net -> its output.
 
     Held to be trained or read, never saved: only the net is.
     """
@@ -45,9 +45,9 @@ class Trainee(keras.Model):
         self.built = True
         self.compile(jit_compile=jit_compile())
 
-    def call(self, index: Any, training: bool = False) -> Any:
+    def call(self, given: Any, training: bool = False) -> Any:
         """Output of the part."""
-        return self.part(self.source(index, training=training), training=training)
+        return self.part(self.source(given, training=training), training=training)
 
     def compute_loss(
         self,
@@ -72,8 +72,9 @@ class Trainee(keras.Model):
         if not len(index):
             return np.zeros((0, *self.part.output_shape[1:]), "float32")
         batch = batch or min(READ_BATCH, len(index))
-        padded = np.resize(index, -(-len(index) // batch) * batch).astype("int32")
-        parts = [self.predict_on_batch(padded[i : i + batch]) for i in range(0, len(padded), batch)]
+        padded = np.resize(index, -(-len(index) // batch) * batch)
+        given = (self.source.given(padded[i : i + batch]) for i in range(0, len(padded), batch))
+        parts = [self.predict_on_batch(part) for part in given]
         return np.concatenate(parts)[: len(index)].astype("float32", copy=False)
 
 
@@ -138,7 +139,7 @@ class Learner:
         """
         fitted = self._random and self.recipe.phases[0].trainable != "all"
         self.net.reset(
-            derive_seed(seed, "net"), (lambda: self.pixels(probe.astype("int32"))) if fitted else None
+            derive_seed(seed, "net"), (lambda: self.pixels(self.pixels.given(probe))) if fitted else None
         )
         self.net.set_dropout(settings.dropout)
         self.terms.set(l2=settings.l2)
@@ -198,10 +199,14 @@ class Learner:
         trainee = self._trainee(phase)
         self.hold(phase, np.unique(stream))
         batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
-        steps = stream.shape[1] // batch
+        steps, drawn = stream.shape[1] // batch, labels[flat].astype("int32")
+        resident = trainee.source.streamed is None
+        given = (
+            batches(flat, drawn, batch) if resident else {"x": Batches(trainee.source, flat, drawn, batch)}
+        )
         trainee.optimizer.total.assign(float(steps * len(stream)))
         trainee.fit(
-            **batches(flat, labels[flat].astype("int32"), batch),
+            **given,
             steps_per_epoch=steps,
             epochs=len(stream),
             shuffle=False,

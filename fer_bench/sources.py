@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from fer_bench.errors import UserError
 from fer_bench.recipe import Augmentation
 
-LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device
+LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device; beyond, each batch is sent to it
 
 Resample = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Features (n, d) float32 and labels (n,) -> both as given, then those of rows that are made of them."""
@@ -21,12 +20,18 @@ Resample = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class FeatureSource(keras.layers.Layer):
     """Features (N, ...) float32 that a frozen trunk gave once, by index (B,) int32."""
 
+    streamed = None
+
     def __init__(self, rows: int, shape: tuple[int, ...]) -> None:
         super().__init__(name="features", dtype="float32")
         self.bank = self.add_weight(
             name="bank", shape=(rows, *shape), initializer="zeros", trainable=False, autocast=False
         )
         self.built = True
+
+    def given(self, index: np.ndarray) -> Any:
+        """What `call` wants for indices (B,)."""
+        return index.astype("int32")
 
     def call(self, index: Any, training: bool = False) -> Any:
         """Rows of the bank."""
@@ -88,43 +93,52 @@ class PixelSource(keras.layers.Layer):
     All geometry of an image (rotation, shift, zoom, shear, flip and the change of size) is one affine map
     and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras' Random*
     layers this runs under XLA, and its strength is a variable, (N,) float32: each image has its own.
+
+    Pixels that are too many for the device stay where they are, and each batch is sent to it.
     """
 
     def __init__(self, pixels: np.ndarray, size: int, augmentation: Augmentation | None) -> None:
         super().__init__(name="pixels", dtype="float32")
-        if pixels.size > LARGEST_BANK:
-            raise UserError(
-                f"{len(pixels):,} images of {pixels.shape[1]}x{pixels.shape[2]} are {pixels.size:,} bytes of "
-                f"pixels; at most {LARGEST_BANK:,} fit on the device: use --size at import, or train_images"
-            )
         self.size, self.augmentation = size, augmentation
         self.height, self.width = pixels.shape[1:3]
-        self.bank = self.add_weight(
-            name="bank",
-            shape=pixels.shape,
-            dtype="uint8",
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
-        self.bank.assign(pixels)
+        self.streamed = pixels if pixels.size > LARGEST_BANK else None
+        if self.streamed is None:
+            self.bank = self.add_weight(
+                name="bank",
+                shape=pixels.shape,
+                dtype="uint8",
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+            self.bank.assign(pixels)
         self.strength = self.add_weight(
             name="strength", shape=(len(pixels),), initializer="ones", trainable=False, autocast=False
         )
         self.seeds = keras.random.SeedGenerator(0, name="augmentation_seeds")
         self.built = True
 
-    def call(self, index: Any, training: bool = False) -> Any:
-        """Images of the size that the net wants."""
-        if training and self.augmentation:
-            draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
-            strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
-            return self._sample(index, *affine(self.augmentation, draws, strength))
-        return self._sample(index, None, None)
+    def given(self, index: np.ndarray) -> Any:
+        """What `call` wants for indices (B,): them, and their images where these are not on the device."""
+        index = index.astype("int32")
+        return index if self.streamed is None else (index, self.streamed[index])
 
-    def _sample(self, index: Any, matrix: Any, shift: Any) -> Any:
+    def call(self, given: Any, training: bool = False) -> Any:
+        """Images of the size that the net wants."""
+        if self.streamed is None:
+            index, images = given, ops.take(self.bank, ops.cast(given, "int32"), axis=0)
+        else:
+            index, images = given
+        images = ops.cast(images, "float32")
+        if training and self.augmentation:
+            shape = (ops.shape(index)[0], 7)
+            draws = keras.random.uniform(shape, -1.0, 1.0, seed=self.seeds, dtype="float32")
+            strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
+            return self._sample(images, *affine(self.augmentation, draws, strength))
+        return self._sample(images, None, None)
+
+    def _sample(self, images: Any, matrix: Any, shift: Any) -> Any:
         """Bilinear interpolation of images at the mapped centres of the output's pixels."""
-        images = ops.cast(ops.take(self.bank, ops.cast(index, "int32"), axis=0), "float32")
         if matrix is None and self.size == self.height == self.width:
             return images
         at = self._places(matrix, shift)
@@ -164,6 +178,21 @@ class PixelSource(keras.layers.Layer):
         pixel = ops.reshape(start, (-1, 1, 1)) + pixel
         found = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
         return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
+
+
+class Batches(keras.utils.PyDataset):
+    """What a source wants for indices (n,), with labels (n,), batch by batch in order."""
+
+    def __init__(self, source: Any, index: np.ndarray, labels: np.ndarray, batch: int) -> None:
+        super().__init__()
+        self._source, self._index, self._labels, self._batch = source, index, labels, batch
+
+    def __len__(self) -> int:
+        return len(self._index) // self._batch
+
+    def __getitem__(self, place: int) -> tuple[Any, np.ndarray]:
+        part = slice(place * self._batch, (place + 1) * self._batch)
+        return self._source.given(self._index[part]), self._labels[part]
 
 
 def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:

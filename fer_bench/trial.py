@@ -17,6 +17,7 @@ from fer_bench.images import FaceImages, Split
 from fer_bench.learner import Learner
 from fer_bench.metrics import scores
 from fer_bench.recipe import Recipe, Settings
+from fer_bench.sources import LARGEST_BANK
 from fer_bench.strategies.base import Strategy, normalised_weights
 from fer_bench.study import derive_seed
 
@@ -30,7 +31,7 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True)
 class TrialData:
-    """The images of a split, side by side: what lies on the device, and where train, val and test are in it.
+    """The images of a split, side by side: what goes to the device, and where train, val and test are in it.
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
     number); train, val, test are indices into these; dedup (len(test),) bool.
@@ -48,11 +49,14 @@ class TrialData:
 
     @classmethod
     def of(cls, images: FaceImages, split: Split) -> TrialData:
-        """Gather the images that a split uses."""
+        """Gather the images that a split uses; too many for the device, they stay where they are."""
         used = np.unique(np.concatenate([split.train, split.val, split.test]))
+        large = len(used) * images.pixels[0].size > LARGEST_BANK
+        if large:
+            used = np.arange(len(images))
         place = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
         return cls(
-            pixels=np.ascontiguousarray(images.pixels[used]),
+            pixels=images.pixels if large else np.ascontiguousarray(images.pixels[used]),
             labels=np.asarray(images.labels[used]),
             ids=np.asarray(images.ids[used]),
             groups=images.twins()[used],

@@ -374,3 +374,19 @@ def test_the_epoch_that_is_kept_is_the_recipe_s_choice(data):
     assert last.history[-1]["val/loss"] == pytest.approx(
         scores(data.labels[data.val], last.val_logits, data.classes)["loss"]
     )
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_images_too_many_for_the_device_are_streamed_with_the_same_result(monkeypatch, faces, data, recipe):
+    resident = run(build(data, **RECIPES[recipe]), data, "oversampling", test=True)
+    for module in ("sources", "trial"):
+        monkeypatch.setattr(f"fer_bench.{module}.LARGEST_BANK", data.pixels.size - 1)
+    sent = data_of(faces)
+    assert sent.pixels is faces.pixels, "nothing is copied"
+    learner = build(sent, **RECIPES[recipe])
+    streamed = run(learner, sent, "oversampling", test=True)
+    assert learner.traces == len(learner.recipe.phases)
+    assert learner.pixels.streamed is not None
+    np.testing.assert_allclose(streamed.test_logits, resident.test_logits, atol=1e-3)
+    losses = [[row["train/loss"] for row in done.history] for done in (streamed, resident)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
