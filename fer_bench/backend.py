@@ -69,17 +69,46 @@ def fuse_batch_norm(model: Any) -> Any:
     return made
 
 
-def batches(index: np.ndarray, labels: np.ndarray, batch: int) -> dict[str, Any]:
+def batches(
+    index: np.ndarray, labels: np.ndarray, batch: int, pixels: np.ndarray | None = None
+) -> dict[str, Any]:
     """Arguments of `fit` for indices and labels (n,), n a multiple of `batch`, taken in order.
+
+    With `pixels` (N, H, W, C) uint8, images go along with their indices.
 
     For TensorFlow without the tuning thread of tf.data: that sleeps in doubling stretches of up to a minute,
     and an iterator that is done waits until it wakes.
     """
     if keras.backend.backend() != "tensorflow":
+        if pixels is not None:
+            return {"x": Batches(index, labels, batch, pixels)}
         return {"x": index, "y": labels, "batch_size": batch}
     import tensorflow as tf
+
+    def look_up(index: Any, labels: Any) -> Any:
+        assert pixels is not None
+        images = tf.numpy_function(lambda drawn: pixels[drawn], [index], tf.uint8)
+        return (index, tf.ensure_shape(images, (batch, *pixels.shape[1:]))), labels
 
     options = tf.data.Options()
     options.autotune.enabled = False
     drawn = tf.data.Dataset.from_tensor_slices((index.reshape(-1, batch), labels.reshape(-1, batch)))
+    if pixels is not None:
+        drawn = drawn.map(look_up).prefetch(2)
     return {"x": drawn.with_options(options)}
+
+
+class Batches(keras.utils.PyDataset):
+    """Indices (B,) with their images, and labels (B,), batch by batch in order."""
+
+    def __init__(self, index: np.ndarray, labels: np.ndarray, batch: int, pixels: np.ndarray) -> None:
+        super().__init__()
+        self._index, self._labels = index.reshape(-1, batch), labels.reshape(-1, batch)
+        self._pixels = pixels
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, place: int) -> tuple[Any, np.ndarray]:
+        index = self._index[place]
+        return (index, self._pixels[index]), self._labels[place]

@@ -20,7 +20,7 @@ from fer_bench.backend import batches, jit_compile
 from fer_bench.loss import LossVariables, loss
 from fer_bench.model import Net
 from fer_bench.recipe import Recipe, Settings
-from fer_bench.sources import Batches, FeatureBanks, PixelSource, Resample
+from fer_bench.sources import FeatureBanks, PixelSource, Resample
 from fer_bench.study import derive_seed
 
 READ_BATCH = 256  # images per call when nothing is trained
@@ -199,14 +199,10 @@ class Learner:
         trainee = self._trainee(phase)
         self.hold(phase, np.unique(stream))
         batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
-        steps, drawn = stream.shape[1] // batch, labels[flat].astype("int32")
-        resident = trainee.source.streamed is None
-        given = (
-            batches(flat, drawn, batch) if resident else {"x": Batches(trainee.source, flat, drawn, batch)}
-        )
+        steps = stream.shape[1] // batch
         trainee.optimizer.total.assign(float(steps * len(stream)))
         trainee.fit(
-            **given,
+            **batches(flat, labels[flat].astype("int32"), batch, trainee.source.streamed),
             steps_per_epoch=steps,
             epochs=len(stream),
             shuffle=False,

@@ -131,8 +131,7 @@ class PixelSource(keras.layers.Layer):
             index, images = given
         images = ops.cast(images, "float32")
         if training and self.augmentation:
-            shape = (ops.shape(index)[0], 7)
-            draws = keras.random.uniform(shape, -1.0, 1.0, seed=self.seeds, dtype="float32")
+            draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
             strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
             return self._sample(images, *affine(self.augmentation, draws, strength))
         return self._sample(images, None, None)
@@ -178,21 +177,6 @@ class PixelSource(keras.layers.Layer):
         pixel = ops.reshape(start, (-1, 1, 1)) + pixel
         found = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
         return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
-
-
-class Batches(keras.utils.PyDataset):
-    """What a source wants for indices (n,), with labels (n,), batch by batch in order."""
-
-    def __init__(self, source: Any, index: np.ndarray, labels: np.ndarray, batch: int) -> None:
-        super().__init__()
-        self._source, self._index, self._labels, self._batch = source, index, labels, batch
-
-    def __len__(self) -> int:
-        return len(self._index) // self._batch
-
-    def __getitem__(self, place: int) -> tuple[Any, np.ndarray]:
-        part = slice(place * self._batch, (place + 1) * self._batch)
-        return self._source.given(self._index[part]), self._labels[part]
 
 
 def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:
