@@ -183,6 +183,9 @@ def difference(written: ModelFile, kept: Kept) -> float | None:
         return None
     chosen = np.unique(np.linspace(0, len(kept.ids) - 1, CHECKED).astype(int))
     place = {str(name): i for i, name in enumerate(images.ids)}
-    pixels = images.pixels[[place[str(name)] for name in kept.ids[chosen]]]
+    names = [str(name) for name in kept.ids[chosen]]
+    if not place.keys() >= set(names):  # imported anew from files of other names
+        return None
+    pixels = images.pixels[[place[name] for name in names]]
     expected = softmax(kept.strategy.adjust_logits(kept.logits[chosen], kept.class_counts), axis=1)
     return float(np.abs(written.probabilities(pixels, len(pixels)) - expected).max())

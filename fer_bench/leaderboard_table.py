@@ -96,9 +96,9 @@ def _table(rows: pd.DataFrame, title: str, beside: bool, classes: bool, space: i
             signs,
             style=style,
         )
-    if reported := _reported(rows):
-        shown = (reported.get(column.key) for column in scores)
-        told = ("" if value is None else f"{100 * value:.1f}" for value in shown)
+    reported = _reported(rows)
+    told = [f"{100 * reported[key]:.1f}" if key in reported else "" for key in (c.key for c in scores)]
+    if any(told):
         drawn.add_row("", "reported", "", *told, "", "", style="italic")
     return drawn
 
@@ -187,7 +187,7 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     )
     if reported := _reported(rows):
         words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
-        yield Text(f"reported of the system by others, on their split: {words}.", style="dim")
+        yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")
     if (rows["best_set"].fillna(False) & (rows["rank"] > 1)).any():
         yield Text("≈ may be as good as the best: the interval of the difference includes 0.", style="dim")
     width = (rows["gain_high"] - rows["gain_low"]).median()

@@ -191,7 +191,7 @@ class Learner:
             return train, labels
         self.hold(phase, train)
         assert self._features is not None
-        return self._features.extend(self._trunk, train, labels, resample)
+        return self._features.extend(self._trunk, train, labels, resample, self._making)
 
     def fit(self, phase: int, stream: np.ndarray, labels: np.ndarray, callbacks: list[Any]) -> None:
         """Train a phase on its stream, (epochs, steps * B) indices into `labels`, in one call of `fit`."""

@@ -202,6 +202,8 @@ def shrunk(opened: Image.Image) -> Image.Image:
         raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
     if max(opened.size) > LONGEST:
         image = eight_bits(opened)
+        if image.mode in ("1", "P"):  # these would be shrunk without smoothing
+            image = image.convert("L" if image.mode == "1" else "RGBA")
         image.thumbnail((LONGEST, LONGEST))
         return image
     return opened

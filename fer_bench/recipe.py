@@ -89,11 +89,16 @@ class Head(Strict):
     """Standardise the pooled features by BatchNormalization first."""
 
 
+Score = Literal["macro_f1", "accuracy", "loss"]
+
+
 class Plateau(Strict):
-    """ReduceLROnPlateau on what the recipe monitors."""
+    """ReduceLROnPlateau on a validation score."""
 
     factor: Real = Field(0.5, gt=0, lt=1)
     patience: Positive = 3
+    monitor: Score | None = None
+    """None is what the recipe monitors."""
 
 
 def _none_word(value: Any) -> Any:
@@ -120,7 +125,7 @@ class Recipe(Strict):
     plateau: Annotated[Plateau | None, BeforeValidator(_none_word)] = None
     early_stopping: Annotated[Positive | None, BeforeValidator(_none_word)] = None
     """Epochs in which what is monitored gets no better before a phase ends."""
-    monitor: Literal["macro_f1", "accuracy", "loss"] = "macro_f1"
+    monitor: Score = "macro_f1"
     """Validation score that plateau, early stopping and the best epoch go by; loss is plain cross-entropy."""
     keep: Literal["best", "last"] = "best"
     """Epoch whose state a phase hands on, and the training in the end."""

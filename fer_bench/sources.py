@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from keras import ops
 from fer_bench.recipe import Augmentation
 
 LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device; beyond, each batch is sent to it
+STEEPEST = math.radians(75)  # angle of shear; a tangent has a pole at 90 degrees
 
 Resample = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Features (n, d) float32 and labels (n,) -> both as given, then those of rows that are made of them."""
@@ -58,15 +60,18 @@ class FeatureBanks:
         self._shown: int | None = None
 
     def extend(
-        self, trunk: int, index: np.ndarray, labels: np.ndarray, resample: Resample
+        self, trunk: int, index: np.ndarray, labels: np.ndarray, resample: Resample, wanted: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Have rows made of images `index`, whose features are known; the next `ensure` shows them.
+        """Have `wanted` rows made of images `index`, whose features are known; the next `ensure` shows them.
 
-        Gives the images' and the rows' indices, and `labels` (N,) with those of the rows behind.
+        Gives the images' and the rows' indices, and `labels` (N,) with those of the rows behind. Raises
+        ValueError for another number of rows.
         """
         features = self._kept[trunk][1][index]
         rows, found = resample(features.reshape(len(index), -1), labels[index])
         made = rows[len(index) :].reshape(-1, *self._shape)
+        if len(made) != wanted:
+            raise ValueError(f"resample_features made {len(made)} rows, feature_counts promised {wanted}")
         self._made[: len(made)] = made
         self._shown = None
         beyond = np.arange(self._images, self._images + len(made))
@@ -185,7 +190,7 @@ def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:
     draws (B, 7) float32 in [-1, 1], strength (B,) float32 -> matrices (B, 2, 2) on (x, y), shifts (B, 2).
     """
     angle = draws[:, 0] * strength * np.deg2rad(ranges.rotation)
-    shear = ops.tan(draws[:, 1] * strength * np.deg2rad(ranges.shear))
+    shear = ops.tan(ops.clip(draws[:, 1] * strength * np.deg2rad(ranges.shear), -STEEPEST, STEEPEST))
     zoom_x = ops.maximum(1 + draws[:, 2] * strength * ranges.zoom, 0.1)
     zoom_y = ops.maximum(1 + draws[:, 3] * strength * ranges.zoom, 0.1)
     flip = ops.where(draws[:, 6] < 0, -1.0, 1.0) if ranges.flip else 1.0

@@ -19,6 +19,7 @@ from fer_bench.strategies.base import STRATEGIES, Strategy
 
 SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
 MOST_LINES = 4  # of an error; more is no help
+NAMED = ("budgets", "recipes")  # keys whose parts override the others
 EXPECTED = {  # pydantic's types of error, where its own words speak of Python
     "missing": "is missing",
     "too_short": "expected at least one",
@@ -158,7 +159,7 @@ def resolve(
     A budget may change a recipe by its name, too. Keys of `recipe` are replaced one by one. Raises UserError,
     one line for each thing that is wrong.
     """
-    keys = {key: value for key, value in content.items() if key not in ("budgets", "recipes")}
+    keys = {key: value for key, value in content.items() if key not in NAMED}
     if recipe_name not in (known := recipe_names(content)):
         raise UserError(
             unknown("recipe", recipe_name, known) if any(known) else "this study has but one recipe"
@@ -221,7 +222,7 @@ def _unknown_key(place: list[str], key: str) -> str:
     for part in place:
         if part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)
-    known = {*model.model_fields, *([] if place else ["budgets", "recipes"])}
+    known = {*model.model_fields, *([] if place or key in NAMED else NAMED)}
     return unknown(f"key of {'.'.join(place)}" if place else "study key", key, known)
 
 

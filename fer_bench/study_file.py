@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key.value!r} is there twice, keep one", key.start_mark
                 )
@@ -70,7 +70,7 @@ def read_study(name: str) -> tuple[str, dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None
     # PyYAML's constructors let errors of Python through, as for a month 13 or for `!!bool maybe`.
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is not plain YAML: {_reason(error)}") from None
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         got = "nothing" if content is None else "keys that are no words" if isinstance(content, dict) else ""

@@ -175,16 +175,17 @@ def _set_up(learner: Learner, strategy: Strategy, settings: Settings, seed: int,
 
 def _patience(recipe: Recipe) -> list[Any]:
     """Keras' own callbacks on what the recipe monitors, as far as it has them."""
-    monitor = {"monitor": f"val_{recipe.monitor}", "mode": "min" if recipe.monitor == "loss" else "max"}
+
+    def on(score: str) -> dict[str, str]:
+        return {"monitor": f"val_{score}", "mode": "min" if score == "loss" else "max"}
+
+    made, plateau = keras.callbacks, recipe.plateau
     callbacks: list[Any] = []
-    if recipe.plateau:
-        callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                **monitor, factor=recipe.plateau.factor, patience=recipe.plateau.patience
-            )
-        )
+    if plateau:
+        watched = on(plateau.monitor or recipe.monitor)
+        callbacks.append(made.ReduceLROnPlateau(**watched, factor=plateau.factor, patience=plateau.patience))
     if recipe.early_stopping:
-        callbacks.append(keras.callbacks.EarlyStopping(**monitor, patience=recipe.early_stopping))
+        callbacks.append(made.EarlyStopping(**on(recipe.monitor), patience=recipe.early_stopping))
     return callbacks
 
 

@@ -168,6 +168,7 @@ CASES = {
     "alias": ("[none]", "&a [none]\nx: *a", "line 4: alias *a: aliases are not read, write it out"),
     "month": ("dataset: synthetic", "dataset: 2024-13-45", "is not plain YAML: month must be in 1..12"),
     "tag": ("[none]", "!!bool maybe", "is not plain YAML"),
+    "a key that is a list": ("[none]", "{? [a, b] : 1}", "is not plain YAML"),
     "two documents": ("recipe:", "---\nrecipe:", "is not plain YAML"),
 }
 

@@ -333,3 +333,13 @@ def test_model_files_from_elsewhere_are_refused_and_run_nothing(fer_bench, tmp_p
         assert message in err, name
         assert len(err.strip().splitlines()) == 1, err
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1"])
+def test_large_pictures_are_shrunk_smoothly_whatever_their_mode(mode):
+    from fer_bench.predict import shrunk
+
+    stripes = np.tile(np.uint8([0, 255]), (3000, 1500))
+    image = np.asarray(shrunk(Image.fromarray(stripes).convert(mode)).convert("L"))
+    assert image.shape == (2048, 2048)
+    assert image.std() < 40, "bare stripes have 127.5"

@@ -235,7 +235,7 @@ def test_rows_made_of_features_lie_behind_those_of_the_images():
         given.extend([features, of])
         return np.concatenate([features, features[:2] + 0.5]), np.concatenate([of, [7, 8]])
 
-    index, found = made.extend(0, np.array([3, 1]), labels, halfway)
+    index, found = made.extend(0, np.array([3, 1]), labels, halfway, 2)
     np.testing.assert_array_equal(given[0], rows[[3, 1]].reshape(2, 6), "flat")
     np.testing.assert_array_equal(given[1], labels[[3, 1]])
     np.testing.assert_array_equal(index, [3, 1, 5, 6])
@@ -243,6 +243,20 @@ def test_rows_made_of_features_lie_behind_those_of_the_images():
     made.ensure(0, np.arange(5), lambda index: pytest.fail("all are known"))
     np.testing.assert_array_equal(shown(made)[:5], rows)
     np.testing.assert_array_equal(shown(made)[5:7], rows[[3, 1]] + 0.5, "in the shape of the others")
+
+
+def test_other_rows_than_were_promised_are_refused():
+    made, _ = banks(room=3)
+    with pytest.raises(ValueError, match="resample_features made 0 rows, feature_counts promised 3"):
+        made.extend(0, np.array([3, 1]), np.zeros(5, "int32"), lambda rows, labels: (rows, labels), 3)
+
+
+def test_a_shear_beyond_the_upright_keeps_its_side():
+    def sheared(strength):
+        return float(matrix(Augmentation(shear=30), strength, shear=1)[0][0, 1])
+
+    assert sheared(1) == pytest.approx(np.tan(np.deg2rad(30)), rel=1e-5)
+    assert sheared(3.5) == sheared(2.9) == pytest.approx(np.tan(np.deg2rad(75)), rel=1e-5)
 
 
 def test_more_room_is_a_new_source_that_knows_the_features():

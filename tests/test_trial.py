@@ -218,13 +218,13 @@ def test_validation_logits_that_are_no_numbers_fail_the_trial(data, learner, mon
         run(learner, data)
 
 
-def frozen_scores(monkeypatch, values):
-    """Have validation score these macro-F1, one epoch after the other, the last one ever after."""
+def frozen_scores(monkeypatch, values, name="macro_f1"):
+    """Have validation score these values, one epoch after the other, the last one ever after."""
     from fer_bench import trial
 
     rest = iter(values)
     plain = trial.scores
-    monkeypatch.setattr(trial, "scores", lambda *a: {**plain(*a), "macro_f1": next(rest, values[-1])})
+    monkeypatch.setattr(trial, "scores", lambda *a: {**plain(*a), name: next(rest, values[-1])})
 
 
 def test_early_stopping_ends_a_phase_and_not_the_training(data, monkeypatch):
@@ -244,6 +244,15 @@ def test_a_plateau_lowers_the_learning_rate_in_this_trial_only(data, monkeypatch
     for _ in range(2):
         rates = [row["learning_rate"] for row in run(made, data).history]
         assert rates == pytest.approx([1e-2, 1e-2, 1e-2, 5e-3, 5e-3])
+
+
+def test_a_plateau_may_watch_another_score_than_the_recipe(data, monkeypatch):
+    made = build(
+        data, phases=[{**HEAD, "epochs": 4}], plateau={"patience": 1, "monitor": "loss"}, learning_rate=1e-2
+    )
+    frozen_scores(monkeypatch, [1.0, 1.1, 1.2, 1.3], "loss")
+    rates = [row["learning_rate"] for row in run(made, data).history]
+    assert rates == pytest.approx([1e-2, 1e-2, 5e-3, 2.5e-3])
 
 
 def test_phases_have_learning_rates_of_their_own(data):
