@@ -160,7 +160,7 @@ def _row(cell: Cell, test: Bootstrap | None) -> dict[str, Any]:
         columns = list(cell.columns.values())
         row["rarest_class_recall"] = test.rarest_recall(columns)
         for prefix, draws in zip(("", "dedup_"), test.draws, strict=True):
-            low, high = _interval(draws[:, columns])
+            low, high = np.clip(_interval(draws[:, columns]), 0, 1)  # of a few images it may reach beyond
             row |= {f"{prefix}macro_f1_low": low, f"{prefix}macro_f1_high": high}
     return row
 

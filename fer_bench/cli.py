@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -36,14 +40,26 @@ console = Console()
 
 def main() -> None:
     """Run a command; an error that is the user's is a line or a few and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal's encoding lacks a sign
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
     except UserError as error:
         told = f"[bold red]error:[/bold red] {escape(str(error))}"
         Console(stderr=True).print(told, highlight=False, soft_wrap=True)
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename:
+            raise
+        sys.stderr.write("error: no room where the output goes: free some, or send it elsewhere\n")
+        os._exit(2)  # Python would try to write the rest once more
 
 
 @app.command()
@@ -61,9 +77,11 @@ def leaderboard(
 
     fer-bench leaderboard --study imbalance --out leaderboard.csv
     """
-    from fer_bench.leaderboard import write_csv
+    from fer_bench.leaderboard import check_csv, write_csv
 
-    frame = board(Path(study).stem, mlruns, every=every)
+    if out:
+        check_csv(out)
+    frame = board(re.sub(r"\.ya?ml$", "", Path(study).name), mlruns, every=every)
     show(frame)
     if out:
         try:

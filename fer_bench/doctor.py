@@ -105,7 +105,8 @@ def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _mlflow(mlruns: Path) -> tuple[str, str, str]:
-    from fer_bench.tracking import experiments, hide_password, open_client, tracking_uri
+    from fer_bench.stores import hide_password
+    from fer_bench.tracking import experiments, open_client, tracking_uri
 
     uri = tracking_uri(mlruns)
     if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def read_study_runs(
     with _uncollected():
         for number, (name, planned) in found.items():
             if not only or name in only:
-                logged = _Experiment(client, number, planned)
+                logged = _Experiment(client, mlruns, number, planned)
                 statuses += logged.statuses()
                 repeats += logged.records()
     return statuses, repeats
@@ -69,8 +70,8 @@ def _uncollected() -> Iterator[None]:
 class _Experiment:
     """Counted runs of one experiment. Trials are the most by far, and asked for only where they decide."""
 
-    def __init__(self, client: Any, number: str, planned: dict[str, str]) -> None:
-        self.client, self.number, self.planned = client, number, planned
+    def __init__(self, client: Any, mlruns: Path, number: str, planned: dict[str, str]) -> None:
+        self.client, self.mlruns, self.number, self.planned = client, mlruns, number, planned
         self.trials = int(planned["trials"])
         self.repeats: dict[str, list[tuple[Any, dict[str, str]]]] = defaultdict(list)
         for run, tags in self._counted(kind="repeat"):
@@ -144,7 +145,7 @@ class _Experiment:
                         started=run.info.start_time / 1000,
                         metrics=run.data.metrics,
                         tags=tags,
-                        predictions=partial(_predictions, self.client, run, known),
+                        predictions=partial(_predictions, self.client, run, self.mlruns, known),
                     )
 
 
@@ -158,14 +159,30 @@ def _failure(tags: dict[str, str]) -> str:
     return f"failed {tags['kind']} {tags['slot']}: {reason[:LONGEST]}"
 
 
-def _predictions(client: Any, run: Any, known: dict[tuple[int, ...], HeldOut]) -> Predictions:
-    """Predictions of a run; images that are `known` by their checksums are not read again."""
+def _predictions(client: Any, run: Any, mlruns: Path, known: dict[tuple[int, ...], HeldOut]) -> Predictions:
+    """Predictions of a run; images that are `known` by their checksums are not read again.
+
+    Raises UserError where they are gone or broken.
+    """
+    path = _file(client, run, mlruns, "predictions.npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
+            if sums not in known:
+                known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
+            return Predictions(known[sums], file["test_predicted"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        said = " ".join(str(error).split())[:LONGEST]
+        raise UserError(
+            f"{path} is broken ({said}): delete run {run.info.run_id} in MLflow, and run the study again"
+        ) from None
+
+
+def _file(client: Any, run: Any, mlruns: Path, name: str) -> Path:
+    """Where a run's file lies: as written, or where `mlruns` has been moved to; else fetched."""
     uri = urlsplit(run.info.artifact_uri)
-    path = Path(url2pathname(uri.path)) / "predictions.npz"
-    if uri.scheme != "file" or not path.is_file():
-        path = artifact(client, run.info.run_id, path.name)
-    with np.load(path, allow_pickle=False) as file:
-        sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
-        if sums not in known:
-            known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
-        return Predictions(known[sums], file["test_predicted"])
+    path = Path(url2pathname(uri.path)) / name
+    for place in (path, mlruns / Path(*path.parts[-5:])):  # artifacts/EXPERIMENT/RUN/artifacts/NAME
+        if uri.scheme == "file" and place.is_file():
+            return place
+    return artifact(client, run, name)

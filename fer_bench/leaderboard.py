@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -56,7 +57,7 @@ def leaderboard(
     boards: dict[tuple, list[Cell]] = {}
     for cell in _cells(statuses, repeats, all_recipes):
         boards.setdefault(tuple(sorted(cell.head.board.items())), []).append(cell)
-    found = [row for _, cells in sorted(boards.items()) for row in _board(cells)]
+    found = [row for _, cells in sorted(boards.items(), key=_place) for row in _board(cells)]
     f1 = list(dict.fromkeys(key for row in found for key in row if key.startswith("f1_")))
     columns = [name for each in COLUMNS for name in (f1 if each == "f1_*" else [each])]
     return pd.DataFrame(found, columns=columns).astype(TYPES)
@@ -68,6 +69,19 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     frame.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
     partial.replace(path)
+
+
+def check_csv(path: Path) -> None:
+    """Raise UserError for what is there and no file: a folder, a device."""
+    if not path.name or (path.exists() and not path.is_file()):
+        raise UserError(f"--out {path}: expected the name of a file, such as leaderboard.csv")
+
+
+def _place(board: tuple[tuple, list[Cell]]) -> tuple:
+    """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file."""
+    shared, cells = dict(board[0]), board[1]
+    begun = min((repeat.started for cell in cells for repeat in cell.repeats), default=math.inf)
+    return *(shared[key] for key in ("study", "dataset")), begun, board[0]
 
 
 def _cells(statuses: Iterable[CellStatus], repeats: Iterable[RepeatRecord], all_recipes: bool) -> list[Cell]:

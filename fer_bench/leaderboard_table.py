@@ -115,10 +115,15 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     recipe = f"{first['recipe_name']}: " if first["recipe_name"] else ""
     alike = every.loc[every["dataset"] == first["dataset"], "data_fingerprint"].nunique() > 1
     data = f" ({first['data_fingerprint']})" if alike else ""
+    same = ["study", "recipe_name", "dataset", "split", "budget", "data_fingerprint", "images"]
+    versions = every.loc[(every[same] == first[same]).all(axis=1), "recipe"].nunique()
+    version = f", version {first['recipe']}" if versions > 1 else ""
     images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
     trials = f", best of {_trials(first['selected_from'])}" if _known(first["selected_from"]) else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
-    return escape(f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}")
+    return escape(
+        f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{version}"
+    )
 
 
 def _trials(number: int) -> str:

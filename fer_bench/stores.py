@@ -6,6 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from fer_bench.errors import UserError
 
@@ -37,3 +38,11 @@ def refusal(kind: str, url: str, error: Exception) -> UserError:
         way = "move the file away, and fer-bench run makes it anew from its result files; or another --mlruns"
     said = f"can't open the {kind} {url}: {reason} {way}"
     return UserError(re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", said))
+
+
+def hide_password(uri: str) -> str:
+    """The address of a store without its password."""
+    parts = urlsplit(uri)
+    if not parts.password:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))

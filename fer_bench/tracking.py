@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -37,14 +36,6 @@ SHOWN = ("test/macro_f1", "test/balanced_accuracy", "test/accuracy", "test_dedup
 def tracking_uri(mlruns: Path) -> str:
     """$MLFLOW_TRACKING_URI, else the SQLite database in the folder `mlruns`."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(mlruns / 'mlflow.db').resolve()}"
-
-
-def hide_password(uri: str) -> str:
-    """The address of a store without its password."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
 
 
 def create_store(mlruns: Path) -> None:
@@ -78,13 +69,17 @@ class Tracker:
         self.experiment = experiment
         self._client = open_client(self.uri)
         self._written: dict[str, set[int]] = {}  # epochs of open runs: to ask the store twice is slow
+        remote = self.uri.startswith("http")
+        place = None if remote else (mlruns / "artifacts" / experiment).resolve().as_uri()
         with FileLock(mlruns / ".create.lock"):
             known = self._client.get_experiment_by_name(experiment)
             if known is None:
-                place = None
-                if not self.uri.startswith("http"):
-                    place = (mlruns / "artifacts" / experiment).resolve().as_uri()
                 self.id = self._create(experiment, place)
+            elif self.uri.startswith("sqlite") and known.artifact_location != place:
+                raise UserError(
+                    f"{mlruns} was moved or copied from {known.artifact_location}: move it back, or delete "
+                    "its mlflow.db, which fer-bench run makes anew from its result files"
+                )
             elif known.lifecycle_stage == "deleted":
                 raise UserError(
                     f"experiment {experiment!r} was deleted in MLflow: restore it, or use another --mlruns"
@@ -266,9 +261,15 @@ def experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str,
             return found
 
 
-def artifact(client: MlflowClient, run_id: str, name: str) -> Path:
-    """Local path of a run's artifact (downloaded where the store is remote)."""
-    return Path(client.download_artifacts(run_id, name))
+def artifact(client: MlflowClient, run: Run, name: str) -> Path:
+    """Local path of a run's artifact, downloaded where the store is remote; UserError where it is not."""
+    try:
+        return Path(client.download_artifacts(run.info.run_id, name))
+    except (MlflowException, OSError):
+        where = f"{run.info.artifact_uri}/{name}"
+        raise UserError(
+            f"{where} isn't there: put it back, or delete the run in MLflow and run the study again"
+        ) from None
 
 
 def safe_name(name: str) -> str:

@@ -130,6 +130,7 @@ def test_more_repeats_train_only_what_is_missing(study, tmp_path):
     folder, _ = study
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
+    (copy / "mlruns" / "mlflow.db").unlink()  # which knows where its files were
     output = fer_bench(copy, "run", "--study", "tiny.yaml", "--repeats", "3")
     assert slots(output) == ["compact_cnn/none repeat 2", "compact_cnn/oversampling repeat 2"]
 

@@ -117,6 +117,25 @@ def test_a_cell_not_begun_stands_with_the_others(mlruns):
     assert row["test_images"] == sum(speed_leaderboard.TEST)
 
 
+def test_a_folder_that_was_moved_is_read_where_it_is(mlruns, tmp_path_factory):
+    before = leaderboard(*read_study_runs(mlruns, speed_leaderboard.STUDY))
+    moved = mlruns.rename(tmp_path_factory.mktemp("other") / "moved")
+    pd.testing.assert_frame_equal(leaderboard(*read_study_runs(moved, speed_leaderboard.STUDY)), before)
+    mlruns.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [(lambda file: file.write_bytes(b"PK\3\4"), "is broken"), (lambda file: file.unlink(), "isn't there")],
+    ids=["broken", "gone"],
+)
+def test_predictions_that_are_not_whole_are_one_line(mlruns, harm, said):
+    harm(next(mlruns.glob("artifacts/*/*/artifacts/predictions.npz")))
+    with pytest.raises(UserError, match=said) as found:
+        leaderboard(*read_study_runs(mlruns, speed_leaderboard.STUDY))
+    assert "\n" not in str(found.value) and "in MLflow" in str(found.value)
+
+
 def test_an_unknown_study_is_one_line_with_the_nearest_name(mlruns, tmp_path):
     with pytest.raises(UserError, match=r"no runs of study 'mny' yet: .*many"):
         read_study_runs(mlruns, "mny")

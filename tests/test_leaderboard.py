@@ -1,5 +1,6 @@
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fer_bench.leaderboard import (
     HeldOut,
     Predictions,
     RepeatRecord,
+    check_csv,
     leaderboard,
     table,
     write_csv,
@@ -390,3 +392,24 @@ def test_data_of_one_name_that_are_not_the_same_are_told_apart():
     console = Console(file=io.StringIO(), width=120)
     console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
     assert f"({'b' * 12})" in console.file.getvalue()
+
+
+@pytest.mark.parametrize("out", ["", "/dev/null", "."])
+def test_a_csv_goes_to_a_file_only(out):
+    with pytest.raises(UserError, match="expected the name of a file"):
+        check_csv(Path(out))
+
+
+def test_boards_of_recipes_stand_as_they_were_begun_and_versions_are_told_apart():
+    def run(name, version, started):
+        of = {"board": {**BOARD, "recipe_name": name}, "recipe": version, "cell": name + version}
+        done = [repeat(slot=slot, started=started, **of) for slot in range(2)]
+        return status(**of), done
+
+    runs = [run("b", "r1", 1.0), run("a", "r1", 2.0), run("b", "r2", 3.0)]
+    frame = leaderboard([s for s, _ in runs], [r for _, done in runs for r in done], all_recipes=True)
+    assert frame["recipe_name"].tolist() == ["b", "b", "a"]
+    assert frame["recipe"].tolist()[:2] == ["r2", "r1"]
+    (screen := Console(width=200, file=io.StringIO())).print(table(frame))
+    shown = screen.file.getvalue()
+    assert shown.count("version r1") == shown.count("version r2") == 1

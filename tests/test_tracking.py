@@ -126,7 +126,7 @@ def test_a_store_that_is_no_database_is_one_line(tmp_path, monkeypatch):
 
 
 def test_passwords_are_hidden():
-    from fer_bench.tracking import hide_password
+    from fer_bench.stores import hide_password
 
     assert (
         hide_password("postgresql+psycopg://me:secret@host:5432/db")
@@ -154,3 +154,16 @@ def test_a_worker_whose_data_set_another_names_at_the_same_time_goes_on(tracker,
     (given,) = tracker._client.get_run(run).inputs.dataset_inputs
     assert given.dataset.name == "mine"
     tracker.end(run, "KILLED")
+
+
+def test_a_moved_folder_is_not_written_to_where_it_was(tmp_path, monkeypatch):
+    from fer_bench.tracking import Tracker, create_store
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (before := tmp_path / "before").mkdir()
+    create_store(before)
+    Tracker(before, "mine")
+    moved = before.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match=r"moved or copied from .*before.*: move it back"):
+        Tracker(moved, "mine")
+    assert not before.exists()
