@@ -49,9 +49,9 @@ class LeaderboardTable:
         if self.frame.empty:
             yield Text("Nothing to rank: the study has no cells yet.")
         for _, rows in self.frame.groupby(BOARD, sort=False, dropna=False):
-            title = _title(rows, self.frame)
+            yield Text(_title(rows, self.frame), style="bold")
             for layout in LAYOUTS:
-                drawn = _table(rows, title, *layout)
+                drawn = _table(rows, *layout)
                 if (
                     console.measure(drawn, options=options.update(max_width=1000)).maximum
                     <= options.max_width
@@ -62,14 +62,8 @@ class LeaderboardTable:
             yield Text()
 
 
-def _table(rows: pd.DataFrame, title: str, beside: bool, classes: bool, space: int) -> Table:
-    drawn = Table(
-        box=box.SIMPLE_HEAD,
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        padding=(0, space, 0, 0),
-    )
+def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, space, 0, 0))
     drawn.add_column("#", justify="right", no_wrap=True)
     drawn.add_column("Backbone", overflow="fold")
     drawn.add_column("Strategy", overflow="fold")
@@ -119,15 +113,10 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     versions = every.loc[(every[same] == first[same]).all(axis=1), "recipe"].nunique()
     version = f", version {first['recipe']}" if versions > 1 else ""
     images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
-    trials = f", best of {_trials(first['selected_from'])}" if _known(first["selected_from"]) else ""
+    chosen = _known(first["selected_from"]) and first["selected_from"] > 1
+    trials = f", best of {first['selected_from']} trials" if chosen else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
-    return escape(
-        f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{version}"
-    )
-
-
-def _trials(number: int) -> str:
-    return f"{number} trial{'' if number == 1 else 's'}"
+    return f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{version}"
 
 
 def _rank(row: Row) -> str:
