@@ -10,70 +10,108 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fer_bench.launch import Event
 from fer_bench.plan import Plan
 
 
-def show_plan(plan: Plan, console: Console) -> None:
-    """Print what will be done, with effective priors and the estimated cost."""
+def show_plans(plans: Iterable[Plan], console: Console) -> None:
+    """Print what will be done, with effective priors and the estimated cost; what plans share only once."""
+    told: list[object] = []
+    for plan in plans:
+        for line in _head(plan):
+            if line not in told:
+                console.print(line)
+            told.append(line)
+        for title, header, rows in (_backbones(plan), _strategies(plan)):
+            if (title, header, rows) in told:
+                console.print(Text(f"{title}: as above"))
+                continue
+            told.append((title, header, rows))
+            console.print(_table(title, header, rows))
+            for line in _warnings(plan) if title.startswith("Effective") else ():
+                console.print(line)
+
+
+def _head(plan: Plan) -> Iterator[Text]:
     spec = plan.spec
     if plan.why:
-        console.print(plan.why, style="yellow", highlight=False)
+        yield Text(plan.why, style="yellow")
     name = f"{plan.study}, recipe {plan.recipe_name}" if plan.recipe_name else plan.study
-    console.print(
-        f"[bold]{name}[/bold]: {spec.dataset} ({escape(plan.source)}), split {spec.split}: "
-        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images"
+    yield Text.assemble(
+        (name, "bold"),
+        f": {spec.dataset} ({plan.source}), split {spec.split}: "
+        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images",
     )
     for note in plan.notes:
-        console.print(f"[yellow]note:[/yellow] {escape(note)}")
+        yield Text.assemble(("note:", "yellow"), f" {note}")
     if plan.twins:
-        console.print(
-            f"[yellow]note:[/yellow] {plan.twins:,} of the {plan.images[2]:,} test images are also in train "
-            "or val; scores are given without them as well (dedup)"
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
+            "scores are given without them as well (dedup)",
         )
     if plan.selects_on_test:
-        console.print(
-            f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]"
-        )
-    console.print(
-        f"{len(plan.tasks)} cells x ({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
+        yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
+    yield Text(
+        f"{_plural(len(plan.tasks), 'cell')} x "
+        f"({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
         f"at most {plan.steps:,} steps of {spec.recipe.batch_size} images each; "
-        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}",
-        highlight=False,
+        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}"
     )
-    console.print(_backbones(plan))
-    console.print(_strategies(plan))
 
 
-def _backbones(plan: Plan) -> Table:
-    table = Table(title="Backbones", title_justify="left", box=None, pad_edge=False)
-    for column in ("backbone", "weights", "sha256", "cost"):
-        table.add_column(column, justify="right" if column == "cost" else "left")
+Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # title, header and rows of a table
+
+
+def _backbones(plan: Plan) -> Rows:
+    rows = []
     for name in plan.spec.backbones:
         tasks = [task for task in plan.tasks if task.cell.backbone == name]
         weights = tasks[0].weights
-        table.add_row(name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks)))
-    return table
+        rows.append((name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks))))
+    return "Backbones", ("backbone", "weights", "sha256", "cost"), rows
 
 
-def _strategies(plan: Plan) -> Table:
-    table = Table(title="Effective class prior, %", title_justify="left", box=None, pad_edge=False)
-    table.add_column("strategy")
-    first = {task.cell.strategy: task for task in reversed(plan.tasks)}
-    for name in next(iter(first.values())).effective_prior:
-        table.add_column(name, justify="right")
-    table.add_column("", style="yellow")
-    for strategy in plan.spec.strategies:
-        shares = [f"{100 * share:.1f}" for share in first[strategy].effective_prior.values()]
-        table.add_row(strategy, *shares, "; ".join(first[strategy].warnings))
+def _strategies(plan: Plan) -> Rows:
+    priors = {task.cell.strategy: task.effective_prior for task in plan.tasks}
+    rows = [(name, *(f"{100 * share:.1f}" for share in prior.values())) for name, prior in priors.items()]
+    return "Effective class prior, %", ("strategy", *next(iter(priors.values()))), rows
+
+
+def _warnings(plan: Plan) -> Iterator[Text]:
+    warnings = {task.cell.strategy: task.warnings for task in plan.tasks}
+    for name, said in warnings.items():
+        if said:
+            yield Text(f"{name}: {'; '.join(said)}", style="yellow")
+
+
+def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    """Names to the left and whole, numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for place, column in enumerate(header):
+        number = column == "cost" or (place and header[0] == "strategy")
+        table.add_column(escape(column), justify="right" if number else "left", no_wrap=not place)
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
 
 
 def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
     """Show what a worker tells until it ends; returns the facts of its end."""
-    shown = _bars(events, plan, console) if console.is_terminal else _lines(events, console)
+    named: set[str] = set()
+
+    def noted() -> Iterator[Event]:
+        for name, facts in events:
+            named.add(name)
+            yield name, facts
+
+    shown = _bars(noted(), plan, console) if console.is_terminal else _lines(noted(), console)
     *_, last = shown
+    if not named & {"result", "waiting", "died"} and not last["failures"]:
+        results = len(plan.tasks) * (plan.trials + plan.repeats)
+        console.print(f"all {results:,} results are there already", highlight=False)
     return last
 
 
@@ -84,7 +122,8 @@ def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]
             console.print("loading Keras and opening the stores ...")
         elif name == "waiting" and facts["cells"] != waiting:
             waiting = facts["cells"]
-            console.print(f"waiting for what other workers have: {', '.join(waiting)}", soft_wrap=True)
+            told = f"waiting for what other workers have: {', '.join(waiting)}"
+            console.print(told, markup=False, soft_wrap=True)
         _tell(name, facts, console)
         yield facts
 
@@ -178,7 +217,7 @@ class _Clock:
 
 
 def _result(facts: dict[str, Any]) -> str:
-    what = f"{facts['cell']} {facts['kind']} {facts['slot']}:"
+    what = escape(f"{facts['cell']} {facts['kind']} {facts['slot']}:")
     if facts["status"] == "failed":
         return f"[red]{what} failed: {escape(facts['error'])}[/red]"
     named = {
