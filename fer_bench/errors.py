@@ -14,5 +14,5 @@ class UserError(Exception):
 def check_name(what: str, name: str) -> None:
     """Raise UserError unless a name can be part of a folder's, an experiment's and a command's."""
     if not NAME.fullmatch(name):
-        rule = "1 to 64 letters (a-z, A-Z), digits, _, - or ., begun by none of the last two"
-        raise UserError(f"{what} {name[:70]!r}: expected a name of {rule}; rename it")
+        rule = "1 to 64 of a-z, A-Z, 0-9, _, - and ., with neither - nor . at the start"
+        raise UserError(f"{what} {name[:70]!r}: expected {rule}; rename it")

@@ -263,7 +263,10 @@ def _said(detail: Any) -> str:
         message += " without quotes"
     if kind in ("missing", "too_short") or (kind == "value_error" and isinstance(value, (dict, Strict))):
         return message
-    return f"{message}, got {'nothing' if value is None else repr(value)[:60]}"
+    try:
+        return f"{message}, got {'nothing' if value is None else repr(value)[:60]}"
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return f"{message}, got thousands of digits"
 
 
 def _unknown_key(place: list[str], key: str, origin: str) -> str:

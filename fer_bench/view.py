@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,15 +24,13 @@ def show_plans(plans: Iterable[Plan], console: Console) -> None:
         for line in _head(plan):
             if line not in told:
                 console.print(line)
-            told.append(line)
-        for title, header, rows in (_backbones(plan), _strategies(plan)):
-            if (title, header, rows) in told:
-                console.print(Text(f"{title}: as above"))
-                continue
-            told.append((title, header, rows))
-            console.print(_table(title, header, rows))
-            for line in _warnings(plan) if title.startswith("Effective") else ():
-                console.print(line)
+        told += _head(plan)
+        console.print(_cost(plan))
+        for part in (_backbones(plan), _strategies(plan)):
+            console.print(f"{part.title}: as above" if part in told else part.table())
+            for warning in () if part in told else part.warnings:
+                console.print(Text(warning, style="yellow"))
+            told.append(part)
 
 
 def _head(plan: Plan) -> Iterator[Text]:
@@ -54,48 +53,52 @@ def _head(plan: Plan) -> Iterator[Text]:
         )
     if plan.selects_on_test:
         yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
-    yield Text(
+
+
+def _cost(plan: Plan) -> Text:
+    return Text(
         f"{_plural(len(plan.tasks), 'cell')} x "
         f"({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
-        f"at most {plan.steps:,} steps of {spec.recipe.batch_size} images each; "
+        f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
         f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}"
     )
 
 
-Rows = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # title, header and rows of a table
+@dataclass(frozen=True)
+class _Part:
+    """A table of a plan: a name in the first column of each row; what is wrong with them stands below."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[str, ...]  # columns that hold them
+    warnings: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, column in enumerate(self.header):
+            justify: Literal["left", "right"] = "right" if column in self.numbers else "left"
+            table.add_column(escape(column), justify=justify, no_wrap=not place)
+        for row in self.rows:
+            table.add_row(*map(escape, row))
+        return table
 
 
-def _backbones(plan: Plan) -> Rows:
+def _backbones(plan: Plan) -> _Part:
     rows = []
     for name in plan.spec.backbones:
         tasks = [task for task in plan.tasks if task.cell.backbone == name]
         weights = tasks[0].weights
         rows.append((name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks))))
-    return "Backbones", ("backbone", "weights", "sha256", "cost"), rows
+    return _Part("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
 
 
-def _strategies(plan: Plan) -> Rows:
-    priors = {task.cell.strategy: task.effective_prior for task in plan.tasks}
-    rows = [(name, *(f"{100 * share:.1f}" for share in prior.values())) for name, prior in priors.items()]
-    return "Effective class prior, %", ("strategy", *next(iter(priors.values()))), rows
-
-
-def _warnings(plan: Plan) -> Iterator[Text]:
-    warnings = {task.cell.strategy: task.warnings for task in plan.tasks}
-    for name, said in warnings.items():
-        if said:
-            yield Text(f"{name}: {'; '.join(said)}", style="yellow")
-
-
-def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    """Names to the left and whole, numbers to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for place, column in enumerate(header):
-        number = column == "cost" or (place and header[0] == "strategy")
-        table.add_column(escape(column), justify="right" if number else "left", no_wrap=not place)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+def _strategies(plan: Plan) -> _Part:
+    tasks = {task.cell.strategy: task for task in plan.tasks}
+    classes = tuple(plan.tasks[0].effective_prior)
+    rows = [(n, *(f"{100 * share:.1f}" for share in t.effective_prior.values())) for n, t in tasks.items()]
+    warnings = tuple(f"{name}: {'; '.join(task.warnings)}" for name, task in tasks.items() if task.warnings)
+    return _Part("Effective class prior, %", ("strategy", *classes), tuple(rows), classes, warnings)
 
 
 def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
