@@ -16,6 +16,7 @@ from fer_bench import provenance
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
 from fer_bench.errors import UserError
+from fer_bench.stores import check_folder
 from fer_bench.weights import MissingWeights, find_weights
 
 GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
@@ -92,6 +93,11 @@ def _weights() -> Iterator[tuple[str, str, str]]:
 
 
 def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
+    try:
+        check_folder(mlruns)
+    except UserError as error:
+        yield BAD, "results", str(error)
+        return
     yield _mlflow(mlruns)
     if (mlruns / "optuna.db").exists():
         from fer_bench.search import open_storage

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from fer_bench.backbones.base import BACKBONES
@@ -16,7 +17,10 @@ from fer_bench.study_file import study_files
 
 
 def _kinds() -> Iterator[tuple[str, dict[str, str]]]:
-    yield "study", {name: _question(path.read_text("utf-8")) for name, path in study_files().items()}
+    yield (
+        "study",
+        {name: _question(path.read_text("utf-8", "replace")) for name, path in study_files().items()},
+    )
     registries: dict[str, Registry] = {"backbone": BACKBONES, "strategy": STRATEGIES, "dataset": DATASETS}
     for kind, registry in registries.items():
         yield kind, {name: _first_line(registry[name]) for name in registry}
@@ -39,7 +43,7 @@ def tables() -> Group:
         table.add_column(kind, style="bold", no_wrap=True)
         table.add_column("")
         for name, line in entries.items():
-            table.add_row(name, line)
+            table.add_row(escape(name), escape(line))
         shown += [table, ""]
     return Group(*shown[:-1])
 

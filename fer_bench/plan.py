@@ -112,6 +112,8 @@ class Plan:
 
 def make_plans(study: str, *, recipe_name: str | None = None, **options: Any) -> list[Plan]:
     """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
+    if recipe_name == "":
+        raise UserError("--recipe: expected the name of one of the study's recipes, got ''")
     names = recipe_names(read_study(study)[1]) if recipe_name is None else (recipe_name,)
     return [make_plan(study, recipe_name=name, **options) for name in names]
 

@@ -33,10 +33,22 @@ class LastLayers(Strict):
     last: Positive
 
 
+def _layers(value: Any) -> Any:
+    """Say once what is wrong; pydantic says it for each of the types."""
+    if isinstance(value, dict):
+        last = value.get("last")
+        fine = len(value) == 1 and type(last) is int and 1 <= last <= 1_000_000
+    else:
+        fine = isinstance(value, LastLayers) or value in ("head", "all")
+    if not fine:
+        raise ValueError("expected head, all or {last: N}, N a whole number from 1")
+    return value
+
+
 class Phase(Strict):
     """A stretch of epochs in which the same layers are trained; the head always is."""
 
-    trainable: Literal["head", "all"] | LastLayers
+    trainable: Annotated[Literal["head", "all"] | LastLayers, BeforeValidator(_layers)]
     epochs: Positive
     learning_rate: Rate | None = None
     """None is the recipe's. A rate drawn by the search scales every phase alike."""

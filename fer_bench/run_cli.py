@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import closing
 from functools import partial
@@ -81,18 +82,17 @@ def run(
     from fer_bench.launch import run as launch
     from fer_bench.launch import visible_devices
     from fer_bench.on_ray import run as run_on_ray
-    from fer_bench.view import show_plan
+    from fer_bench.view import show_plans
 
     plans = _planned(context.params)
-    for plan in plans:
-        show_plan(plan, console)
+    show_plans(plans, console)
     if dry_run:
         return
     _consent(plans, yes)
     on_ray = partial(run_on_ray, address=address, workers=workers)
     start = on_ray if engine == "ray" else partial(launch, devices=visible_devices(workers))
     failures = _followed(plans, start)
-    _summary(plans)
+    _summary(plans, study)
     _fail_if(failures)
 
 
@@ -125,7 +125,7 @@ def worker(
     from fer_bench.launch import run as launch
 
     failures = _followed(plans, launch)
-    console.print(f"every cell of {plans[0].study} is done", highlight=False)
+    console.print(f"every cell of {plans[0].study} is done", highlight=False, markup=False)
     _fail_if(failures)
 
 
@@ -133,7 +133,10 @@ def _planned(options: dict[str, Any]) -> list[Plan]:
     from dataclasses import replace
 
     from fer_bench.plan import make_plans
+    from fer_bench.stores import check_folder, check_storage
 
+    check_folder(options["mlruns"])
+    check_storage(options["storage"])
     names = ("dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
     wanted = {name: options[name] for name in names} | {"recipe_name": options["recipe"]}
     wanted |= {name: _listed(options[name]) for name in ("backbones", "strategies")}
@@ -152,7 +155,7 @@ def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> l
         try:
             for plan in plans:
                 if plan.recipe_name:
-                    console.print(f"recipe {plan.recipe_name}:", highlight=False)
+                    console.print(f"recipe {plan.recipe_name}:", highlight=False, markup=False)
                 with closing(start(plan)) as events:
                     failures += follow(events, plan, console)["failures"]
         except KeyboardInterrupt:
@@ -162,7 +165,7 @@ def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> l
 
 
 def _listed(names: str | None) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in names.split(",") if name.strip()) if names else None
+    return tuple(name.strip() for name in names.split(",") if name.strip()) if names is not None else None
 
 
 def _consent(plans: list[Plan], yes: bool) -> None:
@@ -180,14 +183,14 @@ def _consent(plans: list[Plan], yes: bool) -> None:
         raise SystemExit(1)
 
 
-def _summary(plans: list[Plan]) -> None:
+def _summary(plans: list[Plan], study: str) -> None:
     plan = plans[0]
     show(board(plan.study, plan.mlruns, [plan.experiment for plan in plans]))
-    where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {plan.mlruns}"
+    where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {shlex.quote(str(plan.mlruns))}"
     console.print(
         f"runs: fer-bench ui{where}\n"
-        f"csv:  fer-bench leaderboard --study {plan.study}{where} --out leaderboard.csv",
-        highlight=False, soft_wrap=True,
+        f"csv:  fer-bench leaderboard --study {shlex.quote(study)}{where} --out leaderboard.csv",
+        highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
 
 

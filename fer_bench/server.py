@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from fer_bench.errors import UserError
 
@@ -22,13 +23,15 @@ START_SECONDS = 90
 def serve(mlruns: Path, port: int, console: Console) -> None:
     """Run `mlflow server` until interrupted, and print the pages worth opening.
 
-    Raises UserError where there are no runs or the port is taken.
+    Raises UserError where there are no runs, or the port is none or taken.
     """
+    if not 1 <= port <= 65535:
+        raise UserError(f"--port {port}: expected a number from 1 to 65535")
     from fer_bench.tracking import VIEW, experiments, open_client, tracking_uri
 
     uri = tracking_uri(mlruns)
     if uri.startswith("http"):
-        console.print(f"the runs are on a server already: {uri}", highlight=False)
+        console.print(f"the runs are on a server already: {uri}", highlight=False, markup=False)
         return
     if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
         raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")
@@ -42,7 +45,8 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
             page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
             page += f"&viewStateShareKey={VIEW}"
             console.print(
-                f"[bold]{name}[/bold]\n  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
+                f"[bold]{escape(name)}[/bold]\n"
+                f"  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
                 highlight=False, soft_wrap=True,
             )  # fmt: skip
         console.print("Ctrl-C ends it")

@@ -11,10 +11,23 @@ from urllib.parse import urlsplit, urlunsplit
 from fer_bench.errors import UserError
 
 
-def probe(url: str) -> None:
-    """Raise sqlite3.Error or OSError at once where `sqlite:///FILE` is there and no database.
+def check_folder(mlruns: Path) -> None:
+    """Raise UserError where this can't be a folder of results; makes nothing."""
+    there = next((path for path in (mlruns, *mlruns.parents) if path.exists()), None)
+    if there and not there.is_dir():
+        raise UserError(f"--mlruns {mlruns}: {there} is a file; expected a folder, there or not yet")
 
-    MLflow's own way is to try again for minutes.
+
+def check_storage(url: str | None) -> None:
+    """Raise UserError where this is no address of a database; doesn't repeat it, as passwords are in it."""
+    if url is not None and not re.match(r"[a-z][\w+]*://", url):
+        raise UserError("--storage: expected an address, as in postgresql+psycopg://user@host/database")
+
+
+def probe(url: str) -> None:
+    """Raise sqlite3.Error or OSError at once where `sqlite:///FILE` is there and no database of ours.
+
+    MLflow's own way is to try again for minutes, or to make its tables in a database that others use.
     """
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:///") and path.is_dir():
@@ -22,7 +35,9 @@ def probe(url: str) -> None:
     if url.startswith("sqlite:///") and path.exists():
         # Only to read: a run that is going on may be writing.
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as database:
-            database.execute("PRAGMA schema_version").fetchone()
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if "alembic_version" not in tables:  # which both MLflow and Optuna keep
+            raise sqlite3.DatabaseError("it has other tables" if tables else "it is empty")
 
 
 def refusal(kind: str, url: str, error: Exception) -> UserError:

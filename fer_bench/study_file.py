@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, check_name
 from fer_bench.registry import unknown
 
 LARGEST_FILE = 100_000  # bytes; a study is a page of text
@@ -22,7 +22,8 @@ def study_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (Path("experiments"), packaged, in_checkout):
         for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
+            if path.is_file():
+                found.setdefault(path.stem, path)
     return found
 
 
@@ -55,14 +56,16 @@ class _Loader(yaml.SafeLoader):
 def read_study(name: str) -> tuple[str, dict[str, Any]]:
     """Short name and unchecked content of a study, by path or by name.
 
-    Raises UserError where there is none, or it is no YAML mapping of a page or two.
+    Raises UserError where there is none, it has a name that no experiment can have, or it is no YAML mapping
+    of a page or two.
     """
     path = Path(name)
     if not (path.suffix in (".yaml", ".yml") and os.path.isfile(name)):
-        known, wanted = study_files(), name.removesuffix(".yaml")
+        known, wanted = study_files(), name.removesuffix(".yaml").removesuffix(".yml")
         if wanted not in known:
             raise UserError(unknown("study", name, known) + " (or give the path of a .yaml file)")
         path = known[wanted]
+    check_name("study file", path.stem)
     try:
         if (size := path.stat().st_size) > LARGEST_FILE:
             raise UserError(f"{path}: {size:,} bytes are no study; expected a page of YAML")

@@ -4,76 +4,117 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fer_bench.launch import Event
 from fer_bench.plan import Plan
 
 
-def show_plan(plan: Plan, console: Console) -> None:
-    """Print what will be done, with effective priors and the estimated cost."""
+def show_plans(plans: Iterable[Plan], console: Console) -> None:
+    """Print what will be done, with effective priors and the estimated cost; what plans share only once."""
+    told: list[object] = []
+    for plan in plans:
+        for line in _head(plan):
+            if line not in told:
+                console.print(line)
+        told += _head(plan)
+        console.print(_cost(plan))
+        for part in (_backbones(plan), _strategies(plan)):
+            console.print(f"{part.title}: as above" if part in told else part.table())
+            for warning in () if part in told else part.warnings:
+                console.print(Text(warning, style="yellow"))
+            told.append(part)
+
+
+def _head(plan: Plan) -> Iterator[Text]:
     spec = plan.spec
     if plan.why:
-        console.print(plan.why, style="yellow", highlight=False)
+        yield Text(plan.why, style="yellow")
     name = f"{plan.study}, recipe {plan.recipe_name}" if plan.recipe_name else plan.study
-    console.print(
-        f"[bold]{name}[/bold]: {spec.dataset} ({escape(plan.source)}), split {spec.split}: "
-        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images"
+    yield Text.assemble(
+        (name, "bold"),
+        f": {spec.dataset} ({plan.source}), split {spec.split}: "
+        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images",
     )
     for note in plan.notes:
-        console.print(f"[yellow]note:[/yellow] {escape(note)}")
+        yield Text.assemble(("note:", "yellow"), f" {note}")
     if plan.twins:
-        console.print(
-            f"[yellow]note:[/yellow] {plan.twins:,} of the {plan.images[2]:,} test images are also in train "
-            "or val; scores are given without them as well (dedup)"
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
+            "scores are given without them as well (dedup)",
         )
     if plan.selects_on_test:
-        console.print(
-            f"[yellow]split {spec.split}: val is test; its rows are never ranked with others[/yellow]"
-        )
-    console.print(
-        f"{len(plan.tasks)} cells x ({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
-        f"at most {plan.steps:,} steps of {spec.recipe.batch_size} images each; "
-        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}",
-        highlight=False,
+        yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
+
+
+def _cost(plan: Plan) -> Text:
+    return Text(
+        f"{_plural(len(plan.tasks), 'cell')} x "
+        f"({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
+        f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
+        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}"
     )
-    console.print(_backbones(plan))
-    console.print(_strategies(plan))
 
 
-def _backbones(plan: Plan) -> Table:
-    table = Table(title="Backbones", title_justify="left", box=None, pad_edge=False)
-    for column in ("backbone", "weights", "sha256", "cost"):
-        table.add_column(column, justify="right" if column == "cost" else "left")
+@dataclass(frozen=True)
+class _Part:
+    """A table of a plan: a name in the first column of each row; what is wrong with them stands below."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[str, ...]  # columns that hold them
+    warnings: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, column in enumerate(self.header):
+            justify: Literal["left", "right"] = "right" if column in self.numbers else "left"
+            table.add_column(escape(column), justify=justify, no_wrap=not place)
+        for row in self.rows:
+            table.add_row(*map(escape, row))
+        return table
+
+
+def _backbones(plan: Plan) -> _Part:
+    rows = []
     for name in plan.spec.backbones:
         tasks = [task for task in plan.tasks if task.cell.backbone == name]
         weights = tasks[0].weights
-        table.add_row(name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks)))
-    return table
+        rows.append((name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks))))
+    return _Part("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
 
 
-def _strategies(plan: Plan) -> Table:
-    table = Table(title="Effective class prior, %", title_justify="left", box=None, pad_edge=False)
-    table.add_column("strategy")
-    first = {task.cell.strategy: task for task in reversed(plan.tasks)}
-    for name in next(iter(first.values())).effective_prior:
-        table.add_column(name, justify="right")
-    table.add_column("", style="yellow")
-    for strategy in plan.spec.strategies:
-        shares = [f"{100 * share:.1f}" for share in first[strategy].effective_prior.values()]
-        table.add_row(strategy, *shares, "; ".join(first[strategy].warnings))
-    return table
+def _strategies(plan: Plan) -> _Part:
+    tasks = {task.cell.strategy: task for task in plan.tasks}
+    classes = tuple(plan.tasks[0].effective_prior)
+    rows = [(n, *(f"{100 * share:.1f}" for share in t.effective_prior.values())) for n, t in tasks.items()]
+    warnings = tuple(f"{name}: {'; '.join(task.warnings)}" for name, task in tasks.items() if task.warnings)
+    return _Part("Effective class prior, %", ("strategy", *classes), tuple(rows), classes, warnings)
 
 
 def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
     """Show what a worker tells until it ends; returns the facts of its end."""
-    shown = _bars(events, plan, console) if console.is_terminal else _lines(events, console)
+    named: set[str] = set()
+
+    def noted() -> Iterator[Event]:
+        for name, facts in events:
+            named.add(name)
+            yield name, facts
+
+    shown = _bars(noted(), plan, console) if console.is_terminal else _lines(noted(), console)
     *_, last = shown
+    if not named & {"result", "waiting", "died"} and not last["failures"]:
+        results = len(plan.tasks) * (plan.trials + plan.repeats)
+        console.print(f"all {results:,} results are there already", highlight=False)
     return last
 
 
@@ -84,7 +125,8 @@ def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]
             console.print("loading Keras and opening the stores ...")
         elif name == "waiting" and facts["cells"] != waiting:
             waiting = facts["cells"]
-            console.print(f"waiting for what other workers have: {', '.join(waiting)}", soft_wrap=True)
+            told = f"waiting for what other workers have: {', '.join(waiting)}"
+            console.print(told, markup=False, soft_wrap=True)
         _tell(name, facts, console)
         yield facts
 
@@ -178,7 +220,7 @@ class _Clock:
 
 
 def _result(facts: dict[str, Any]) -> str:
-    what = f"{facts['cell']} {facts['kind']} {facts['slot']}:"
+    what = escape(f"{facts['cell']} {facts['kind']} {facts['slot']}:")
     if facts["status"] == "failed":
         return f"[red]{what} failed: {escape(facts['error'])}[/red]"
     named = {

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import sqlite3
 import time
 
@@ -62,12 +63,26 @@ def become_folder(path):
     path.mkdir()
 
 
+def become_foreign(path):
+    path.unlink()
+    with sqlite3.connect(path) as database:
+        database.execute("create table songs (title text)")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 AGAIN = "move the file away, and fer-bench run makes it anew from its result files; or another --mlruns"
 BROKEN = {
     "newer": (lambda path: revision(path, "feedbeef1234"), "was made by another release of"),
     "text": (lambda path: path.write_text("no database, " * 99), "file is not a database"),
     "truncated": (shorten, "database disk image is malformed"),
     "folder": (become_folder, "it is a folder"),
+    "empty": (lambda path: path.write_bytes(b""), "it is empty"),
+    "foreign": (become_foreign, "it has other tables"),
 }
 
 
@@ -76,12 +91,17 @@ def test_a_store_of_mlflow_that_can_not_be_opened_is_refused_at_once(folder, ref
     shutil.copytree(made, folder / "mlruns")
     spoil(folder / "mlruns/mlflow.db")
     started = time.monotonic()
-    for words in (("leaderboard", "--study", "mine"), ("ui", "--port", "0")):
+    for words in (("leaderboard", "--study", "mine"), ("ui", "--port", free_port())):
         told = refused(*words)
         assert "can't open the MLflow store sqlite:///" in told
         assert said in told
         assert AGAIN in told
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 99999])
+def test_a_port_that_is_none_is_refused_at_once(refused, port):
+    assert f"--port {port}: expected a number from 1 to 65535" in refused("ui", f"--port={port}")
 
 
 @pytest.mark.parametrize(("spoil", "said"), BROKEN.values(), ids=BROKEN)
@@ -141,6 +161,28 @@ def test_doctor_names_what_is_broken(folder, capsys, monkeypatch, made):
     assert "is no whole HDF5 file" in said
     assert "can't open the MLflow store" in said
     assert "can't open the Optuna storage" in said
+
+
+@pytest.mark.parametrize(
+    "spoil", [become_foreign, lambda path: path.write_bytes(b"")], ids=["foreign", "empty"]
+)
+def test_doctor_leaves_a_database_of_others_as_it_is(folder, made, spoil):
+    from fer_bench.doctor import BAD, _stores
+
+    shutil.copytree(made, folder / "mlruns")
+    spoil(folder / "mlruns/mlflow.db")
+    before = (folder / "mlruns/mlflow.db").read_bytes()
+    (mark, what, said), _ = _stores(folder / "mlruns")
+    assert (mark, what) == (BAD, "mlflow") and "can't open the MLflow store" in said
+    assert (folder / "mlruns/mlflow.db").read_bytes() == before
+
+
+def test_doctor_says_of_a_file_that_it_is_no_folder(folder):
+    from fer_bench.doctor import BAD, _stores
+
+    (folder / "afile").touch()
+    ((mark, _, said),) = _stores(folder / "afile")
+    assert mark == BAD and "is a file; expected a folder" in said
 
 
 # Weights

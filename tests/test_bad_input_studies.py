@@ -1,7 +1,10 @@
 """What a user may give for a study, and is told in a few lines; through the real command line."""
 
+import json
 import re
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,7 +86,7 @@ CASES = {
     "strategy": ("[none]", "[ohnone]", "unknown strategy 'ohnone': did you mean 'none'?"),
     "budget": ("  quick:", "  quickly:", "unknown budget 'quick': did you mean 'quickly'?"),
     "dataset": ("synthetic", "sinthetic", "unknown dataset 'sinthetic': did you mean 'synthetic'?"),
-    "split": ("synthetic\n", "synthetic\nsplit: offical\n", "split: Input should be 'official'"),
+    "split": ("synthetic\n", "synthetic\nsplit: offical\n", "split: expected official, union,"),
     "recipe key": (
         "image_size",
         "imagesize",
@@ -95,18 +98,34 @@ CASES = {
     "recipe key outside": ("recipe:\n", "image_size: 9\nrecipe:\n", "'image_size' belongs under recipe"),
     "budget's key": ("{trials: 1}", "{trails: 1}", "unknown study key 'trails': did you mean 'trials'?"),
     # types
-    "word for a number": ("train_images: 300", "train_images: lots", "train_images: Input should be"),
-    "point": ("train_images: 300", "train_images: 300.5", "train_images: Input should be a valid integer"),
-    "quoted": ("train_images: 300", "train_images: '300'", "train_images: Input should be a valid integer"),
-    "yes for an int": ("train_images: 300", "train_images: yes", "train_images: Input should be a valid int"),
+    "word for a number": (
+        "train_images: 300",
+        "train_images: lots",
+        "train_images: expected a whole number, got 'lots'",
+    ),
+    "point": ("train_images: 300", "train_images: 300.5", "train_images: expected a whole number, got 300.5"),
+    "quoted": (
+        "train_images: 300",
+        "train_images: '300'",
+        "train_images: expected a whole number without quotes, got '300'",
+    ),
+    "yes for an int": (
+        "train_images: 300",
+        "train_images: yes",
+        "train_images: expected a whole number, got True",
+    ),
     "true for a float": (
         "low: 1.0e-4",
         "low: true",
-        "search.learning_rate.low: expected a number (got 'True')",
+        "search.learning_rate.low: expected a number, got True",
     ),
-    "true in a list": ("recipe:\n", "recipe:\n  head: {dense: [true]}\n", "recipe.head.dense.0: Input"),
-    "word for a list": ("[none]", "none", "strategies: expected a list, as in [a, b] (got 'none')"),
-    "number in a list": ("[none]", "[3]", "strategies.0: Input should be a valid string (got '3')"),
+    "true in a list": (
+        "recipe:\n",
+        "recipe:\n  head: {dense: [true]}\n",
+        "recipe.head.dense.0: expected a whole number, got True",
+    ),
+    "word for a list": ("[none]", "none", "strategies: expected a list, as in [a, b], got 'none'"),
+    "number in a list": ("[none]", "[3]", "strategies.0: expected a word, got 3"),
     "list for keys": (
         "{low: 1.0e-4, high: 1.0e-2, log: true}",
         "[1, 2]",
@@ -115,7 +134,7 @@ CASES = {
     "word for keys": (
         "{trainable: all, epochs: 1}",
         "all",
-        "recipe.phases.0: expected keys and values (got 'all')",
+        "recipe.phases.0: expected keys and values, got 'all'",
     ),
     "nothing": (
         "train_images: 300",
@@ -124,6 +143,46 @@ CASES = {
     ),
     "null": ("[compact_cnn]", "~", "backbones: expected a list"),
     "budget that is a number": ("{trials: 1}", "3", "budgets: expected a mapping"),
+    "list of budgets": ("budgets:\n  quick: {trials: 1}", "budgets: []", "budgets: expected a mapping"),
+    "budget named by a path": ("  quick:", "  ../quick:", "budgets: '../quick': expected 1 to 64 of a-z"),
+    "number in a budget": (
+        "{trials: 1}",
+        "{trials: two}",
+        "budgets.quick.trials: expected a whole number, got",
+    ),
+    "key in a budget": ("{trials: 1}", "{recipe: {rate: 1}}", "budgets.quick: unknown key of recipe 'rate'"),
+    "budgets in a budget": (
+        "{trials: 1}",
+        "{budgets: {}}",
+        "budgets.quick: unknown study key 'budgets': known:",
+    ),
+    "contradiction by a budget": (
+        "{trials: 1}",
+        "{recipe: {schedule: cosine, plateau: {}}}",
+        "with budgets.quick: recipe: plateau lowers a constant learning rate",
+    ),
+    "trainable": (
+        "trainable: all",
+        "trainable: tail",
+        "recipe.phases.0.trainable: expected head, all or {last: N}, N a whole number from 1, got 'tail'",
+    ),
+    "last layers": ("trainable: all", "trainable: {last: 0}", "trainable: expected head, all or {last: N}"),
+    "phase without epochs": (", epochs: 1", "", "recipe.phases.0.epochs: is missing"),
+    "per cent": (
+        "recipe:\n",
+        "reported: {accuracy: 50.5}\nrecipe:\n",
+        "accuracy: expected a share from 0 to 1",
+    ),
+    "loss below 0": (
+        "recipe:\n",
+        "reported: {loss: -3}\nrecipe:\n",
+        "reported: loss: expected 0 or more, got -3",
+    ),
+    "range's end": (
+        "  learning_rate:",
+        "  dropout: {low: 0, high: 1.5}\n  learning_rate:",
+        "search.dropout.high: expected less than 1, got 1.5",
+    ),
     "budget named by a number": ("  quick:", "  1:", "budgets: expected a mapping"),
     # numbers
     "empty list": ("[none]", "[]", "strategies: expected at least one"),
@@ -131,18 +190,22 @@ CASES = {
     "zero": (
         "train_images: 300",
         "train_images: 0",
-        "train_images: Input should be greater than or equal to 1",
+        "train_images: expected 1 or more, got 0",
     ),
     "negative": (
         "epochs: 1",
         "epochs: -1",
-        "recipe.phases.0.epochs: Input should be greater than or equal to 1",
+        "recipe.phases.0.epochs: expected 1 or more, got -1",
     ),
-    "huge": ("epochs: 1", f"epochs: {10**30}", "recipe.phases.0.epochs: Input should be less than or equal"),
+    "huge": ("epochs: 1", f"epochs: {10**30}", "recipe.phases.0.epochs: expected 1000000 or less, got 1"),
     "digits": ("epochs: 1", f"epochs: {'9' * 5000}", "is not plain YAML: Exceeds the limit"),
-    "nan": ("low: 1.0e-4", "low: .nan", "search.learning_rate.low: Input should be a finite number"),
-    "inf": ("high: 1.0e-2", "high: .inf", "search.learning_rate.high: Input should be a finite number"),
-    "inf in a phase": ("epochs: 1", "epochs: 1, learning_rate: .inf", "learning_rate: Input should be"),
+    "nan": ("low: 1.0e-4", "low: .nan", "search.learning_rate.low: expected a finite number, got nan"),
+    "inf": ("high: 1.0e-2", "high: .inf", "search.learning_rate.high: expected a finite number, got inf"),
+    "inf in a phase": (
+        "epochs: 1",
+        "epochs: 1, learning_rate: .inf",
+        "learning_rate: expected a finite number, got inf",
+    ),
     "upside down": ("low: 1.0e-4", "low: 1.0", "low 1.0 must not exceed high 0.01"),
     "log of zero": ("low: 1.0e-4", "low: 0", "be above 0 if log"),
     "beside the recipe": (
@@ -150,7 +213,11 @@ CASES = {
         "high: 5.0e-4",
         "the recipe's own value 0.001 (tried first) lies outside",
     ),
-    "out of bounds": ("image_size: 32", "image_size: 4096", "recipe.image_size: Input should be less than"),
+    "out of bounds": (
+        "image_size: 32",
+        "image_size: 4096",
+        "recipe.image_size: expected 255 or less, got 4096",
+    ),
     # YAML
     "open": ("[none]", "[none", "is not plain YAML: line 4"),
     "tab": ("  weights", "\tweights", "is not plain YAML: line 8"),
@@ -177,6 +244,70 @@ CASES = {
 def test_a_study_with_a_mistake_is_refused_with_what_to_do(folder, refused, old, new, said):
     (folder / "mine.yaml").write_text(edited(old, new))
     assert said in refused("run", "--study", "mine.yaml", "--budget", "quick", "--dry-run")
+
+
+def test_of_wrong_entries_of_a_list_only_they_are_told(folder, refused):
+    for old, new, said in (
+        (
+            "[none]",
+            "[3, [none]]",
+            "strategies.0: expected a word, got 3 strategies.1: expected a word, got ['none']",
+        ),
+        ("trainable: all", "trainable: tail", ", got 'tail'"),
+    ):
+        (folder / "mine.yaml").write_text(edited(old, new))
+        told = refused("run", "--study", "mine.yaml", "--dry-run")
+        assert told.endswith(said) and "at least one" not in told
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "a\nb", "x" * 65, "", "[red]x", "[/x]", ".x", "-x", "a b"])
+def test_a_recipe_s_name_that_no_folder_can_have_is_refused(folder, refused, name):
+    (folder / "mine.yaml").write_text(STUDY + f"recipes: {{{json.dumps(name)}: {{}}}}\n")
+    told = refused("run", "--study", "mine.yaml", "--dry-run")
+    assert f"recipes: {name[:70]!r}: expected 1 to 64 of a-z, A-Z, 0-9, _, - and ." in told
+
+
+def test_what_is_wrong_in_a_recipe_s_or_its_budget_s_keys_is_said_with_its_place(folder, refused):
+    for budget, said in (
+        ("{}", "recipes.plain.recipe.keep: expected best or last, got 'first'"),
+        (
+            "{recipes: {plain: {recipe: {keep: no}}}}",
+            "budgets.quick.recipes.plain.recipe.keep: expected best",
+        ),
+    ):
+        text = edited("{trials: 1}", budget) + "recipes: {plain: {recipe: {keep: first}}}\n"
+        (folder / "mine.yaml").write_text(text)
+        assert said in refused("run", "--study", "mine.yaml", "--budget", "quick", "--dry-run")
+
+
+@pytest.mark.parametrize("name", ["[red]z", "my study", "x" * 65])
+def test_a_study_s_file_needs_a_name_that_an_experiment_can_have(folder, refused, name):
+    (folder / f"{name}.yaml").write_text(STUDY)
+    told = refused("run", "--study", f"{name}.yaml", "--dry-run")
+    assert f"study file {name!r}: expected 1 to 64 of a-z" in told
+
+
+def test_hints_name_what_a_shell_takes_and_this_study_is_found_by(monkeypatch):
+    from fer_bench import run_cli
+
+    told: list[str] = []
+    monkeypatch.setattr(run_cli, "board", lambda *_: None)
+    monkeypatch.setattr(run_cli, "show", lambda _: None)
+    monkeypatch.setattr(run_cli.console, "print", lambda text, **_: told.append(text))
+    plan = SimpleNamespace(study="v1.2", mlruns=Path("[red]m x"), experiment="v1.2-synthetic")
+    run_cli._summary([plan], "my studies/v1.2.yaml")
+    assert "leaderboard --study 'my studies/v1.2.yaml' --mlruns '[red]m x' --out leaderboard.csv" in told[0]
+    assert "fer-bench ui --mlruns '[red]m x'\n" in told[0]
+
+
+def test_a_dot_in_a_study_s_name_stays(folder):
+    (folder / "v1.2.yaml").write_text(STUDY)
+    assert read_study("v1.2.yaml")[0] == "v1.2"
+
+
+def test_a_study_of_many_digits_is_refused_in_one_line(folder, refused):
+    (folder / "mine.yaml").write_text(edited("300", "0x" + "f" * 9_000))
+    assert "train_images: expected" in refused("run", "--study", "mine.yaml", "--dry-run")
 
 
 def laughs() -> bytes:
@@ -257,10 +388,15 @@ def test_of_many_mistakes_the_first_are_said_and_the_others_counted(folder, refu
         (["--backbones", "vgg61"], "unknown backbone 'vgg61': did you mean 'vgg16'?"),
         (["--strategies", "focal_los"], "unknown strategy 'focal_los': did you mean 'focal_loss'?"),
         (["--dataset", "synthetics"], "unknown dataset 'synthetics': did you mean 'synthetic'?"),
-        (["--split", "unoin"], "split: Input should be 'official', 'union'"),
-        (["--split", "union,official"], "split: Input should be"),
+        (["--split", "unoin"], "split: expected official, union,"),
+        (["--split", "union,official"], "split: expected official"),
         (["--backbones", ","], "backbones: expected at least one"),
-        (["--trials", "99999999999"], "trials: Input should be less than or equal to 1000000"),
+        (["--strategies", ""], "strategies: expected at least one"),
+        (["--recipe", ""], "--recipe: expected the name of one of the study's recipes, got ''"),
+        (["--mlruns", "mine.yaml"], "--mlruns mine.yaml: mine.yaml is a file; expected a folder"),
+        (["--mlruns", "mine.yaml/in"], "--mlruns mine.yaml/in: mine.yaml is a file; expected a folder"),
+        (["--storage", "me:secret@host"], "--storage: expected an address, as in postgresql+psycopg://"),
+        (["--trials", "99999999999"], "trials: expected 1000000 or less, got 99999999999"),
     ],
     ids=str,
 )

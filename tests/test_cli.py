@@ -112,7 +112,9 @@ def test_runs_carry_predictions_tables_figures_and_the_median_weights(study):
 def test_a_second_run_trains_nothing_and_gives_the_same_table(study):
     folder, _ = study
     before = board(folder)
-    assert slots(fer_bench(folder, "run", "--study", "tiny.yaml")) == []
+    output = fer_bench(folder, "run", "--study", "./tiny.yaml")
+    assert slots(output) == [] and "all 8 results are there already" in output
+    assert "fer-bench leaderboard --study ./tiny.yaml --out leaderboard.csv" in output
     pd.testing.assert_frame_equal(before, board(folder))
 
 
