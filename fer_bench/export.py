@@ -47,7 +47,8 @@ def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]
     """Write a cell's kept repeat to `out`, a .keras file, and log it as a model of its run.
 
     The net computes in float32 even where it was trained in bfloat16. Raises UserError where `find_kept`
-    does, for a net or a strategy that plain Keras can't express, and where the file can't be written.
+    does, for a net or a strategy that plain Keras can't express, where the file can't be written, and where
+    it is written but can't be logged.
     """
     with tempfile.TemporaryDirectory() as folder:
         kept = find_kept(mlruns, study, cell, chosen, Path(folder))
@@ -58,9 +59,13 @@ def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]
         except OSError as error:
             raise UserError(f"--out {out}: can't be written ({error.strerror or error})") from None
     example = np.full((1, *kept.image_shape), 127.5, "float32")
-    address = log_model(
-        open_client(tracking_uri(mlruns)), kept.record.run_id, model, example, kept.classes, requirements()
-    )
+    client = open_client(tracking_uri(mlruns))
+    try:
+        address = log_model(client, kept.record.run_id, model, example, kept.classes, requirements())
+    except Exception as error:  # MLflow lets its stores' own errors through
+        raise UserError(
+            f"wrote {out}, but could not log it in MLflow ({_phrase(error)}): may you write to its store?"
+        ) from None
     return Exported(kept, address, difference(written, kept))
 
 
@@ -89,13 +94,23 @@ def trained_net(kept: Kept) -> Any:
     net = Net(BACKBONES[name](), recipe, kept.image_shape[-1], len(kept.classes), None)
     try:
         net.whole.load_weights(kept.weights)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except OSError as error:
+        raise UserError(
+            f"the kept weights of {name}, {kept.weights.name} of run {kept.record.run_id}, are damaged "
+            f"({_phrase(error)}): bring that file back from a copy, or train the cell again, with another "
+            "--mlruns"
+        ) from None
+    except (ValueError, KeyError) as error:
         raise UserError(
             f"the weights of {name} don't fit it as it is now: was it changed since commit "
-            f"{kept.record.commit}? ({reason})"
+            f"{kept.record.commit}? ({_phrase(error)})"
         ) from None
     return net.whole
+
+
+def _phrase(error: Exception) -> str:
+    """The beginning of what an error says, on one line."""
+    return " ".join(str(error).split()).partition(" [SQL: ")[0][:200]
 
 
 def plain(net: Any) -> Any:

@@ -77,10 +77,10 @@ def find_kept(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | No
 def _not_kept(study: str, cell: str, repeats: Sequence[RepeatRecord]) -> str:
     backbone, strategy = cell.split("/")
     return (
-        f"no weights of {cell} were kept (--keep-weights none): fer-bench run --study {study} "
-        f"--backbones {backbone} --strategies {strategy} --repeats {len(repeats) + 1} --keep-weights all, "
-        "with the other options as before, trains one more repeat and keeps its weights; --keep-weights one "
-        "from the start keeps the median's"
+        f"no weights of {cell} are among its runs' files: not kept (--keep-weights none), or deleted since. "
+        f"fer-bench run --study {study} --backbones {backbone} --strategies {strategy} "
+        f"--repeats {len(repeats) + 1} --keep-weights all, with the other options as before, trains one more "
+        "repeat and keeps its weights; --keep-weights one from the start keeps the median's"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 
 NAME = "model"
+# Of what is raised as well it would print a hundred lines.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 HISTORY = "mlflow.log-model.history"  # tag by which MLflow's page knows a model among a run's artifacts
 
 

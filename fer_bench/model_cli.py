@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fer_bench.export import Exported
 
 console = Console()
+COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before those of the classes
 CLOSE = 1e-3  # a larger difference from the run's own probabilities is pointed out
 
 
@@ -49,11 +50,14 @@ def export(
     from fer_bench.export import export as write
 
     chosen = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
-    _tell(out, write(mlruns, Path(study).stem, cell, chosen, out))
+    _tell(out, write(mlruns, study_name(study), cell, chosen, out))
 
 
 def predict(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.")],
+    # Not as paths: an empty name would become the current folder.
+    pictures: Annotated[
+        list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="PATH...")
+    ],
     model: Annotated[Path, typer.Option(help="A file that fer-bench export wrote.")],
     no_detect: Annotated[
         bool,
@@ -84,6 +88,8 @@ def predict(
     from fer_bench.model_file import open_model
 
     opened = open_model(model)
+    if as_csv and (twice := sorted({*COLUMNS} & {*opened.classes})):
+        raise UserError(f"--csv has columns of its own named like classes: {', '.join(twice)}; use --json")
     show: Any = _Json if as_json else _Csv if as_csv else _Table
     shown, unread = show(opened.classes), 0
     for each in predict_files(opened, files, not no_detect):
@@ -96,6 +102,11 @@ def predict(
     shown.end()
     if unread:
         raise SystemExit(1)
+
+
+def study_name(given: str) -> str:
+    """Name of a study that is given by name or by its YAML file's path."""
+    return Path(given).name.removesuffix(".yaml").removesuffix(".yml")
 
 
 class _Json:
@@ -117,7 +128,7 @@ class _Csv:
     def __init__(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
         self._rows = csv.writer(sys.stdout, lineterminator="\n")
-        self._rows.writerow(["file", "expression", "probability", "faces", "notes", *classes])
+        self._rows.writerow([*COLUMNS, *classes])
 
     def add(self, row: dict[str, Any]) -> None:
         given = [row["probabilities"][name] for name in self._classes]

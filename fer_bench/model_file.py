@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import stat
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from fer_bench.datasets.tree import printable
 from fer_bench.errors import UserError
 
 MARK = "classes"  # begins the name of the last layer, which holds the class names
 DATA = "data_size"  # layer that brings pictures to the size of those that the net was trained on
+LARGEST = 2048  # pixels of a side that a model may bring pictures to: a file from elsewhere may name any
 LUMINANCE = "luminance"  # layer that makes pictures grey, for a net that was trained on grey ones
 
 
@@ -44,11 +49,17 @@ def layer_name(classes: Sequence[str]) -> str:
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """Class names that a layer's name holds; none where it was not made by `layer_name`."""
-    mark, *names = name.split(".")
-    if mark != MARK:
+    """Class names that a layer's name holds; none where it was not made by `layer_name`.
+
+    Nor where one is empty, there twice or can't be printed, as in a file that someone has edited.
+    """
+    mark, *coded = name.split(".")
+    try:
+        names = tuple(re.sub("-([0-9a-f]+)-", lambda found: chr(int(found[1], 16)), each) for each in coded)
+    except (OverflowError, ValueError):
         return ()
-    return tuple(re.sub("-([0-9a-f]+)-", lambda found: chr(int(found[1], 16)), name) for name in names)
+    sound = all(each and each.isprintable() for each in names) and len(set(names)) == len(names)
+    return names if mark == MARK and sound else ()
 
 
 def _escaped(name: str) -> str:
@@ -61,34 +72,46 @@ def open_model(path: Path) -> ModelFile:
 
     Raises UserError for any other file, one that would run code of its own, and one that is not by `export`.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; fer-bench export makes model files")
-    if path.suffix != ".keras" or not _is_keras_zip(path):
-        raise UserError(f"{path} is no model file: expected a .keras file by fer-bench export")
+    name = printable(str(path))
+    _check_kind(path, name)
     import keras
 
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with tempfile.TemporaryDirectory() as folder:
+            if not str(path).endswith(".keras"):  # Keras goes by the name
+                path = Path(shutil.copyfile(path, Path(folder) / "model.keras"))
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras' readers raise nearly anything on a file from elsewhere
         said = " ".join(str(error).split())
         if "safe_mode" in said:
-            raise UserError(f"{path} would run code of its own when loaded: refused") from None
-        raise UserError(f"{path} can't be loaded by plain Keras: {said[:200]}") from None
+            raise UserError(f"{name} would run code of its own when loaded: refused") from None
+        raise UserError(f"{name} can't be loaded by plain Keras: {said[:200]}") from None
     found = _described(model)
     if found is None:
         raise UserError(
-            f"{path} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
-            "pictures of any size in, a probability for each class out"
+            f"{name} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
+            "each once, pictures of any size in, a probability for each class out"
         )
     return found
 
 
-def _is_keras_zip(path: Path) -> bool:
+def _check_kind(path: Path, name: str) -> None:
+    """Raise UserError for what holds no Keras model; `name` is the path as it may be printed."""
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind) or not stat.S_ISREG(kind):
+            what = "a folder" if stat.S_ISDIR(kind) else "no ordinary file"
+            raise UserError(f"{name} is {what}: expected a model file by fer-bench export")
         with zipfile.ZipFile(path) as file:
-            return "config.json" in file.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+            if "config.json" in file.namelist():
+                return
+    except FileNotFoundError:
+        raise UserError(f"{name}: there is no such file; fer-bench export makes model files") from None
+    except OSError as error:
+        raise UserError(f"{name} can't be read: {error.strerror or error}; name a model file") from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        pass
+    raise UserError(f"{name} is no model file: expected a .keras file by fer-bench export")
 
 
 def _described(model: Any) -> ModelFile | None:
@@ -97,9 +120,12 @@ def _described(model: Any) -> ModelFile | None:
         classes = class_names(model.layers[-1].name)
         data = model.get_layer(DATA)
         shapes = tuple(model.input_shape), tuple(model.output_shape)
+        height, width = data.height, data.width
+        sides = [getattr(layer, side, 1) for layer in model.layers for side in ("height", "width")]
+        sane = all(1 <= side <= LARGEST for side in sides)
     except (AttributeError, IndexError, TypeError, ValueError):
         return None
-    if len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
+    if not sane or len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
         return None
     grey = any(layer.name == LUMINANCE for layer in model.layers)
-    return ModelFile(model, classes, (data.height, data.width, 1 if grey else 3))
+    return ModelFile(model, classes, (height, width, 1 if grey else 3))

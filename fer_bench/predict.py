@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ from fer_bench.datasets.decode import (
     reason,
     upright,
 )
-from fer_bench.datasets.tree import IMAGE_SUFFIXES, Tree, printable
+from fer_bench.datasets.tree import IMAGE_SUFFIXES, printable
 from fer_bench.errors import UserError
 from fer_bench.faces import FaceFinder
 from fer_bench.model_file import ModelFile
 
 BATCH = 64
+EXPECTED = "expected a picture, or a folder of pictures"
 THREADS = min(4, os.cpu_count() or 1)
 LARGER = (
     1.5  # times the data's longer side: a face is searched for in a picture whose shorter side exceeds it
@@ -82,20 +84,59 @@ class Unreadable:
     reason: str
 
 
-def list_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Files as given, and the picture files in folders given, sorted; UserError for what isn't there."""
+def list_pictures(names: Sequence[str]) -> list[Path]:
+    """Files as given, and the picture files in folders given, sorted.
+
+    What is there but can't be read is listed as well: `predict` says so. Raises UserError for what isn't
+    there.
+    """
     files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            named = [n for n in Tree(path).sizes if PurePosixPath(n).suffix.lower() in IMAGE_SUFFIXES]
-            if not named:
-                raise UserError(f"{path}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
-            files += [path / name for name in sorted(named)]
-        elif path.is_file():
+    for name in names:
+        path, shown = Path(name), printable(name)
+        try:
+            kind = path.stat().st_mode if name else 0
+        except PermissionError:
+            kind = stat.S_IFREG
+        except OSError as error:
+            known = isinstance(error, FileNotFoundError)
+            why = "isn't there" if known else f"can't be read ({error.strerror})"
+            raise UserError(f"{shown} {why}: {EXPECTED}") from None
+        if stat.S_ISDIR(kind):
+            found = sorted(_pictures_in(path), key=str)
+            if not found:
+                raise UserError(f"{shown}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            files += found
+        elif stat.S_ISREG(kind):
             files.append(path)
         else:
-            raise UserError(f"{path} isn't there: expected a picture, or a folder of pictures")
+            raise UserError(f"{shown} is no ordinary file: {EXPECTED}" if name else f"empty name: {EXPECTED}")
     return files
+
+
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    """Picture files in a folder and those below it, each looked into once, and folders that can't be read."""
+    closed: list[OSError] = []
+    seen = set()
+    for inside, below, names in os.walk(folder, onerror=closed.append, followlinks=True):
+        about = os.stat(inside)
+        if (about.st_dev, about.st_ino) in seen:  # a link in a circle
+            below.clear()
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        below[:] = [name for name in below if not name.startswith(".") and name != "__MACOSX"]
+        for name in names:
+            path = Path(inside, name)
+            if not name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_read(path):
+                yield path
+    yield from (Path(error.filename) for error in closed)
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is an ordinary file, or in a folder that does not tell; not so a link to nowhere."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return isinstance(error, PermissionError)
 
 
 def predict(
@@ -163,7 +204,9 @@ class Reader:
         try:
             if path.stat().st_size > MAX_BYTES:
                 return f"larger than {MAX_BYTES // 2**20} MiB"
-            with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as opened:
+            if not (data := path.read_bytes()):
+                return "empty file"
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                 large = opened.width * opened.height > LARGE
                 with self._one_large if large else contextlib.nullcontext():
                     return self._look(opened)
@@ -175,11 +218,11 @@ class Reader:
     def _look(self, opened: Image.Image) -> Look:
         frames = getattr(opened, "n_frames", 1)
         notes = [f"{frames} frames: the first one"] if frames > 1 else []
-        image, faces = upright(shrunk(opened)), None
-        if min(image.size) < SMALLEST_SIDE:
-            width, height = image.size
+        width, height = opened.size
+        if min(width, height) < SMALLEST_SIDE:
             raise ValueError(f"{width}x{height} pixels, fewer than {SMALLEST_SIDE} on a side")
-        if self._find and min(image.size) > LARGER * max(self.shape[:2]):
+        image, faces = upright(shrunk(opened)), None
+        if self._find and min(width, height) > LARGER * max(self.shape[:2]):
             boxes = self._find(np.asarray(image.convert("L")))
             faces = len(boxes)
             if faces != 1:

@@ -386,6 +386,7 @@ def test_broken_images_are_named_counted_and_skipped(tmp_path):
         why = dict(line.split(": ", 1) for line in images.skipped)
         assert set(why) == {"angry/text.jpg", "angry/cut.jpg", "happy/empty.png", "happy/huge.png"}
         assert why["angry/text.jpg"] == "not an image"
+        assert why["happy/empty.png"] == "empty file"
         assert "truncated" in why["angry/cut.jpg"]
         assert "too many pixels" in why["happy/huge.png"]
         assert open_dataset("mine").skipped == images.skipped

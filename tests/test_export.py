@@ -229,6 +229,46 @@ def test_files_on_a_machine_that_is_lost_are_told_from_weights_not_kept(study, e
     assert "not to be had from" in said and "export on the machine that trained it" in said
 
 
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"text"])
+def test_damaged_weights_are_not_blamed_on_the_code(study, export, damage):
+    kept = {path: path.read_bytes() for path in Path("mlruns/artifacts").rglob("*.weights.h5")}
+    for path, whole in kept.items():
+        path.write_bytes(damage(whole))
+    try:
+        code, said = export("--cell", CELLS[0], "--out", "m.keras", "--budget", "small")
+    finally:
+        for path, whole in kept.items():
+            path.write_bytes(whole)
+    assert code == 2
+    assert "the kept weights of compact_cnn" in said and "are damaged" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_where_the_store_can_not_be_written_the_file_stays_and_that_is_said(study, export, monkeypatch):
+    from mlflow.tracking import MlflowClient
+    from sqlalchemy import text
+
+    def refused(client, *given):
+        with client._tracking_client.store.ManagedSessionMaker(read_only=False) as session:
+            session.execute(text("DELETE FROM nowhere"))  # fails as a write to a read-only database does
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", refused)
+    code, said = export("--cell", CELLS[0], "--out", "unlogged.keras", "--budget", "small")
+    assert code == 2
+    assert "wrote unlogged.keras, but could not log it in MLflow" in said and "no such table" in said
+    assert len(said.strip().splitlines()) == 1
+    assert open_model(Path("unlogged.keras"))
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [("v1.2", "v1.2"), ("dir/v1.2.yaml", "v1.2"), ("a.yml", "a"), ("faces", "faces")]
+)
+def test_of_a_study_only_the_suffix_of_its_file_is_taken_off(given, name):
+    from fer_bench.model_cli import study_name
+
+    assert study_name(given) == name
+
+
 def record(cell: str, started: float, **board: str) -> RepeatRecord:
     board = {"dataset": "synthetic", "split": "official", "budget": "", **board}
     return RepeatRecord(
@@ -386,7 +426,8 @@ def test_weights_not_kept_can_be_had_as_the_message_says(study, export):
     words = ("--cell", CELLS[0], "--out", "m.keras", "--budget", "small")
     code, said = export(*words)
     assert code == 2
-    assert "no weights of compact_cnn/none were kept" in said
+    assert "no weights of compact_cnn/none are among its runs' files: not kept" in said
+    assert "or deleted since" in said
     assert "--backbones compact_cnn --strategies none --repeats 4 --keep-weights all" in said
     train("small", strategies=("none",), repeats=4, keep_weights="all")
     code, said = export(*words)

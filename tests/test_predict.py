@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -59,7 +61,7 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
         for i in range(2):
             grey(i).save(tmp_path / "faces" / label / f"{i}.jpg")
     images = store.save("mine", read_folder(tmp_path / "faces"))
-    paths = list_pictures([tmp_path / "faces"])
+    paths = list_pictures([str(tmp_path / "faces")])
     assert len(paths) == len(images) == 4
     assert images.pixels.shape[1:] == SHAPE
     for path, pixels in zip(paths, images.pixels, strict=True):
@@ -104,7 +106,7 @@ def png_header(width: int, height: int) -> bytes:
     ("name", "content", "why"),
     [
         ("words.jpg", b"this is no picture", "not an image"),
-        ("empty.png", b"", "not an image"),
+        ("empty.png", b"", "empty file"),
         ("huge.png", png_header(10_000, 10_000), "10000x10000 pixels, more than 64 million"),
         ("bomb.png", png_header(60_000, 60_000), "too many pixels"),
         ("cut.png", png_header(100, 100), "truncated"),
@@ -143,6 +145,53 @@ def test_a_huge_photograph_is_read_without_gigabytes(tmp_path):
 def test_sixteen_bits_are_not_cut_off_in_large_pictures_either(tmp_path):
     Image.fromarray(np.full((2500, 2500), 30_000, np.uint16)).save(tmp_path / "deep.png")
     assert (read(tmp_path / "deep.png").pixels == 30_000 // 257).all()
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 255, 257])
+def test_floating_point_numbers_are_scaled_by_what_holds_them(tmp_path, scale):
+    levels = np.asarray(grey())
+    Image.fromarray(levels * np.float32(scale)).save(tmp_path / "float.tif")
+    assert np.abs(read(tmp_path / "float.tif").pixels[..., 0].astype(int) - levels).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "why"),
+    [
+        (np.float32([-1, 1]), "pixels from -1 to 1, expected 0..1, 0..255 or 0..65535"),
+        (np.float32([np.nan, 1]), "pixels from nan to nan"),
+        (np.int32([-300_000, 0]), "pixels from -300000 to 0, expected 0..65535"),
+    ],
+)
+def test_numbers_that_tell_no_brightness_are_refused(tmp_path, levels, why):
+    Image.fromarray(np.tile(levels, (16, 8))).save(tmp_path / "odd.tif")
+    assert why in str(Reader(SHAPE, False)(tmp_path / "odd.tif"))
+
+
+def test_sixteen_bits_keep_which_way_is_up_and_what_is_clear(tmp_path):
+    corner = np.zeros((30, 30), np.uint16)
+    corner[:15, :15] = 65535
+    turned = Image.Exif()
+    turned[0x0112] = 6  # what is top left was top right
+    for times in (1, 100):  # as it is, and shrunk
+        Image.fromarray(np.kron(corner, np.ones((times, times), np.uint16))).save(
+            tmp_path / "deep.png", exif=turned, transparency=0
+        )
+        pixels = read(tmp_path / "deep.png", (30, 30, 1)).pixels
+        assert (pixels > 250).all(), "black is clear"
+        Image.fromarray(np.kron(corner, np.ones((times, times), np.uint16))).save(
+            tmp_path / "turned.png", exif=turned
+        )
+        pixels = read(tmp_path / "turned.png", (30, 30, 1)).pixels[..., 0]
+        assert pixels[5, 25] == 255 and pixels[5, 5] == pixels[25, 5] == pixels[25, 25] == 0
+
+
+def test_the_size_before_shrinking_decides(tmp_path):
+    grey(size=(5000, 9)).save(tmp_path / "band.png")
+    assert read(tmp_path / "band.png").notes == ()
+    grey(size=(5000, 7)).save(tmp_path / "thin.png")
+    assert Reader(SHAPE, True)(tmp_path / "thin.png") == "5000x7 pixels, fewer than 8 on a side"
+    grey(size=(6000, 100)).save(tmp_path / "searched.png")
+    assert read(tmp_path / "searched.png", detect=True).faces == 0
 
 
 @pytest.fixture(scope="module")
@@ -274,12 +323,61 @@ def test_broken_pictures_are_named_and_the_others_still_predicted(fer_bench, tmp
     assert err.strip() == "not read: bad.jpg: not an image"
 
 
+@pytest.fixture
+def closed():
+    """Take all permissions of a file or folder."""
+    taken = []
+
+    def close(path) -> None:
+        taken.append(path)
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("this user may read everything")
+
+    yield close
+    for path in taken:
+        path.chmod(0o755)
+
+
+def test_files_and_folders_without_permission_are_named_and_the_others_predicted(fer_bench, tmp_path, closed):
+    for name in ("good.png", "secret.png", "more/a.png", "more/below/b.png", "shut/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        grey().save(tmp_path / name)
+    for name in ("secret.png", "more/below", "shut"):
+        closed(tmp_path / name)
+    code, out, err = fer_bench("secret.png", "good.png", "more", "shut/c.png", "--json")
+    assert code == 1
+    assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png", "more/a.png"]
+    assert err.splitlines() == [
+        f"not read: {name}: Permission denied" for name in ("secret.png", "more/below", "shut/c.png")
+    ]
+    code, _, err = fer_bench("good.png", model=tmp_path / "shut" / "m.keras")
+    assert code == 2
+    assert err.count("\n") == 1 and "can't be read: Permission denied" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are made on POSIX only")
+def test_in_folders_links_in_circles_links_to_nowhere_and_pipes_are_passed_over(tmp_path):
+    (tmp_path / "x").mkdir()
+    grey().save(tmp_path / "x" / "a.png")
+    (tmp_path / "x" / "round").symlink_to(tmp_path / "x")
+    (tmp_path / "x" / "nowhere.png").symlink_to("missing.png")
+    os.mkfifo(tmp_path / "x" / "pipe.png")
+    assert list_pictures([str(tmp_path / "x")]) == [tmp_path / "x" / "a.png"]
+    with pytest.raises(UserError, match=r"pipe\.png is no ordinary file"):
+        list_pictures([str(tmp_path / "x" / "pipe.png")])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["missing.png"], "missing.png isn't there"),
         (["nothing"], "nothing: no pictures in this folder"),
         (["good.png", "--json", "--csv"], "choose one"),
+        (["good.png", ""], "empty name: expected a picture"),
+        ([os.devnull], "is no ordinary file"),
+        (["new\nline\x1b.png"], r"new\nline\x1b.png isn't there"),
+        (["x" * 5000], "can't be read (File name too long)"),
     ],
 )
 def test_what_can_not_be_meant_is_said_in_a_line(fer_bench, tmp_path, words, message):
@@ -297,6 +395,7 @@ def foreign_models(folder) -> None:
     from keras import layers
 
     (folder / "words.keras").write_text("this is no model")
+    (folder / "folder.keras").mkdir()
     with zipfile.ZipFile(folder / "zip.keras", "w") as file:
         file.writestr("config.json", "{}")
     with zipfile.ZipFile(folder / "other.keras", "w") as file:
@@ -323,6 +422,7 @@ def test_model_files_from_elsewhere_are_refused_and_run_nothing(fer_bench, tmp_p
         "words.keras": "no model file",
         "other.keras": "no model file",
         "old.h5": "no model file",
+        "folder.keras": "is a folder",
         "zip.keras": "can't be loaded by plain Keras",
         "nameless.keras": "none by fer-bench export",
         "shape.keras": "none by fer-bench export",
@@ -343,3 +443,53 @@ def test_large_pictures_are_shrunk_smoothly_whatever_their_mode(mode):
     image = np.asarray(shrunk(Image.fromarray(stripes).convert(mode)).convert("L"))
     assert image.shape == (2048, 2048)
     assert image.std() < 40, "bare stripes have 127.5"
+
+
+def edited(source: Path, to: Path, *changes: tuple[str, str]) -> Path:
+    """A copy of a model file with other words in its config."""
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(to, "w") as copy:
+        for name in whole.namelist():
+            data = whole.read(name)
+            for old, new in changes if name == "config.json" else ():
+                assert old.encode() in data
+                data = data.replace(old.encode(), new.encode())
+            copy.writestr(name, data)
+    return to
+
+
+CLASSES = "classes.angry.happy.sad"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (CLASSES, "classes.a.b.b"),
+        (CLASSES, "classes..b.c"),
+        (CLASSES, "classes.a-1b-.b.c"),
+        (CLASSES, "classes.-a-.b.c"),
+        (CLASSES, "classes.-d800-.b.c"),
+        (CLASSES, "classes.-ffffffff-.b.c"),
+        ('"height": 48', '"height": 4800000'),
+        ('"height": 32', '"height": 4800000'),
+        ('"height": 48', '"height": -1'),
+    ],
+)
+def test_model_files_with_edited_names_or_sizes_are_refused(model_file, tmp_path, change):
+    with pytest.raises(UserError, match=r"none by fer-bench export|can't be loaded") as told:
+        open_model(edited(model_file, tmp_path / "m.keras", change))
+    assert "\n" not in str(told.value)
+
+
+def test_class_named_like_a_column_of_the_csv_is_refused_there(fer_bench, model_file, tmp_path):
+    grey().save(tmp_path / "good.png")
+    own = edited(model_file, tmp_path / "m.keras", (CLASSES, "classes.angry.file.sad"))
+    code, out, err = fer_bench("good.png", "--csv", model=own)
+    assert (code, out) == (2, "")
+    assert "named like classes: file; use --json" in err
+    assert "file" in json.loads(fer_bench("good.png", "--json", model=own)[1])["probabilities"]
+
+
+@pytest.mark.parametrize("name", ["M.KERAS", "model"])
+def test_a_model_file_of_any_name_is_opened(model_file, tmp_path, name):
+    opened = open_model(Path(shutil.copyfile(model_file, tmp_path / name)))
+    assert opened.classes == ("angry", "happy", "sad")

@@ -85,6 +85,8 @@ def decoded(tree: Tree, names: Sequence[str], shape: tuple[int, int, int]) -> It
 
 
 def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
+    if not tree.sizes[name]:
+        raise ValueError("empty file")
     if tree.sizes[name] > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES // 2**20} MiB")
     with tree.open(name) as file, Image.open(file, formats=FORMATS) as image:
@@ -124,11 +126,28 @@ def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """The picture with 16 bits scaled down to 8; any other as it is."""
-    # convert("L") would cut 16 bits off at 255, which leaves white.
+    """The picture with more than 8 bits scaled down to 8; any other as it is.
+
+    Integers are taken for 16 bits. Floating-point numbers are taken for 0..1, else 0..255, else 0..65535, the
+    first of these that holds them all. Raises ValueError for numbers beyond.
+    """
+    # convert("L") would cut off at 255, which leaves white.
+    if not image.mode.startswith(("I", "F")):
+        return image
+    pixels = np.asarray(image)
+    least, most = pixels.min(), pixels.max()
+    if not 0 <= least <= most <= 65535:  # nor NaN
+        ranges = "0..65535" if image.mode.startswith("I") else "0..1, 0..255 or 0..65535"
+        raise ValueError(f"pixels from {least:.6g} to {most:.6g}, expected {ranges}")
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-    return image
+        scaled = pixels // 257
+    else:
+        scaled = pixels * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
+    made = Image.fromarray(scaled.round().astype(np.uint8))
+    made.info = dict(image.info)  # where it says which way up the picture is
+    if (clear := made.info.pop("transparency", None)) is not None:  # one of 65536 levels
+        made.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return made
 
 
 def reason(error: Exception) -> str:
