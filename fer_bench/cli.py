@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ from rich.markup import escape
 
 from fer_bench.data_cli import app as data_app
 from fer_bench.errors import UserError
-from fer_bench.model_cli import export, predict
+from fer_bench.model_cli import export, predict, study_name
 from fer_bench.run_cli import Mlruns, board, run, show, worker
 
 app = typer.Typer(
@@ -81,7 +80,7 @@ def leaderboard(
 
     if out:
         check_csv(out)
-    frame = board(re.sub(r"\.ya?ml$", "", Path(study).name), mlruns, every=every)
+    frame = board(study_name(study), mlruns, every=every)
     show(frame)
     if out:
         try:

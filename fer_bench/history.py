@@ -160,21 +160,24 @@ def _failure(tags: dict[str, str]) -> str:
 
 
 def _predictions(client: Any, run: Any, mlruns: Path, known: dict[tuple[int, ...], HeldOut]) -> Predictions:
-    """Predictions of a run; images that are `known` by their checksums are not read again.
+    """Predictions of a run; images that are `known` by their checksums are not read again."""
+    with open_predictions(_file(client, run, mlruns, "predictions.npz"), run.info.run_id) as file:
+        sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
+        if sums not in known:
+            known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
+        return Predictions(known[sums], file["test_predicted"])
 
-    Raises UserError where they are gone or broken.
-    """
-    path = _file(client, run, mlruns, "predictions.npz")
+
+@contextmanager
+def open_predictions(path: Path, run_id: str) -> Iterator[Any]:
+    """Arrays of a run's predictions.npz; raises UserError where it is broken."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
-            if sums not in known:
-                known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
-            return Predictions(known[sums], file["test_predicted"])
+            yield file
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         said = " ".join(str(error).split())[:LONGEST]
         raise UserError(
-            f"{path} is broken ({said}): delete run {run.info.run_id} in MLflow, and run the study again"
+            f"{path} is broken ({said}): delete run {run_id} in MLflow, and run the study again"
         ) from None
 
 

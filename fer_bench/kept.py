@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from fer_bench.errors import UserError
-from fer_bench.history import read_study_runs
+from fer_bench.history import open_predictions, read_study_runs
 from fer_bench.recipe import Recipe
 from fer_bench.records import RepeatRecord
 from fer_bench.registry import unknown
@@ -139,7 +139,7 @@ def _read(
             f"run {record.run_id} was logged by another version of fer-bench (commit {record.commit}), which "
             f"had other parameters: export with that one ({reason})"
         ) from None
-    with np.load(predictions, allow_pickle=False) as file:
+    with open_predictions(predictions, record.run_id) as file:
         if "class_counts" not in file:
             raise UserError(
                 f"run {record.run_id} was logged by a fer-bench that could not export yet (commit "
