@@ -141,11 +141,3 @@ def test_an_unknown_study_is_one_line_with_the_nearest_name(mlruns, tmp_path):
         read_study_runs(mlruns, "mny")
     with pytest.raises(UserError, match="holds no runs"):
         read_study_runs(tmp_path / "elsewhere", "many")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("runs", "seconds"), [(1_000, 3.0), (10_000, 15.0)])
-def test_many_runs_are_ranked_in_seconds(runs, seconds):
-    """pytest -m slow -n0 tests/test_history.py, on an idle machine."""
-    found = speed_leaderboard.measure(runs)
-    assert found["read_seconds"] + found["table_seconds"] < seconds
