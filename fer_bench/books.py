@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from fer_bench import provenance
 from fer_bench.metrics import classification_report, per_class
 from fer_bench.plan import Plan, Task, assess
 from fer_bench.recipe import Settings, settings
-from fer_bench.recovery import Kind, Ledger, Result, write_result
+from fer_bench.recovery import Kind, Ledger, Result, atomic, write_result
 from fer_bench.search import Book, as_used, best
 from fer_bench.strategies.base import Strategy
 from fer_bench.tracking import Tracker
@@ -106,6 +107,7 @@ class CellBooks:
             bench.book.add(bench.plan.experiment, self.task.cell, self.task.key, [result])
         run_id = result.run_id
         if not tracker.has(run_id):  # trained under another study, or its run was deleted
+            self._bring_back(result)
             run_id = self.begin(result.kind, result.slot, result.attempt, result.seed, result.parameters)
         before = tracker.counted(self.task.key).get((result.kind, result.slot))
         if before and before[1] != run_id:
@@ -115,6 +117,15 @@ class CellBooks:
             write_result(replace(result, arrays={**result.arrays, **self._about_the_data()}), copy)
             tables, files = self._artifacts(result) if result.arrays else ({}, {})
             tracker.book(run_id, result, tables, {**files, RESULT: copy})
+
+    def _bring_back(self, result: Result) -> None:
+        """Copy weights that were kept with a run of before to where `keep_weights` finds them."""
+        fresh = self.weights_file(result)
+        run = self.bench.plan.mlruns / "artifacts" / self.bench.plan.experiment / result.run_id
+        kept = run / "artifacts" / fresh.name
+        if kept.is_file():
+            with atomic(fresh) as temporary:
+                shutil.copyfile(kept, temporary)
 
     def _about_the_data(self) -> dict[str, np.ndarray]:
         """What a run's predictions can be understood by, and its net be rebuilt from, without the data."""

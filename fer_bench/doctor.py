@@ -16,7 +16,7 @@ from fer_bench import provenance
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
 from fer_bench.errors import UserError
-from fer_bench.stores import check_folder
+from fer_bench.stores import check_folder, hide_password
 from fer_bench.weights import MissingWeights, find_weights
 
 GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
@@ -111,7 +111,6 @@ def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _mlflow(mlruns: Path) -> tuple[str, str, str]:
-    from fer_bench.stores import hide_password
     from fer_bench.tracking import experiments, open_client, tracking_uri
 
     uri = tracking_uri(mlruns)

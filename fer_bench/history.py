@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -174,8 +175,10 @@ def open_predictions(path: Path, run_id: str) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             yield file
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         said = " ".join(str(error).split())[:LONGEST]
+        if isinstance(error, OSError) and error.errno:
+            raise UserError(f"{path} can't be read ({error.strerror}): check your permissions") from None
         raise UserError(
             f"{path} is broken ({said}): delete run {run_id} in MLflow, and run the study again"
         ) from None

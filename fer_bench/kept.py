@@ -16,6 +16,7 @@ from fer_bench.history import open_predictions, read_study_runs
 from fer_bench.recipe import Recipe
 from fer_bench.records import RepeatRecord
 from fer_bench.registry import unknown
+from fer_bench.stores import check_place
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.tracking import open_client, tracking_uri
 
@@ -47,11 +48,14 @@ def find_kept(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | No
     """Find the kept repeat of a cell BACKBONE/STRATEGY of a study and copy its files into a folder.
 
     `chosen` narrows down which of the study's boards is meant: dataset, split, budget, recipe. Raises
-    UserError where there is no such cell, several are meant, its weights were not kept or lie elsewhere.
+    UserError where there is no such cell, several are meant, its weights were not kept or lie elsewhere, or
+    `mlruns` was moved.
     """
     repeats = _of_one_cell(mlruns, study, cell, chosen)
     client = open_client(tracking_uri(mlruns))
     ranked = sorted(repeats, key=lambda r: (r.metrics["val/macro_f1"], r.slot))
+    experiment = client.get_experiment(client.get_run(ranked[0].run_id).info.experiment_id)
+    check_place(mlruns, experiment.name, experiment.artifact_location)
     middle = (len(ranked) - 1) // 2
     somewhere = False
     for record in sorted(ranked, key=lambda r: abs(ranked.index(r) - middle)):

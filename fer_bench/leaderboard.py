@@ -73,7 +73,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def check_csv(path: Path) -> None:
     """Raise UserError for what is there and no file: a folder, a device."""
-    if not path.name or (path.exists() and not path.is_file()):
+    if not path.name or (os.path.exists(path) and not os.path.isfile(path)):
         raise UserError(f"--out {path}: expected the name of a file, such as leaderboard.csv")
 
 

@@ -55,9 +55,7 @@ def export(
 
 def predict(
     # Not as paths: an empty name would become the current folder.
-    pictures: Annotated[
-        list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="PATH...")
-    ],
+    pictures: Annotated[list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="PATH")],
     model: Annotated[Path, typer.Option(help="A file that fer-bench export wrote.")],
     no_detect: Annotated[
         bool,
@@ -195,7 +193,9 @@ def _tell(out: Path, done: Exported) -> None:
         f"  in MLflow: {done.address}",
     ]
     if done.difference is None:
-        lines.append("  not compared with what the run predicted: its images are not here")
+        lines.append(
+            "  not compared with what the run predicted: its images are not here, or under other names"
+        )
     else:
         lines.append(f"  at most {done.difference:.1g} from the probabilities that the run predicted")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

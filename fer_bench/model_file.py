@@ -99,7 +99,7 @@ def _check_kind(path: Path, name: str) -> None:
     """Raise UserError for what holds no Keras model; `name` is the path as it may be printed."""
     try:
         kind = path.stat().st_mode
-        if stat.S_ISDIR(kind) or not stat.S_ISREG(kind):
+        if not stat.S_ISREG(kind):
             what = "a folder" if stat.S_ISDIR(kind) else "no ordinary file"
             raise UserError(f"{name} is {what}: expected a model file by fer-bench export")
         with zipfile.ZipFile(path) as file:

@@ -28,7 +28,7 @@ from fer_bench.datasets.decode import (
     reason,
     upright,
 )
-from fer_bench.datasets.tree import IMAGE_SUFFIXES, printable
+from fer_bench.datasets.tree import IMAGE_SUFFIXES, printable, visible
 from fer_bench.errors import UserError
 from fer_bench.faces import FaceFinder
 from fer_bench.model_file import ModelFile
@@ -123,10 +123,10 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
             below.clear()
             continue
         seen.add((about.st_dev, about.st_ino))
-        below[:] = [name for name in below if not name.startswith(".") and name != "__MACOSX"]
+        below[:] = filter(visible, below)
         for name in names:
             path = Path(inside, name)
-            if not name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_read(path):
+            if visible(name) and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_read(path):
                 yield path
     yield from (Path(error.filename) for error in closed)
 

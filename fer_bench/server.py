@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fer_bench.errors import UserError
+from fer_bench.stores import hide_password
 
 START_SECONDS = 90
 
@@ -31,7 +32,9 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
 
     uri = tracking_uri(mlruns)
     if uri.startswith("http"):
-        console.print(f"the runs are on a server already: {uri}", highlight=False, markup=False)
+        console.print(
+            f"the runs are on a server already: {hide_password(uri)}", highlight=False, markup=False
+        )
         return
     if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
         raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from fer_bench.errors import UserError
 
 
 def check_folder(mlruns: Path) -> None:
     """Raise UserError where this can't be a folder of results; makes nothing."""
-    there = next((path for path in (mlruns, *mlruns.parents) if path.exists()), None)
-    if there and not there.is_dir():
+    there = next((path for path in (mlruns, *mlruns.parents) if os.path.exists(path)), None)
+    if there and not os.path.isdir(there):
         raise UserError(f"--mlruns {mlruns}: {there} is a file; expected a folder, there or not yet")
+
+
+def artifact_place(mlruns: Path, experiment: str) -> str:
+    """Where MLflow is told to keep an experiment's files, for a database on this machine."""
+    return (mlruns / "artifacts" / experiment).resolve().as_uri()
+
+
+def check_place(mlruns: Path, experiment: str, place: str) -> None:
+    """Raise UserError where the database in `mlruns` has an experiment's files elsewhere: it was moved."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and place != artifact_place(mlruns, experiment):
+        raise UserError(
+            f"{mlruns} was moved or copied from {place}: move it back, or delete its mlflow.db, which "
+            "fer-bench run makes anew from its result files"
+        )
 
 
 def check_storage(url: str | None) -> None:
@@ -51,13 +65,9 @@ def refusal(kind: str, url: str, error: Exception) -> UserError:
         reason = f"{reason[:200]};"
     if url.startswith("sqlite"):
         way = "move the file away, and fer-bench run makes it anew from its result files; or another --mlruns"
-    said = f"can't open the {kind} {url}: {reason} {way}"
-    return UserError(re.sub(r"(://[^:/@\s]*):[^@\s]+@", r"\1:***@", said))
+    return UserError(hide_password(f"can't open the {kind} {url}: {reason} {way}"))
 
 
-def hide_password(uri: str) -> str:
-    """The address of a store without its password."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+def hide_password(text: str) -> str:
+    """A text without the passwords in its addresses."""
+    return re.sub(r"(://[^:/@\s]*):[^/\s]+@", r"\1:***@", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -187,9 +187,7 @@ def resolve(
     keys = {key: value for key, value in content.items() if key not in NAMED}
     origins: Origins = {}
     if recipe_name not in (known := recipe_names(content)):
-        raise UserError(
-            unknown("recipe", recipe_name, known) if any(known) else "this study has but one recipe"
-        )
+        raise UserError(_no_recipe(recipe_name, known))
     if recipe_name:
         _override(keys, content["recipes"][recipe_name], f"recipes.{recipe_name}", origins)
     budgets = _named(content, "budgets")
@@ -199,7 +197,7 @@ def resolve(
         here = f"budgets.{budget}"
         for name in (own := _named(budgets[budget], "recipes", f"{here}.")):
             if name not in known:
-                raise UserError(f"{here}: {unknown('recipe', name, known)}")
+                raise UserError(f"{here}: {_no_recipe(name, known)}")
         shared = {key: value for key, value in budgets[budget].items() if key != "recipes"}
         _override(keys, shared, here, origins)
         _override(keys, own.get(recipe_name, {}), f"{here}.recipes.{recipe_name}", origins)
@@ -210,6 +208,10 @@ def resolve(
         raise UserError(
             _explain(error, {path: origin for path, origin in origins.items() if path[0] not in options})
         ) from None
+
+
+def _no_recipe(name: str, known: Sequence[str]) -> str:
+    return unknown("recipe", name, known) if any(known) else "this study has but one recipe"
 
 
 def _named(content: Mapping[str, Any], kind: str, within: str = "") -> dict[str, dict[str, Any]]:

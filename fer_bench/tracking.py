@@ -24,7 +24,7 @@ from mlflow.tracking import MlflowClient
 
 from fer_bench.errors import UserError
 from fer_bench.recovery import Result, atomic
-from fer_bench.stores import probe, refusal
+from fer_bench.stores import artifact_place, check_place, probe, refusal
 
 PREFIX = "fer_bench."  # of our tags
 PAGE = 1000
@@ -70,17 +70,14 @@ class Tracker:
         self._client = open_client(self.uri)
         self._written: dict[str, set[int]] = {}  # epochs of open runs: to ask the store twice is slow
         remote = self.uri.startswith("http")
-        place = None if remote else (mlruns / "artifacts" / experiment).resolve().as_uri()
+        place = None if remote else artifact_place(mlruns, experiment)
         with FileLock(mlruns / ".create.lock"):
             known = self._client.get_experiment_by_name(experiment)
             if known is None:
                 self.id = self._create(experiment, place)
-            elif self.uri.startswith("sqlite") and known.artifact_location != place:
-                raise UserError(
-                    f"{mlruns} was moved or copied from {known.artifact_location}: move it back, or delete "
-                    "its mlflow.db, which fer-bench run makes anew from its result files"
-                )
-            elif known.lifecycle_stage == "deleted":
+                return
+            check_place(mlruns, experiment, known.artifact_location)
+            if known.lifecycle_stage == "deleted":
                 raise UserError(
                     f"experiment {experiment!r} was deleted in MLflow: restore it, or use another --mlruns"
                 )
@@ -265,10 +262,11 @@ def artifact(client: MlflowClient, run: Run, name: str) -> Path:
     """Local path of a run's artifact, downloaded where the store is remote; UserError where it is not."""
     try:
         return Path(client.download_artifacts(run.info.run_id, name))
-    except (MlflowException, OSError):
-        where = f"{run.info.artifact_uri}/{name}"
+    except (MlflowException, OSError) as error:
+        said = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{where} isn't there: put it back, or delete the run in MLflow and run the study again"
+            f"can't get {run.info.artifact_uri}/{name} ({said}): check the server and your permissions; if "
+            "it is gone for good, delete the run in MLflow and run the study again"
         ) from None
 
 

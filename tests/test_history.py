@@ -1,6 +1,7 @@
 """What is read of a study's runs, and what of it the leaderboard shows."""
 
 import sqlite3
+import zipfile
 from contextlib import closing
 
 import numpy as np
@@ -124,10 +125,26 @@ def test_a_folder_that_was_moved_is_read_where_it_is(mlruns, tmp_path_factory):
     mlruns.mkdir()
 
 
+def scramble(file):
+    """Spoil the compressed bytes of one array; its checksum is not reached."""
+    with np.load(file) as arrays:
+        np.savez_compressed(file, **arrays)
+    with zipfile.ZipFile(file) as whole:
+        spoilt = whole.getinfo("test_predicted.npy")
+    content = bytearray(file.read_bytes())
+    begin = content.index(b"test_predicted.npy", spoilt.header_offset) + len(spoilt.filename)
+    content[begin + 20 : begin + spoilt.compress_size] = b"\xff" * (spoilt.compress_size - 20)
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
-    [(lambda file: file.write_bytes(b"PK\3\4"), "is broken"), (lambda file: file.unlink(), "isn't there")],
-    ids=["broken", "gone"],
+    [
+        (lambda file: file.write_bytes(b"PK\3\4"), "is broken"),
+        (lambda file: scramble(file), "is broken"),
+        (lambda file: file.unlink(), "can't get .*predictions.npz"),
+    ],
+    ids=["cut", "scrambled", "gone"],
 )
 def test_predictions_that_are_not_whole_are_one_line(mlruns, harm, said):
     harm(next(mlruns.glob("artifacts/*/*/artifacts/predictions.npz")))

@@ -18,6 +18,7 @@ from fer_bench.leaderboard import (
     write_csv,
 )
 from fer_bench.metrics import cross_seeds, image_draws, interval, scores
+from fer_bench.stores import check_folder
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 BOARD = {
@@ -392,6 +393,11 @@ def test_data_of_one_name_that_are_not_the_same_are_told_apart():
     console = Console(file=io.StringIO(), width=120)
     console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
     assert f"({'b' * 12})" in console.file.getvalue()
+
+
+def test_a_name_too_long_for_a_file_is_told_when_it_is_written():
+    check_csv(Path("x" * 300))
+    check_folder(Path("x" * 300))
 
 
 @pytest.mark.parametrize("out", ["", "/dev/null", "."])

@@ -164,6 +164,8 @@ def test_a_budget_goes_before_a_recipe_and_may_change_it_by_name():
     content["budgets"]["quick"]["recipes"] = {"as_writen": {}}
     with pytest.raises(UserError, match=r"budgets\.quick: unknown recipe 'as_writen'"):
         resolve(content, "quick", "as_written")
+    with pytest.raises(UserError, match=r"budgets\.quick: this study has but one recipe"):
+        resolve({**SMALL, "budgets": {"quick": {"recipes": {"as_written": {}}}}}, "quick")
 
 
 def test_a_name_twice_is_one_cell():

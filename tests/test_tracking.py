@@ -132,6 +132,7 @@ def test_passwords_are_hidden():
         hide_password("postgresql+psycopg://me:secret@host:5432/db")
         == "postgresql+psycopg://me:***@host:5432/db"
     )
+    assert hide_password("a http://me:p@ss@host/b") == "a http://me:***@host/b"
     assert hide_password("sqlite:///a.db") == "sqlite:///a.db"
 
 

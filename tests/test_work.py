@@ -123,6 +123,32 @@ def test_another_study_takes_over_what_the_same_cell_has_done(workplace):
     assert len(repeats) == 2
 
 
+def test_a_moved_folder_gets_its_database_anew_with_the_weights_that_were_kept(workplace, tmp_path):
+    from fer_bench.kept import find_kept
+    from fer_bench.plan import make_plan
+    from fer_bench.shift import work
+
+    def kept(folder: Path):
+        return find_kept(folder, "mine", "compact_cnn/none", {}, tmp_path)
+
+    run((), strategies=("none",))
+    before = kept(Path("mlruns"))
+    weights, place = before.weights.read_bytes(), before.place
+    moved = Path("mlruns").rename("moved")
+    with pytest.raises(UserError, match=r"moved or copied from .*: move it back, or delete its mlflow.db"):
+        kept(moved)
+    moved = moved.rename("again")  # as MLflow has what it opened still open
+    (moved / "mlflow.db").unlink()
+    events = []
+    work(
+        make_plan("mine.yaml", strategies=("none",), mlruns=moved), lambda name, **facts: events.append(name)
+    )
+    assert "result" not in events
+    after = kept(moved)
+    assert (after.weights.read_bytes(), after.place) == (weights, place)
+    assert after.record.run_id != before.record.run_id
+
+
 def test_data_that_changed_under_the_plan_is_refused(workplace, monkeypatch):
     from fer_bench.plan import make_plan
     from fer_bench.shift import work

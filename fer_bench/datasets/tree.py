@@ -57,7 +57,7 @@ class Tree:
                 seen.add((about.st_dev, about.st_ino))
                 with os.scandir(self.path / inside) as entries:
                     for entry in sorted(entries, key=lambda e: e.name):
-                        if not _shown(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
+                        if not visible(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
                             continue
                         name = f"{inside}/{entry.name}".lstrip("/")
                         if entry.is_dir():
@@ -100,7 +100,7 @@ class ZipTree(Tree):
             {str(p) for m in members for p in PurePosixPath(m.filename).parents if str(p) != "."}
             | {m.filename.rstrip("/") for m in members if m.is_dir()}
         )
-        self.sizes = {m.filename: m.file_size for m in members if not m.is_dir() and _shown(m.filename)}
+        self.sizes = {m.filename: m.file_size for m in members if not m.is_dir() and visible(m.filename)}
 
     def open(self, name: str) -> IO[bytes]:
         """Open one member for reading; it gives at most the bytes that it declares."""
@@ -143,7 +143,7 @@ def class_folders(tree: Tree, places: Mapping[str, Place]) -> list[str]:
     found = {place.folder for place in places.values()}
     for name in tree.folders:
         place = _place(f"{name}/x")
-        if _shown(name) and place.wrapper == wrapper and (place.subset != "none") == split:
+        if visible(name) and place.wrapper == wrapper and (place.subset != "none") == split:
             found |= {place.folder} - set(SUBSET_FOLDERS)
     return sorted(found)
 
@@ -166,7 +166,8 @@ def _place(name: str) -> Place:
     return Place(tuple(folders), subset, folder, file)
 
 
-def _shown(name: str) -> bool:
+def visible(name: str) -> bool:
+    """Whether a path is neither hidden nor what macOS adds to zips."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
