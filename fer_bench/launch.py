@@ -71,6 +71,7 @@ class Crew:
         self._events: Queue[Event] = context.Queue()
         self._logs = [plan.results / f"worker-{os.getpid()}-{place}.log" for place in range(len(devices))]
         self._workers: list[Any] = []
+        self._done: set[int] = set()
         for place, device in enumerate(devices):
             arguments = (plan, device, place, self._events, self._logs[place])
             worker = context.Process(target=_main, args=arguments, name=f"fer-bench worker {place}")
@@ -87,6 +88,7 @@ class Crew:
             if name in ("end", "died"):
                 working.discard(facts["worker"])
             if name == "end":
+                self._done.add(facts["worker"])
                 failures |= set(facts["failures"])
                 continue
             if name == "died":
@@ -124,13 +126,13 @@ class Crew:
                 worker.join()
 
     def leave(self) -> None:
-        """Wait for workers that have ended; the logs of those that ended well go."""
-        for worker, log in zip(self._workers, self._logs, strict=True):
+        """Wait until the workers are gone; the logs of those that had done their work go."""
+        for place, worker in enumerate(self._workers):
             worker.join(timeout=PATIENCE)
             if worker.is_alive():
                 worker.kill()
-            if worker.exitcode == 0:
-                log.unlink(missing_ok=True)
+            if place in self._done:
+                self._logs[place].unlink(missing_ok=True)
 
 
 def _obituary(exitcode: int | None, log: Path) -> str:

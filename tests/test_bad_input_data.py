@@ -327,7 +327,7 @@ def test_broken_images_among_good_ones_are_named_counted_and_skipped(folder, fer
     assert "angry/page.jpg: not an image" in said
     assert "happy/cut.png: " in said
     assert "happy/huge.png: too many pixels" in said
-    assert r"sad/\udce9\n.png: not an image" in said
+    assert r"sad/\udce9\n.png: empty file" in said
     assert "images skipped at the import, unreadable 5" in " ".join(
         fer_bench("data", "audit", "mine").split()
     )
