@@ -36,9 +36,7 @@ from fer_bench.model_file import ModelFile
 BATCH = 64
 EXPECTED = "expected a picture, or a folder of pictures"
 THREADS = min(4, os.cpu_count() or 1)
-LARGER = (
-    1.5  # times the data's longer side: a face is searched for in a picture whose shorter side exceeds it
-)
+LARGER = 1.5  # times the data's longer side; in a picture whose shorter side exceeds it a face is searched
 FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
 LONGEST = 2048  # pixels of the longer side that larger pictures are shrunk to before anything else
 LARGE = 2**24  # pixels; of such pictures only one is decoded at a time

@@ -14,6 +14,7 @@ from fer_bench.speed import cell as speed_cell
 from fer_bench.speed import measures as speed
 from fer_bench.speed import memory as speed_memory
 from fer_bench.speed import overhead as speed_overhead
+from fer_bench.speed import prediction as speed_prediction
 from fer_bench.speed import start as speed_start
 from fer_bench.speed import training as speed_training
 from fer_bench.speed.contest import ContestantDied, Figure, compared, contest, limited
@@ -127,6 +128,13 @@ def test_what_a_trial_costs_beside_its_training(monkeypatch, tmp_path):
     play = speed_overhead.fill("quick", tmp_path, validation=70)
     assert [epochs for _, epochs in (play(), play())] == [10, 10]
     assert len(list(tmp_path.glob("results/*/trial-*.npz"))) == 2
+
+
+def test_files_are_predicted_beside_an_array(monkeypatch):
+    monkeypatch.setattr(speed_prediction, "contest", here)
+    (figure,) = speed_prediction.measure("compact_cnn", 32, pictures=70, rounds=2)
+    assert figure.least == 0.8 and figure.value > 0 and figure.other > 0
+    assert figure.what == "predict files, compact_cnn, 32 px, pictures/s"
 
 
 def test_commands_that_train_nothing_are_timed():

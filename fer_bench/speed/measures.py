@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
-from fer_bench.speed import cell, memory, overhead, start, training
+from fer_bench.speed import cell, memory, overhead, prediction, start, training
 from fer_bench.speed.contest import ContestantDied, Figure, contest, limited
 
 LEADERBOARD = {1_000: 3.0, 10_000: 15.0}  # counted runs, and seconds that reading and ranking may take
@@ -61,6 +61,11 @@ MEASURES = {
         "Trial by trial in turn from fresh processes, imports left out: model, tracing, one epoch with the "
         "trunk frozen, one with its last 30 layers, validation after each, all augmented. Median of 3 cells. "
         "Start: reset and the first step of each phase.",
+    ),
+    "predict": Measure(
+        "Prediction", 3, prediction.measure,
+        "Medians of 5 rounds in turn over 7,178 drawn faces, a process each: JPEG files listed before, read, "
+        "decoded and predicted; and the same faces as one array, in batches of 32, Keras' default.",
     ),
     "overhead": Measure(
         "A trial beside its training", 1, overhead.measure,

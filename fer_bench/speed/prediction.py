@@ -1,0 +1,71 @@
+"""Prediction of pictures in files, beside what Keras does with the same pictures in memory."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_bench.speed.contest import Figure, compared, contest
+from fer_bench.speed.faces import draw_faces, write_tree
+
+if TYPE_CHECKING:
+    from fer_bench.model_file import ModelFile
+
+PICTURES = 7_178  # test images of FER-2013
+LEAST = 0.8  # of the rate in memory
+
+
+def measure(
+    backbone: str = "mobilenet_v2", size: int = 96, pictures: int = PICTURES, rounds: int = 5
+) -> list[Figure]:
+    """Pictures/s of `predict` from files, reading and decoding included, and of Keras from an array."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_tree(Path(folder) / "faces", pictures)
+        makers = {each.__name__: partial(each, Path(folder), backbone, size) for each in (files, memory)}
+        found = contest(makers, rounds)
+    what = f"predict files, {backbone}, {size} px, pictures/s"
+    return [compared(what, "/s", found["files"], "model.predict in memory", found["memory"], LEAST)]
+
+
+def files(folder: Path, backbone: str, size: int) -> Callable[[], float]:
+    """A round reads and predicts all files."""
+    from fer_bench.predict import list_pictures, predict
+
+    opened, listed = _model(folder, backbone, size), list_pictures([str(folder / "faces")])
+    return partial(_rate, lambda: list(predict(opened, listed)), len(listed))
+
+
+def memory(folder: Path, backbone: str, size: int) -> Callable[[], float]:
+    """A round predicts an array of as many pictures."""
+    count = sum(1 for _ in (folder / "faces").rglob("*.jpg"))
+    opened, pixels = _model(folder, backbone, size), draw_faces(count)[0]
+    return partial(_rate, lambda: opened.model.predict(pixels, verbose=0), count)
+
+
+def _rate(work: Callable[[], Any], pictures: int) -> float:
+    begun = time.perf_counter()
+    made = work()
+    seconds = time.perf_counter() - begun
+    assert len(made) == pictures
+    return pictures / seconds
+
+
+def _model(folder: Path, backbone: str, size: int) -> ModelFile:
+    """A net with random weights, as `export` would have written it."""
+    import numpy as np
+
+    from fer_bench.backbones.base import BACKBONES
+    from fer_bench.datasets.synthetic import CLASSES
+    from fer_bench.export import plain, self_contained, write
+    from fer_bench.model import Net
+    from fer_bench.recipe import Recipe
+
+    recipe = Recipe(image_size=size, weights="none")
+    net = plain(Net(BACKBONES[backbone](), recipe, 1, len(CLASSES), None).whole)
+    made = self_contained(net, (48, 48, 1), CLASSES, np.ones(len(CLASSES)), np.zeros(len(CLASSES)))
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        return write(made, Path(place) / "model.keras", Path(place))
