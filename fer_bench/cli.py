@@ -29,6 +29,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from fer_bench.provenance import commit, versions
+
+        typer.echo(f"fer-bench {versions().get('fer-bench', 'not installed')}, commit {commit()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which fer-bench this is.", callback=_version)
+    ] = False,
+) -> None:
+    pass
+
+
 app.add_typer(data_app, name="data")
 app.command()(run)
 app.command()(worker)
@@ -118,7 +137,7 @@ def ui(
 def speed(
     measurements: Annotated[
         list[str] | None,
-        typer.Argument(help="training, cell, overhead, start, leaderboard, memory; by default all."),
+        typer.Argument(help="training, cell, predict, overhead, start, leaderboard, memory; by default all."),
     ] = None,
 ) -> None:
     """Measure how fast fer-bench is here, each figure beside what it is compared with; half an hour for all.

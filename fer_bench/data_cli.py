@@ -203,7 +203,7 @@ def _track(what: str) -> Track:
 
 def _name_all(what: str, names: list[str]) -> None:
     if names:
-        console.print(f"{what}: {len(names):,} images")
+        console.print(f"{what}: {len(names):,} image{'' if len(names) == 1 else 's'}")
     for name in names[:NAMED]:
         console.print(f"  {escape(name)}", soft_wrap=True)
     if len(names) > NAMED:

@@ -20,6 +20,7 @@ import numpy as np
 from fer_bench.errors import UserError
 from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 from fer_bench.registry import unknown
+from fer_bench.study_file import study_files
 from fer_bench.tracking import PREFIX, artifact, experiments, open_client, search, tracking_uri
 
 BOARD = ("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images")
@@ -43,7 +44,7 @@ def read_study_runs(
     found = experiments(client, study)
     if not found:
         known = {tags["study"] for _, tags in experiments(client, None).values()}
-        hint = f"{unknown('study', study, known)}; " if known else ""
+        hint = f"{unknown('study', study, known)}; " if known and study not in study_files() else ""
         raise UserError(f"no runs of study {study!r} yet: {hint}fer-bench run --study {study} makes them")
     statuses: list[CellStatus] = []
     repeats: list[RepeatRecord] = []

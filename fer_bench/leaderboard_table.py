@@ -52,14 +52,17 @@ class LeaderboardTable:
             yield Text(_title(rows, self.frame), style="bold")
             for layout in LAYOUTS:
                 drawn = _table(rows, *layout)
-                if (
-                    console.measure(drawn, options=options.update(max_width=1000)).maximum
-                    <= options.max_width
-                ):
+                if _width(drawn, console, options) <= options.max_width:
                     break
             yield drawn
             yield from (Padding(note, (0, 0, 0, 1)) for note in _notes(rows))
             yield Text()
+
+
+def _width(drawn: Table, console: Console, options: ConsoleOptions) -> int:
+    """Letters of a table's longest line; rich's own measure is one short where columns have no padding."""
+    lines = console.render_lines(drawn, options.update(max_width=1000), pad=False)
+    return max(sum(part.cell_length for part in line) for line in lines)
 
 
 def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
@@ -122,7 +125,9 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
 def _rank(row: Row) -> str:
     if not _known(row["rank"]):
         return "-"
-    return f"{row['rank']}{'≈' if _known(row['best_set']) and row['best_set'] and row['rank'] > 1 else ' '}"
+    if row["rank"] == 1:
+        return "1 "
+    return f"{row['rank']}{'?' if not _known(row['best_set']) else '≈' if row['best_set'] else ' '}"
 
 
 def _classes(rows: pd.DataFrame) -> list[_Column]:
@@ -184,9 +189,12 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")
     if (rows["best_set"].fillna(False) & (rows["rank"] > 1)).any():
         yield Text("≈ may be as good as the best: the interval of the difference includes 0.", style="dim")
-    width = (rows["gain_high"] - rows["gain_low"]).median()
-    if _known(width):
-        least = f"{100 * DETECTED * width:.1f} points"
+    if (rows["best_set"].isna() & (rows["rank"] > 1)).any():
+        yield Text("? may be as good as the best: without repeats there is no interval.", style="dim")
+    widths = (rows["gain_high"] - rows["gain_low"]).dropna()
+    if len(widths):
+        ends = dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in (widths.min(), widths.max()))
+        least = f"{' to '.join(ends)} points{', by row,' if len(ends) > 1 else ''}"
         yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
     if _known(few) and few < 3:

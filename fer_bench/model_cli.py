@@ -141,11 +141,13 @@ class _Table:
     """A table at the end."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        picture = Column("Picture", overflow="fold")
-        self._table = Table(picture, "Expression", "Second", "Remarks", box=None, pad_edge=False)
+        self._picture = Column("Picture", overflow="fold", no_wrap=True)
+        self._table = Table(self._picture, "Expression", "Second", "Remarks", box=None, pad_edge=False)
 
     def add(self, row: dict[str, Any]) -> None:
         first, second, *_ = (f"{escape(name)} {p:.1%}" for name, p in row["probabilities"].items())
+        if len(row["file"]) > console.width // 2:
+            self._picture.no_wrap = False
         self._table.add_row(escape(row["file"]), first, second, "; ".join(row["notes"]))
 
     def end(self) -> None:
@@ -197,7 +199,7 @@ def _tell(out: Path, done: Exported) -> None:
             "  not compared with what the run predicted: its images are not here, or under other names"
         )
     else:
-        lines.append(f"  at most {done.difference:.1g} from the probabilities that the run predicted")
+        lines.append(f"  its probabilities are those that the run predicted, to within {done.difference:.1g}")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     if done.difference is not None and done.difference > CLOSE:
         console.print(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from fer_bench.launch import Event
@@ -133,7 +133,7 @@ def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]
 
 def _tell(name: str, facts: dict[str, Any], console: Console) -> None:
     if name == "result":
-        console.print(_result(facts), highlight=False, soft_wrap=True)
+        console.print(_result(facts), highlight=False, soft_wrap=not console.is_terminal)
     elif name == "died":
         console.print(f"[red]{escape(facts['message'])}[/red]", highlight=False, soft_wrap=True)
 
@@ -142,9 +142,9 @@ def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dic
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=min(40, max(5, console.width - 75))),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
+        TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
@@ -186,7 +186,7 @@ class _Bars:
             progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
             progress.update(epochs, note="")
         elif name == "epoch":
-            note = f"val macro-F1 {facts['score']:.3f}  {facts['rate']:,.0f} images/s"
+            note = f"macro-F1 {facts['score']:.3f}, {facts['rate']:,.0f} images/s"
             progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
         elif name == "result":
             self._clock.count()
@@ -236,7 +236,9 @@ def hours(value: float) -> str:
     """A duration in the unit that suits it."""
     if value < 1 / 60:
         return f"{value * 3600:.0f} s"
-    return f"{value * 60:.0f} min" if value < 2 else f"{value:.1f} h"
+    if value < 2:
+        return f"{value * 60:.0f} min"
+    return f"{value:.1f} h" if value < 72 else f"{value / 24:,.0f} days"
 
 
 def _plural(number: int, word: str) -> str:

@@ -210,3 +210,7 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_version_is_said(tmp_path):
+    assert re.fullmatch(r"fer-bench .+, commit \w+.*\n", fer_bench(tmp_path, "--version"))

@@ -84,7 +84,7 @@ def test_import_says_counts_what_was_skipped_and_where_it_lies(kaggle_folder, ho
     (kaggle_folder / "train/sad/Training_[bad].jpg").write_text("no image")
     said = run("import", "fer2013", kaggle_folder)
     assert "56 images as fer2013" in said
-    assert "skipped: 1 images" in said
+    assert "skipped: 1 image\n" in said
     assert "train/sad/Training_[bad].jpg: not an image" in said
     assert str(home) in said
     assert len(open_dataset("fer2013")) == 56

@@ -122,7 +122,7 @@ def test_the_file_gives_the_runs_probabilities_whatever_form_the_images_come_in(
     code, said = export("--cell", cell, "--out", "model.keras", "--budget", "small")
     assert code == 0, said
     assert "the median of 3 by validation macro-F1" in said
-    assert float(re.search(r"at most (\S+) from the probabilities", said)[1]) < 1e-5
+    assert float(re.search(r"to within (\S+)", said)[1]) < 1e-5
     with np.load(artifacts(run_of(said)) / "predictions.npz", allow_pickle=False) as file:
         stored = dict(file)
     strategy = STRATEGIES[cell.split("/")[1]]()

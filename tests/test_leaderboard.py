@@ -197,6 +197,17 @@ def test_a_single_repeat_has_neither_sd_nor_interval():
     assert frame[empty].isna().all(axis=None)
     assert frame["gain"].notna().sum() == 1
     assert frame["rank"].tolist() == [1, 2]
+    (screen := Console(width=100, file=io.StringIO())).print(table(frame))
+    assert " 2? " in screen.file.getvalue() and "? may be as good as the best" in screen.file.getvalue()
+
+
+def test_a_name_is_never_broken_where_a_narrower_layout_has_room():
+    statuses = [status(strategy=name) for name in ("none", "class_weights")]
+    done = [repeat(slot=slot, strategy=name) for slot in range(2) for name in ("none", "class_weights")]
+    frame = leaderboard(statuses, done)
+    for width in range(72, 140):
+        (screen := Console(width=width, file=io.StringIO())).print(table(frame))
+        assert "class_weights" in screen.file.getvalue(), width
 
 
 def test_boards_are_kept_apart():
