@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_bench.errors import UserError
-from fer_bench.images import FaceImages, Split, available_splits, split
+from fer_bench.images import SUBSETS, FaceImages, Split, available_splits, split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,32 @@ class Audit:
     dedup: dict[str, tuple[int, int]]
 
 
+def doubtful(images: FaceImages) -> pd.DataFrame:
+    """Images with a finding, a row each: id, subset, class, group of identical images, and which findings.
+
+    `leak`: held out and identical to a training image; `conflicting`: identical to one of another class.
+    """
+    import pandas as pd
+
+    twins = images.twins()
+    findings = {
+        "blank": images.blank(),
+        "identical": np.bincount(twins)[twins] > 1,
+        "leak": _leaked(images, twins),
+        "conflicting": (_kinds(twins, images.labels) > 1)[twins],
+    }
+    frame = pd.DataFrame(
+        {
+            "image": images.ids,
+            "subset": np.array(SUBSETS)[images.subsets],
+            "class": np.array(images.classes)[images.labels],
+            "group": twins,
+            **findings,
+        }
+    )
+    return frame[frame[list(findings)].any(axis=1)].sort_values(["group", "image"], ignore_index=True)
+
+
 def audit(images: FaceImages) -> Audit:
     """Examine all images as imported, and the whole test part of every split they can give."""
     twins = images.twins()
@@ -45,7 +75,6 @@ def audit(images: FaceImages) -> Audit:
     groups = sizes > 1
     conflicting = _kinds(twins, images.labels) > 1
     held_out = images.in_subset("val", "test")
-    leaked = held_out & np.isin(twins, twins[images.in_subset("train")])
     return Audit(
         images=len(images),
         skipped=images.skipped,
@@ -58,7 +87,7 @@ def audit(images: FaceImages) -> Audit:
         conflicting=int(conflicting.sum()),
         conflicting_images=int(sizes[conflicting].sum()),
         held_out=int(held_out.sum()),
-        leaked=int(leaked.sum()),
+        leaked=int(_leaked(images, twins).sum()),
         dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in whole_splits(images)},
     )
 
@@ -70,6 +99,11 @@ def whole_splits(images: FaceImages) -> list[Split]:
         with contextlib.suppress(UserError):
             splits.append(split(images, name))
     return splits
+
+
+def _leaked(images: FaceImages, twins: np.ndarray) -> np.ndarray:
+    """Whether each image is held out and identical to a training image, (N,) bool."""
+    return images.in_subset("val", "test") & np.isin(twins, twins[images.in_subset("train")])
 
 
 def _kinds(twins: np.ndarray, values: np.ndarray) -> np.ndarray:

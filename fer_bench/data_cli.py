@@ -127,22 +127,36 @@ def describe(
 
 
 @app.command()
-def audit(name: Name = None) -> None:
+def audit(
+    name: Name = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to name each image in.")] = None,
+) -> None:
     """Find broken, blank and identical images, leaks between subsets and conflicting labels.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     fer-bench data audit fer2013
+
+    fer-bench data audit fer2013 --out audit.csv
     """
     from fer_bench import data_tables
     from fer_bench.audit import audit as examine
+    from fer_bench.audit import doubtful
+    from fer_bench.leaderboard import check_csv, write_csv
 
     images = _open(name)
+    if out is not None:
+        check_csv(out)
+        listed = doubtful(images)
+        with _writing(out):
+            write_csv(listed, out)
     found = examine(images)
     console.print(data_tables.findings(images.name, found))
     _name_all("blank", list(found.blank))
     _name_all("skipped", list(found.skipped))
     _notes(images)
+    if out is not None:
+        console.print(f"wrote {escape(str(out))}: {len(listed):,} images", soft_wrap=True)
 
 
 @app.command("list")
@@ -164,7 +178,7 @@ def _writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"can't write pictures to {out}: {error.strerror}; choose another --out") from error
+        raise UserError(f"can't write to {out}: {error.strerror}; choose another --out") from error
 
 
 def _open(name: str | None) -> FaceImages:

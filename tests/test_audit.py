@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_bench.audit import audit
+from fer_bench.audit import audit, doubtful
 from fer_bench.images import SUBSETS, FaceImages
 
 
@@ -29,6 +29,14 @@ def test_every_finding_on_a_set_made_to_have_it():
     assert found.dedup["official"] == (6, 10)
     assert found.dedup["test_as_validation"] == (17, 20)
     assert found.dedup["random_80_10_10"][0] == found.dedup["random_80_10_10"][1]
+    listed = doubtful(images).set_index("image")
+    assert listed.loc[[f"image {i}" for i in (0, 50)], "conflicting"].all()
+    assert set(listed.index[listed["leak"]]) == {"image 50", "image 51", "image 54"}
+    assert set(listed.index[listed["blank"]]) == {"image 5", "image 8"}
+    assert listed["identical"].all() and len(listed) == found.grouped
+    assert listed.loc["image 50", ["subset", "class"]].tolist() == ["test", "c"]
+    assert listed["group"].is_monotonic_increasing and listed["group"].nunique() == found.groups
+    assert listed["conflicting"].sum() == found.conflicting_images
 
 
 def test_dataset_without_a_class_in_train_can_be_audited():

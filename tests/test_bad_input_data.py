@@ -514,11 +514,11 @@ def test_a_killed_import_leaves_the_one_before_and_the_next_clears_up(folder, fe
         (["audit", "../mine"], "unknown dataset '../mine'"),
         (
             ["describe", "mine", "--out", "file"],
-            "can't write pictures to file: File exists; choose another --out",
+            "can't write to file: File exists; choose another --out",
         ),
         (
             ["describe", "mine", "--out", "file/deeper"],
-            "can't write pictures to file/deeper: Not a directory",
+            "can't write to file/deeper: Not a directory",
         ),
         (["download", "synthetic"], "'synthetic' isn't downloaded: built in"),
         (["download", "fer2014"], "unknown dataset 'fer2014': did you mean 'fer2013'?"),
