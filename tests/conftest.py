@@ -7,8 +7,13 @@ import pytest
 
 from fer_bench.images import FaceImages
 
+LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
 CLASSES = ("angry", "disgust", "happy", "neutral", "sad")
 SHARES = np.array([0.25, 0.05, 0.4, 0.2, 0.1])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem != LONGEST)
 
 
 def draw_faces(images: int = 300, side: int = 24, channels: int = 1, seed: int = 0) -> FaceImages:
