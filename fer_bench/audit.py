@@ -49,19 +49,13 @@ def doubtful(images: FaceImages) -> pd.DataFrame:
     """
     import pandas as pd
 
-    twins = images.twins()
-    findings = {
-        "blank": images.blank(),
-        "identical": np.bincount(twins)[twins] > 1,
-        "leak": _leaked(images, twins),
-        "conflicting": (_kinds(twins, images.labels) > 1)[twins],
-    }
+    findings = _findings(images)
     frame = pd.DataFrame(
         {
             "image": images.ids,
             "subset": np.array(SUBSETS)[images.subsets],
             "class": np.array(images.classes)[images.labels],
-            "group": twins,
+            "group": images.twins(),
             **findings,
         }
     )
@@ -72,22 +66,20 @@ def audit(images: FaceImages) -> Audit:
     """Examine all images as imported, and the whole test part of every split they can give."""
     twins = images.twins()
     sizes = np.bincount(twins)
-    groups = sizes > 1
-    conflicting = _kinds(twins, images.labels) > 1
-    held_out = images.in_subset("val", "test")
+    found = _findings(images)
     return Audit(
         images=len(images),
         skipped=images.skipped,
-        blank=images.ids[images.blank()],
-        groups=int(groups.sum()),
-        grouped=int(sizes[groups].sum()),
+        blank=images.ids[found["blank"]],
+        groups=int((sizes > 1).sum()),
+        grouped=int(found["identical"].sum()),
         surplus=int((sizes - 1).sum()),
         largest=int(sizes.max()),
         across=int((_kinds(twins, images.subsets) > 1).sum()),
-        conflicting=int(conflicting.sum()),
-        conflicting_images=int(sizes[conflicting].sum()),
-        held_out=int(held_out.sum()),
-        leaked=int(_leaked(images, twins).sum()),
+        conflicting=len(np.unique(twins[found["conflicting"]])),
+        conflicting_images=int(found["conflicting"].sum()),
+        held_out=int(images.in_subset("val", "test").sum()),
+        leaked=int(found["leak"].sum()),
         dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in whole_splits(images)},
     )
 
@@ -101,9 +93,15 @@ def whole_splits(images: FaceImages) -> list[Split]:
     return splits
 
 
-def _leaked(images: FaceImages, twins: np.ndarray) -> np.ndarray:
-    """Whether each image is held out and identical to a training image, (N,) bool."""
-    return images.in_subset("val", "test") & np.isin(twins, twins[images.in_subset("train")])
+def _findings(images: FaceImages) -> dict[str, np.ndarray]:
+    """Which images each finding is of, (N,) bool by name."""
+    twins = images.twins()
+    return {
+        "blank": images.blank(),
+        "identical": np.bincount(twins)[twins] > 1,
+        "leak": images.in_subset("val", "test") & np.isin(twins, twins[images.in_subset("train")]),
+        "conflicting": (_kinds(twins, images.labels) > 1)[twins],
+    }
 
 
 def _kinds(twins: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -102,11 +102,8 @@ def leaderboard(
     frame = board(study_name(study), mlruns, every=every)
     show(frame)
     if out:
-        try:
-            write_csv(frame, out)
-        except OSError as error:
-            raise UserError(f"--out {out}: can't be written ({error.strerror}); name a file") from None
-        console.print(f"wrote {out}: {len(frame)} rows", highlight=False)
+        write_csv(frame, out)
+        console.print(f"wrote {escape(str(out))}: {len(frame)} rows", highlight=False, soft_wrap=True)
 
 
 @app.command("list")

@@ -144,18 +144,16 @@ def audit(
     from fer_bench.audit import doubtful
     from fer_bench.leaderboard import check_csv, write_csv
 
-    images = _open(name)
     if out is not None:
         check_csv(out)
-        listed = doubtful(images)
-        with _writing(out):
-            write_csv(listed, out)
+    images = _open(name)
     found = examine(images)
     console.print(data_tables.findings(images.name, found))
     _name_all("blank", list(found.blank))
     _name_all("skipped", list(found.skipped))
     _notes(images)
     if out is not None:
+        write_csv(listed := doubtful(images), out)
         console.print(f"wrote {escape(str(out))}: {len(listed):,} images", soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from keras import layers, ops
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.backend import BatchNormalization
 from fer_bench.datasets.base import find_dataset
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.kept import Kept, find_kept
 from fer_bench.logged_model import log_model
 from fer_bench.model import Net, VariableDropout, leaves
@@ -110,7 +110,7 @@ def trained_net(kept: Kept) -> Any:
 
 def _phrase(error: Exception) -> str:
     """The beginning of what an error says, on one line."""
-    return " ".join(str(error).split()).partition(" [SQL: ")[0][:200]
+    return phrase(error).partition(" [SQL: ")[0]
 
 
 def plain(net: Any) -> Any:

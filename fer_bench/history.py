@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
 from fer_bench.registry import unknown
 from fer_bench.study_file import study_files
@@ -177,7 +177,7 @@ def open_predictions(path: Path, run_id: str) -> Iterator[Any]:
         with np.load(path, allow_pickle=False) as file:
             yield file
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        said = " ".join(str(error).split())[:LONGEST]
+        said = phrase(error)
         if isinstance(error, OSError) and error.errno:
             raise UserError(f"{path} can't be read ({error.strerror}): check your permissions") from None
         raise UserError(

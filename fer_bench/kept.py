@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.history import open_predictions, read_study_runs
 from fer_bench.recipe import Recipe
 from fer_bench.records import RepeatRecord
@@ -138,7 +138,7 @@ def _read(
         recipe = Recipe(**_below("recipe.", parameters))
         strategy = STRATEGIES[record.strategy](**_below(f"{record.strategy}.", parameters))
     except (TypeError, ValidationError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = phrase(error)
         raise UserError(
             f"run {record.run_id} was logged by another version of fer-bench (commit {record.commit}), which "
             f"had other parameters: export with that one ({reason})"

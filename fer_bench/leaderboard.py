@@ -14,6 +14,7 @@ from fer_bench.board import Bootstrap, Cell, rows
 from fer_bench.errors import UserError
 from fer_bench.leaderboard_table import table
 from fer_bench.records import CellStatus, HeldOut, Predictions, RepeatRecord
+from fer_bench.recovery import atomic
 
 __all__ = ["CellStatus", "HeldOut", "Predictions", "RepeatRecord", "leaderboard", "table", "write_csv"]
 
@@ -64,11 +65,16 @@ def leaderboard(
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write the leaderboard, whole or not at all: one header line, floats with up to 6 significant digits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
-    partial.replace(path)
+    """Write a frame, whole or not at all: one header line, floats with up to 6 significant digits.
+
+    Raises UserError where the file can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    except OSError as error:
+        raise UserError(f"--out {path}: can't be written ({error.strerror}); name a file") from None
 
 
 def check_csv(path: Path) -> None:

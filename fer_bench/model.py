@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from fer_bench.backbones.base import Backbone
 from fer_bench.backend import fuse_batch_norm
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.recipe import Head, Phase, Recipe
 from fer_bench.study import derive_seed
 
@@ -184,7 +184,7 @@ def load_trunk(trunk: Any, path: Path) -> None:
             warnings.simplefilter("ignore")  # Keras warns of each layer, then raises
             trunk.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = phrase(error)
         raise UserError(
             f"{path}: expected weights of {trunk.name} without its top, {trunk.count_params():,} parameters; "
             f"got: {reason}"

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.launch import Event, check_stores
 from fer_bench.plan import Plan
 from fer_bench.recovery import writable
@@ -67,7 +67,7 @@ def _listen(tasks: list[Any], events: Any) -> Generator[Event]:
                 except ray.exceptions.RayTaskError as error:
                     raise UserError(str(error.cause)) from None
                 except ray.exceptions.RayError as error:
-                    lost.append(" ".join(str(error).split())[:200])
+                    lost.append(phrase(error))
                     yield "died", {"worker": tasks.index(task), "message": lost[-1]}
     if len(lost) == len(tasks):
         raise UserError("\n".join(lost))

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from fer_bench.errors import UserError, check_name
+from fer_bench.errors import UserError, check_name, phrase
 from fer_bench.registry import unknown
 
 LARGEST_FILE = 100_000  # bytes; a study is a page of text
@@ -85,4 +85,4 @@ def read_study(name: str) -> tuple[str, dict[str, Any]]:
 def _reason(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return " ".join(str(error).split())[:200]
+    return phrase(error)

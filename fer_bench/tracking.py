@@ -22,7 +22,7 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag, V
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.recovery import Result, atomic
 from fer_bench.stores import artifact_place, check_place, probe, refusal
 
@@ -69,12 +69,11 @@ class Tracker:
         self.experiment = experiment
         self._client = open_client(self.uri)
         self._written: dict[str, set[int]] = {}  # epochs of open runs: to ask the store twice is slow
-        remote = self.uri.startswith("http")
-        place = None if remote else artifact_place(mlruns, experiment)
         with FileLock(mlruns / ".create.lock"):
             known = self._client.get_experiment_by_name(experiment)
             if known is None:
-                self.id = self._create(experiment, place)
+                remote = self.uri.startswith("http")
+                self.id = self._create(experiment, None if remote else artifact_place(mlruns, experiment))
                 return
             check_place(mlruns, experiment, known.artifact_location)
             if known.lifecycle_stage == "deleted":
@@ -263,7 +262,7 @@ def artifact(client: MlflowClient, run: Run, name: str) -> Path:
     try:
         return Path(client.download_artifacts(run.info.run_id, name))
     except (MlflowException, OSError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = phrase(error)
         raise UserError(
             f"can't get {run.info.artifact_uri}/{name} ({said}): check the server and your permissions; if "
             "it is gone for good, delete the run in MLflow and run the study again"

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from fer_bench.backbones.base import BACKBONES
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _checked(path: Path) -> str:
         with h5py.File(path):
             return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        reason = " ".join(str(error).split())[:150]
+        reason = phrase(error, 150)
         raise MissingWeights(
             f"{path} is no whole HDF5 file ({reason}): remove it and fetch it again"
         ) from None

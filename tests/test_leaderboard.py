@@ -407,8 +407,11 @@ def test_data_of_one_name_that_are_not_the_same_are_told_apart():
 
 
 def test_a_name_too_long_for_a_file_is_told_when_it_is_written():
-    check_csv(Path("x" * 300))
-    check_folder(Path("x" * 300))
+    path = Path("x" * 300)
+    check_csv(path)
+    check_folder(path)
+    with pytest.raises(UserError, match=r"can't be written .*too long.*; name a file"):
+        write_csv(leaderboard([], []), path)
 
 
 @pytest.mark.parametrize("out", ["", "/dev/null", "."])
