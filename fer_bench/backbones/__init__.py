@@ -1,1 +1,4 @@
-"""Backbones, one file each: from pixels to features."""
+"""Backbones, one file each: from pixels to features; and where their pretrained weights come from.
+
+May import `registry` and `errors`.
+"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from fer_bench.datasets import store
-from fer_bench.datasets.store import Draft, Track, quiet
+from fer_bench.data import cache
+from fer_bench.data.cache import Draft, Track, quiet
+from fer_bench.data.images import FaceImages
 from fer_bench.errors import UserError
-from fer_bench.images import FaceImages
 from fer_bench.registry import Registry, unknown
 
 
@@ -48,11 +48,11 @@ class Imported(Dataset):
         """Open the imported images as memory maps; UserError telling how to import what isn't there."""
         if not self.available():
             raise UserError(f"dataset {self.name!r} isn't imported: {self.how}")
-        return store.load(self.name)
+        return cache.load(self.name)
 
     def available(self) -> bool:
         """Say whether it was imported."""
-        return self.name in store.stored()
+        return self.name in cache.stored()
 
 
 class ByName(Imported):
@@ -71,9 +71,9 @@ def find_dataset(name: str) -> Dataset:
     """Find a registered dataset, else one imported under this name; UserError naming the known ones."""
     if name in DATASETS:
         return DATASETS[name]()
-    if name in store.stored():
+    if name in cache.stored():
         return ByName(name)
-    known = {*DATASETS, *store.stored()}
+    known = {*DATASETS, *cache.stored()}
     raise UserError(f"{unknown('dataset', name, known)}; your own: {ByName.how}")
 
 
@@ -89,4 +89,4 @@ def dataset_available(name: str) -> bool:
 
 def known_datasets() -> list[str]:
     """Names of all registered and all imported datasets, sorted."""
-    return sorted({*DATASETS, *store.stored()})
+    return sorted({*DATASETS, *cache.stored()})

@@ -7,15 +7,21 @@ by name, because fer2013.csv numbers them in another order than the alphabetical
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import IO
 
-from fer_bench.datasets import fer2013_csv
+import numpy as np
+
+from fer_bench.data.archive import IMAGE_SUFFIXES, Tree, image_places, open_tree, printable
+from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
+from fer_bench.data.class_folders import drafted
 from fer_bench.datasets.base import DATASETS, Imported
-from fer_bench.datasets.folder import drafted
-from fer_bench.datasets.store import Draft, Track, quiet
-from fer_bench.datasets.tree import IMAGE_SUFFIXES, Tree, image_places, open_tree, printable
 from fer_bench.errors import UserError
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -33,6 +39,9 @@ UNTOLD = (
     "official split not to be had: these file names don't tell PublicTest (val) from PrivateTest (test); "
     "scores are not comparable with those of the official split"
 )
+ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+LONGEST_LINE = 200_000  # characters, twenty times a row's: more than csv takes for one field
 
 
 @DATASETS.register("fer2013")
@@ -48,13 +57,13 @@ class Fer2013(Imported):
     def read(self, path: Path, track: Track = quiet) -> Draft:
         """Tell the four forms apart by what is inside; UserError for anything else."""
         if path.suffix.lower() == ".csv" and path.is_file():
-            return fer2013_csv.read(lambda: path.open("rb"), printable(path.name), CLASSES)
+            return _read_csv(lambda: path.open("rb"), printable(path.name), CLASSES)
         tree = open_tree(path)
         images = any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes)
         tables = [n for n in tree.sizes if PurePosixPath(n).name in ("fer2013.csv", "icml_face_data.csv")]
         if tables and not images:
             source = printable(f"{path.name}: {tables[0]}")
-            return fer2013_csv.read(lambda: tree.open(tables[0]), source, CLASSES)
+            return _read_csv(lambda: tree.open(tables[0]), source, CLASSES)
         return _read_images(tree, track)
 
 
@@ -78,3 +87,67 @@ def _read_images(tree: Tree, track: Track) -> Draft:
     draft = drafted(tree, places, labels, size=SIDE, grey=True, track=track)
     has_val = any(place.subset == "val" for place in places.values())
     return draft.but(classes=CLASSES, notes=() if has_val else (UNTOLD,))
+
+
+def _read_csv(open_file: Callable[[], IO[bytes]], source: str, classes: tuple[str, ...]) -> Draft:
+    """Look through the labels of a table; pixels are read when the draft is saved.
+
+    Raises UserError, naming the row, for wrong columns, labels, usages or pixels. Row 1 is the first image.
+    """
+    records = [
+        ImageRecord(f"row {number}", _label(source, number, row), _subset(source, number, row))
+        for number, row in _rows(open_file, source)
+    ]
+    return Draft(classes, (SIDE, SIDE, 1), records, lambda: _pixels(open_file, source), source)
+
+
+def _rows(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows, numbered from 1, by column name without the spaces around it."""
+    number = 0
+    try:
+        with open_file() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+            table = csv.DictReader(iter(lambda: text.readline(LONGEST_LINE), ""))
+            table.fieldnames = [name.strip() for name in table.fieldnames or ()]
+            if missing := {"emotion", "pixels", "Usage"} - set(table.fieldnames):
+                raise UserError(
+                    f"{source} has the columns {', '.join(table.fieldnames) or 'none'}: expected emotion, "
+                    f"pixels and Usage; {', '.join(sorted(missing))} not found"
+                )
+            for number, row in enumerate(table, start=1):
+                yield number, row
+    except UserError:
+        raise
+    except Exception as error:  # a broken member of a zip raises nearly anything
+        raise UserError(f"{source} can't be read as a csv table after row {number}: {error}") from error
+
+
+def _label(source: str, number: int, row: dict[str, str]) -> str:
+    text = (row["emotion"] or "").strip()
+    if text not in map(str, range(len(ORDER))):
+        raise UserError(f"{source}, row {number}: emotion {text!r}, expected 0 to {len(ORDER) - 1}")
+    return ORDER[int(text)]
+
+
+def _subset(source: str, number: int, row: dict[str, str]) -> str:
+    usage = (row["Usage"] or "").strip()
+    if usage not in USAGES:
+        raise UserError(f"{source}, row {number}: Usage {usage!r}, expected {', '.join(USAGES)}")
+    return USAGES[usage]
+
+
+def _pixels(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[np.ndarray]:
+    for number, row in _rows(open_file, source):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DeprecationWarning)  # older NumPy only warns of other text
+                values = np.fromstring(row["pixels"] or "", dtype=np.int64, sep=" ")
+        except (ValueError, DeprecationWarning) as error:
+            raise UserError(f"{source}, row {number}: pixels are not whole numbers throughout") from error
+        if len(values) != SIDE * SIDE:
+            raise UserError(
+                f"{source}, row {number}: {len(values):,} pixels, expected {SIDE * SIDE:,} numbers"
+            )
+        if values.min() < 0 or values.max() > 255:
+            found = f"{values.min()} to {values.max()}"
+            raise UserError(f"{source}, row {number}: pixel values {found}, expected 0 to 255")
+        yield values.astype(np.uint8).reshape(SIDE, SIDE, 1)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fer_bench.data.cache import Draft, Track, quiet
+from fer_bench.data.class_folders import read_folder
 from fer_bench.datasets.base import DATASETS, Imported
-from fer_bench.datasets.folder import read_folder
-from fer_bench.datasets.store import Draft, Track, quiet
 
 LEAKS = (
     "no split, and augmented copies were put in before it was handed out (four classes have exactly 5,920 "

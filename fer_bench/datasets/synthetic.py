@@ -15,8 +15,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from fer_bench.data.images import SUBSETS, FaceImages
 from fer_bench.datasets.base import DATASETS, Dataset
-from fer_bench.images import SUBSETS, FaceImages
 
 SIDE = 48
 CHUNK = 64  # faces drawn at a time: few enough to stay in the processor's cache

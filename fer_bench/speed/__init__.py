@@ -1,1 +1,4 @@
-"""Measurements of speed and memory, each figure beside what it is compared with."""
+"""`fer-bench speed`: what fer-bench costs, side by side with notebooks and bare Keras.
+
+May import every package but `cli`.
+"""

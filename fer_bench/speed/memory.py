@@ -17,10 +17,10 @@ import psutil
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
-from fer_bench.recipe import Phase, Recipe, settings
-from fer_bench.speed.contest import ContestantDied, Figure, contest, limited
-from fer_bench.speed.faces import trial_data
+from fer_bench.speed.side_by_side import ContestantDied, Figure, contest, limited
+from fer_bench.speed.workloads import trial_data
 from fer_bench.strategies.base import STRATEGIES
+from fer_bench.study.recipe import Phase, Recipe, settings
 
 GIB = 2**30
 PEAK = 4.0  # GiB
@@ -51,7 +51,7 @@ def peak_of_run(words: tuple[str, ...]) -> int:
         line = [
             sys.executable,
             "-m",
-            "fer_bench.cli",
+            "fer_bench.cli.main",
             "run",
             *words,
             "--mlruns",
@@ -79,8 +79,8 @@ def _resident(process: psutil.Process) -> int:
 
 def residents() -> Callable[[], int]:
     """Short trials of a small backbone, one a round; resident memory, bytes, after each."""
-    from fer_bench.learner import Learner
-    from fer_bench.trial import run_trial
+    from fer_bench.training.trainer import Trainer
+    from fer_bench.training.trial import run_trial
 
     recipe = Recipe(
         image_size=16,
@@ -90,12 +90,12 @@ def residents() -> Callable[[], int]:
         phases=(Phase(trainable="head", epochs=1), Phase(trainable="all", epochs=1)),
     )
     data = trial_data(192, 64)
-    learner = Learner(BACKBONES["compact_cnn"](), recipe, data.pixels, len(CLASSES), None)
+    trainer = Trainer(BACKBONES["compact_cnn"](), recipe, data.pixels, len(CLASSES), None)
     trials = enumerate(itertools.cycle(STRATEGIES))
 
     def play() -> int:
         seed, strategy = next(trials)
-        run_trial(learner, STRATEGIES[strategy](), settings(recipe), seed, data)
+        run_trial(trainer, STRATEGIES[strategy](), settings(recipe), seed, data)
         gc.collect()
         return _resident(psutil.Process())
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
-from fer_bench.recipe import Augmentation
+from fer_bench.study.recipe import Augmentation
 
 AUGMENTATION = Augmentation(flip=True, rotation=20, shift=0.2, zoom=0.2, shear=0.2)
 

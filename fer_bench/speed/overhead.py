@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from fer_bench.speed.contest import Figure, contest, limited
-from fer_bench.speed.faces import trial_data
+from fer_bench.speed.side_by_side import Figure, contest, limited
+from fer_bench.speed.workloads import trial_data
 
 VALIDATION = 3589  # images of FER-2013's PublicTest
 SECONDS = 1.0
@@ -37,11 +37,13 @@ def measure(budgets: tuple[str, ...] = ("quick", "full"), slots: int = SLOTS) ->
 def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[], tuple[float, int]]:
     """Fill slot after slot of a cell with trials that aren't trained; seconds, and epochs they played."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    from fer_bench import work
-    from fer_bench.books import Bench
-    from fer_bench.plan import make_plan
-    from fer_bench.search import Book, draw
-    from fer_bench.tracking import Tracker, create_store
+    from fer_bench.runner import cell as cell_module
+    from fer_bench.runner.context import WorkerContext
+    from fer_bench.runner.search import draw
+    from fer_bench.storage.mlflow_client import create_store
+    from fer_bench.storage.optuna_store import OptunaStore
+    from fer_bench.storage.tracking import Tracker
+    from fer_bench.study.plan import make_plan
 
     plan = make_plan(
         "imbalance", dataset="synthetic", budget=budget, backbones=("mobilenet_v2",),
@@ -50,11 +52,11 @@ def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[]
     (task,) = plan.tasks
     create_store(folder)
     tracker, data = Tracker(folder, plan.experiment), trial_data(700, validation)
-    bench = Bench(plan, data, tracker, Book(folder, None), report=lambda *_, **__: None)
-    learner = cast(Any, SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
-    cell = work.CellWork(bench, task, lambda: learner, lambda: True)
+    bench = WorkerContext(plan, data, tracker, OptunaStore(folder, None), report=lambda *_, **__: None)
+    trainer = cast(Any, SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
+    cell = cell_module.CellRunner(bench, task, lambda: trainer, lambda: True)
     cell.ledger.folder.mkdir(parents=True)
-    work.run_trial = untrained
+    cell_module.run_trial = untrained
 
     def play() -> tuple[float, int]:
         begun = time.perf_counter()
@@ -71,7 +73,7 @@ def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[]
 
 
 def untrained(
-    learner: Any,
+    trainer: Any,
     strategy: Any,
     settings: Any,
     seed: int,
@@ -81,12 +83,12 @@ def untrained(
     on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> Any:
     """Stand-in for `run_trial`: random logits, scored after each epoch."""
-    from fer_bench.metrics import scores
-    from fer_bench.trial import Outcome
+    from fer_bench.evaluation.metrics import scores
+    from fer_bench.training.outcome import Outcome
 
     rng, labels = np.random.default_rng(seed), data.labels[data.val]
     counts = np.bincount(data.labels[data.train])
-    for epoch in range(learner.recipe.epochs):
+    for epoch in range(trainer.recipe.epochs):
         logits = rng.normal(size=(len(labels), len(data.classes))).astype("float32")
         found = scores(labels, strategy.adjust_logits(logits, counts), data.classes)
         trained = dict.fromkeys(("train/objective", "train/loss", "train/accuracy"), float(epoch))

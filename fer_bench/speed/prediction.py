@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_bench.speed.contest import Figure, compared, contest
-from fer_bench.speed.faces import draw_faces, write_tree
+from fer_bench.speed.side_by_side import Figure, compared, contest
+from fer_bench.speed.workloads import draw_faces, write_tree
 
 if TYPE_CHECKING:
-    from fer_bench.model_file import ModelFile
+    from fer_bench.inference.model_file import ModelFile
 
 PICTURES = 7_178  # test images of FER-2013
 LEAST = 0.8  # of the rate in memory
@@ -33,7 +33,8 @@ def measure(
 
 def files(folder: Path, backbone: str, size: int) -> Callable[[], float]:
     """A round reads and predicts all files."""
-    from fer_bench.predict import list_pictures, predict
+    from fer_bench.inference.pictures import list_pictures
+    from fer_bench.inference.predict import predict
 
     opened, listed = _model(folder, backbone, size), list_pictures([str(folder / "faces")])
     return partial(_rate, lambda: list(predict(opened, listed)), len(listed))
@@ -60,9 +61,9 @@ def _model(folder: Path, backbone: str, size: int) -> ModelFile:
 
     from fer_bench.backbones.base import BACKBONES
     from fer_bench.datasets.synthetic import CLASSES
-    from fer_bench.export import plain, self_contained, write
-    from fer_bench.model import Net
-    from fer_bench.recipe import Recipe
+    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.study.recipe import Recipe
+    from fer_bench.training.net import Net
 
     recipe = Recipe(image_size=size, weights="none")
     net = plain(Net(BACKBONES[backbone](), recipe, 1, len(CLASSES), None).whole)

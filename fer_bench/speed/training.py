@@ -13,12 +13,12 @@ import numpy as np
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
-from fer_bench.recipe import Head, Phase, Recipe, settings
-from fer_bench.speed.contest import Contestant, Figure, compared, contest
-from fer_bench.speed.faces import draw_faces, write_tree
 from fer_bench.speed.notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
-from fer_bench.study import recipe_names, resolve
-from fer_bench.study_file import read_study, study_files
+from fer_bench.speed.side_by_side import Contestant, Figure, compared, contest
+from fer_bench.speed.workloads import draw_faces, write_tree
+from fer_bench.study.file import read_study, study_files
+from fer_bench.study.recipe import Head, Phase, Recipe, settings
+from fer_bench.study.resolve import recipe_names, resolve
 
 ROUNDS, ROUNDS_FOR_INFORMATION = 5, 3
 CACHED_EPOCHS = 20  # in a round; one alone would last hundredths of a second
@@ -125,7 +125,7 @@ def bare(job: Job, fused: bool) -> Callable[[], float]:
     """`fit` on random float32 tensors in memory, of a model as notebooks make it or of our own net."""
     import keras
 
-    from fer_bench.model import Net
+    from fer_bench.training.net import Net
 
     if fused:
         net = Net(BACKBONES[job.backbone](), job.recipe(True), 3, len(CLASSES), None)
@@ -160,18 +160,18 @@ def _resident(images: np.ndarray, labels: np.ndarray, batch: int) -> dict[str, A
 
 def ours(job: Job, augmented: bool = True) -> Callable[[], float]:
     """fer-bench's step on 48-pixel images; without augmentation a frozen trunk's features are cached."""
-    from fer_bench.learner import Learner
+    from fer_bench.training.trainer import Trainer
 
     pixels, labels = draw_faces(job.images)
     recipe = job.recipe(augmented)
-    learner = Learner(BACKBONES[job.backbone](), recipe, pixels, len(CLASSES), None)
-    learner.reset(0, settings(recipe), np.arange(min(len(pixels), 128)))
-    epochs = CACHED_EPOCHS if learner.cached(0) else 1
+    trainer = Trainer(BACKBONES[job.backbone](), recipe, pixels, len(CLASSES), None)
+    trainer.reset(0, settings(recipe), np.arange(min(len(pixels), 128)))
+    epochs = CACHED_EPOCHS if trainer.cached(0) else 1
     rng = np.random.default_rng(0)
 
     def train(watch: Any) -> None:
         stream = np.stack([rng.permutation(job.images) for _ in range(epochs)])
-        learner.fit(0, stream, labels, [watch])
+        trainer.fit(0, stream, labels, [watch])
 
     return _rounds(job, train, epochs)
 

@@ -1,0 +1,226 @@
+"""The commands `fer-bench data ...`: bring images in, look at them, find what is wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import track
+
+from fer_bench.cli.options import console
+from fer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from fer_bench.data.cache import Draft, Track
+    from fer_bench.data.images import FaceImages
+
+app = typer.Typer(
+    help="Bring images in, look at them, find what is wrong with them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+NAMED = 10  # broken images named on the screen; all are in the import's meta.json
+
+Name = Annotated[str | None, typer.Argument(help="A dataset; fer2013 if imported, else synthetic.")]
+
+
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="fer2013, fer-49779, or folder for images of your own.")],
+    path: Annotated[Path, typer.Argument(help="Zip, folder or csv.")],
+    name: Annotated[str | None, typer.Option(help="Name for a folder of your own.")] = None,
+    classes: Annotated[str | None, typer.Option(help='What folders mean: "1=surprise,2=fear".')] = None,
+    size: Annotated[int | None, typer.Option(help="Side in pixels; else the common size, else 112.")] = None,
+    allow_missing_classes: Annotated[
+        bool, typer.Option("--allow-missing-classes", help="Accept classes of no or one image.")
+    ] = False,
+) -> None:
+    """Decode images once into a cache that every run reads.
+
+    [bold]Examples[/bold]
+
+    fer-bench data import fer2013 archive.zip
+
+    fer-bench data import fer2013 fer2013.csv
+
+    fer-bench data import folder my_faces/ --name mine
+
+    fer-bench data import folder numbered.zip --name yours --classes "1=surprise,2=fear,3=disgust"
+    """
+    from fer_bench.data.class_folders import parse_classes, read_folder
+    from fer_bench.datasets.base import DATASETS
+
+    started = time.monotonic()
+    if kind == "folder":
+        if name is None or name in DATASETS:
+            raise UserError(
+                f"--name {name or 'is missing'}: expected a name of your own, not {', '.join(DATASETS)}"
+            )
+        named = parse_classes(classes) if classes else None
+        draft = read_folder(path, named, size, allow_missing_classes, _track("looking"))
+    elif name or classes or size is not None or allow_missing_classes:
+        raise UserError(
+            "--name, --classes, --size and --allow-missing-classes belong to: data import folder PATH"
+        )
+    else:
+        name, draft = kind, DATASETS[kind]().read(path, _track("looking"))
+    _store(name, draft, started)
+
+
+@app.command()
+def download(name: Annotated[str, typer.Argument(help="fer2013 or fer-49779.")]) -> None:
+    """Download from Kaggle, then import.
+
+    [bold]Example[/bold]
+
+    fer-bench data download fer2013
+    """
+    from fer_bench.data import kaggle
+    from fer_bench.datasets.base import DATASETS
+
+    dataset = DATASETS[name]()
+    if dataset.kaggle is None:
+        raise UserError(f"{name!r} isn't downloaded: {dataset.how}")
+    started = time.monotonic()
+    _store(name, dataset.read(kaggle.download(dataset.kaggle, name), _track("looking")), started)
+
+
+@app.command()
+def describe(
+    name: Name = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for two pictures (PNG).")] = None,
+) -> None:
+    """Count images by class, as imported and as each split uses them; draw them.
+
+    [bold]Examples[/bold]
+
+    fer-bench data describe
+
+    fer-bench data describe fer2013 --out pictures/
+    """
+    from fer_bench.cli import data_tables
+    from fer_bench.data.audit import whole_splits
+
+    images = _open(name)
+    if out is not None:
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    console.print(data_tables.as_imported(images))
+    console.print(data_tables.as_used(images, whole_splits(images)))
+    _notes(images)
+    if out is None:
+        console.print("pictures of the classes: add --out FOLDER")
+        return
+    from fer_bench.data import figures
+
+    for figure in (figures.class_distribution, figures.sample_sheet):
+        path = out / f"{images.name}_{figure.__name__}.png"
+        with _writing(out):
+            figure(images, path)
+        console.print(f"wrote {escape(str(path))}", soft_wrap=True)
+
+
+@app.command()
+def audit(
+    name: Name = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to name each image in.")] = None,
+) -> None:
+    """Find broken, blank and identical images, leaks between subsets and conflicting labels.
+
+    [bold]Examples[/bold]
+
+    fer-bench data audit fer2013
+
+    fer-bench data audit fer2013 --out audit.csv
+    """
+    from fer_bench.cli import data_tables
+    from fer_bench.data.audit import audit as examine
+    from fer_bench.data.audit import doubtful
+    from fer_bench.files import check_csv, write_csv
+
+    if out is not None:
+        check_csv(out)
+    images = _open(name)
+    found = examine(images)
+    console.print(data_tables.findings(images.name, found))
+    _name_all("blank", list(found.blank))
+    _name_all("skipped", list(found.skipped))
+    _notes(images)
+    if out is not None:
+        write_csv(listed := doubtful(images), out)
+        console.print(f"wrote {escape(str(out))}: {len(listed):,} images", soft_wrap=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """List all datasets: those that fer-bench knows and those imported under a name.
+
+    [bold]Example[/bold]
+
+    fer-bench data list
+    """
+    from fer_bench.cli import data_tables
+    from fer_bench.datasets.base import find_dataset, known_datasets
+
+    console.print(data_tables.listing({name: find_dataset(name) for name in known_datasets()}))
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"can't write to {out}: {error.strerror}; choose another --out") from error
+
+
+def _open(name: str | None) -> FaceImages:
+    from fer_bench.datasets.base import dataset_available, open_dataset
+
+    images = open_dataset(name or ("fer2013" if dataset_available("fer2013") else "synthetic"))
+    images.check_intact()
+    return images
+
+
+def _store(name: str, draft: Draft, started: float) -> None:
+    """Import a draft and say all that was done to it."""
+    from fer_bench.cli import data_tables
+    from fer_bench.data import cache
+
+    images = cache.save(name, draft, _track("decoding"))
+    console.print(data_tables.as_imported(images))
+    for remark in draft.remarks:
+        console.print(escape(remark), soft_wrap=True)
+    _name_all("skipped", list(images.skipped))
+    _notes(images)
+    where = escape(str(cache.home()))
+    seconds = time.monotonic() - started
+    console.print(
+        f"imported {len(images):,} images as {name} into {where} in {seconds:.0f} s", soft_wrap=True
+    )
+
+
+def _track(what: str) -> Track:
+    def tracked(items: Iterable[Any], total: int) -> Iterable[Any]:
+        quiet = not console.is_terminal
+        return track(items, what, total=total, console=console, transient=True, disable=quiet)
+
+    return tracked
+
+
+def _name_all(what: str, names: list[str]) -> None:
+    if names:
+        console.print(f"{what}: {len(names):,} image{'' if len(names) == 1 else 's'}")
+    for name in names[:NAMED]:
+        console.print(f"  {escape(name)}", soft_wrap=True)
+    if len(names) > NAMED:
+        console.print(f"  ... and {len(names) - NAMED:,} more")
+
+
+def _notes(images: FaceImages) -> None:
+    for note in images.notes:
+        console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)

@@ -1,0 +1,116 @@
+"""Tables of `fer-bench data`: datasets, images by class, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from fer_bench.data.audit import Audit
+from fer_bench.data.images import SUBSETS, FaceImages, imbalance_ratio
+from fer_bench.data.splits import Split
+from fer_bench.datasets.base import Dataset
+from fer_bench.errors import UserError
+
+
+def as_imported(images: FaceImages) -> Group:
+    """Images of each class by subset, with shares and the imbalance ratio."""
+    subsets = [name for name in SUBSETS if images.in_subset(name).any()]
+    columns = [images.counts(images.in_subset(name)) for name in subsets]
+    table = _table(None, "class", *("no split" if s == "none" else s for s in subsets), "all", "share")
+    totals = images.counts()
+    for k, name in enumerate(images.classes):
+        share = f"{100 * totals[k] / len(images):.1f} %"
+        table.add_row(escape(name), *(f"{column[k]:,}" for column in columns), f"{totals[k]:,}", share)
+    table.add_section()
+    table.add_row("all", *(f"{column.sum():,}" for column in columns), f"{len(images):,}", "")
+    ratios = (imbalance_ratio(counts) for counts in (*columns, totals))
+    table.add_row("n_max/n_min", *(f"{ratio:.1f}" for ratio in ratios), "")
+    heading = f"{images.name}: {_size(images)}, from {images.source}; as imported"
+    return Group(escape(heading), table)
+
+
+def as_used(images: FaceImages, splits: Sequence[Split]) -> Group:
+    """Images of each class in the parts of each split, side by side as far as the screen is wide."""
+    heading = "as used, split by split; blank images are not trained on"
+    return Group(heading, Columns([_one_split(images, split) for split in splits], padding=(0, 2)))
+
+
+def _one_split(images: FaceImages, split: Split) -> Table:
+    parts = {"train": split.train, "val": split.val, "test": split.test}
+    if split.selects_on_test:
+        parts = {"train": split.train, "val = test": split.test}
+    columns = [images.counts(part) for part in parts.values()]
+    table = _table(split.name, "class", *parts)
+    for k, name in enumerate(images.classes):
+        table.add_row(escape(name), *(f"{column[k]:,}" for column in columns))
+    table.add_section()
+    table.add_row("all", *(f"{column.sum():,}" for column in columns))
+    table.add_row("dedup", *[""] * (len(columns) - 1), f"{split.dedup.sum():,}")
+    table.add_row("n_max/n_min", *(f"{imbalance_ratio(column):.1f}" for column in columns))
+    if split.selects_on_test:
+        table.caption = "never ranked with others"
+    return table
+
+
+def findings(name: str, found: Audit) -> Table:
+    """What an audit found, one line each."""
+    table = _table(f"{name}: {found.images:,} images; identical means every pixel", "finding", "number")
+    lines = [
+        ("images skipped at the import, unreadable", len(found.skipped)),
+        ("images blank (constant), not trained on", len(found.blank)),
+        ("groups of identical images", found.groups),
+        ("  images in them", found.grouped),
+        ("  surplus: beyond the first of each group", found.surplus),
+        ("  images in the largest group", found.largest),
+        ("  groups that reach over several subsets", found.across),
+        ("groups of identical images with conflicting labels", found.conflicting),
+        ("  images in them", found.conflicting_images),
+    ]
+    for text, number in lines:
+        table.add_row(text, f"{number:,}")
+    table.add_row(
+        "val and test images identical to a training image", f"{found.leaked:,} of {found.held_out:,}"
+    )
+    table.add_section()
+    for split, (kept, whole) in found.dedup.items():
+        table.add_row(f"test images of {split}, deduplicated", f"{kept:,} of {whole:,}")
+    return table
+
+
+def listing(datasets: Mapping[str, Dataset]) -> Table:
+    """One line for each dataset: how large it is, whether it is there, how to get it."""
+    table = _table(None, "name", "images", "classes", "size", "there", "what it is, how to get it")
+    for column in table.columns[3:]:
+        column.justify = "left"
+    for name, dataset in datasets.items():
+        about = escape(f"{dataset.title or 'imported by you'}:\n{dataset.how}")
+        try:
+            images = dataset.load() if dataset.available() else None
+        except UserError as error:
+            table.add_row(name, "-", "-", "-", "damaged", escape(str(error)))
+            continue
+        facts = (
+            (f"{len(images):,}", str(len(images.classes)), _size(images), "yes")
+            if images
+            else ("-",) * 3 + ("no",)
+        )
+        table.add_row(name, *facts, about)
+    return table
+
+
+def _size(images: FaceImages) -> str:
+    _, height, width, channels = images.pixels.shape
+    return f"{width}x{height} {'grey' if channels == 1 else 'RGB'}"
+
+
+def _table(title: str | None, *headings: str) -> Table:
+    """Table whose first column is words and whose others are numbers."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == headings[0] else "right")
+    return table

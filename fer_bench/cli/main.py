@@ -1,0 +1,134 @@
+"""The program `fer-bench`: its commands, and how errors end it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from fer_bench.cli.data import app as data_app
+from fer_bench.cli.leaderboard import leaderboard
+from fer_bench.cli.model import export, predict
+from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.run import run, worker
+from fer_bench.errors import UserError
+
+app = typer.Typer(
+    help="Which backbone, with which answer to class imbalance, reads facial expressions best?\n\n"
+    "[bold]Examples[/bold]\n\n"
+    "fer-bench run --study imbalance\n\n"
+    "fer-bench ui\n\n"
+    "fer-bench leaderboard --study imbalance --out leaderboard.csv",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from fer_bench.environment import commit, versions
+
+        typer.echo(f"fer-bench {versions().get('fer-bench', 'not installed')}, commit {commit()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which fer-bench this is.", callback=_version)
+    ] = False,
+) -> None:
+    pass
+
+
+app.add_typer(data_app, name="data")
+app.command()(run)
+app.command()(worker)
+app.command()(leaderboard)
+app.command()(export)
+app.command()(predict)
+
+
+def main() -> None:
+    """Run a command; an error that is the user's is a line or a few and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a terminal's encoding lacks a sign
+    try:
+        try:
+            app(standalone_mode=True)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except UserError as error:
+        told = f"[bold red]error:[/bold red] {escape(str(error))}"
+        Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename:
+            raise
+        sys.stderr.write("error: no room where the output goes: free some, or send it elsewhere\n")
+        os._exit(2)  # Python would try to write the rest once more
+
+
+@app.command("list")
+def list_(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the README's tables.")] = False,
+) -> None:
+    """List studies, backbones, strategies and datasets, each with its first line."""
+    from fer_bench.cli.listing import markdown_tables, tables
+
+    if markdown:
+        console.print(markdown_tables(), highlight=False, markup=False, soft_wrap=True)
+    else:
+        console.print(tables())
+
+
+@app.command()
+def ui(
+    mlruns: Mlruns = Path("mlruns"),
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5050,
+) -> None:
+    """Open MLflow on the runs: compare their charts, and their per-class tables side by side."""
+    from fer_bench.cli.mlflow_ui import serve
+
+    serve(mlruns, port, console)
+
+
+@app.command()
+def speed(
+    measurements: Annotated[
+        list[str] | None,
+        typer.Argument(help="training, cell, predict, overhead, start, leaderboard, memory; by default all."),
+    ] = None,
+) -> None:
+    """Measure how fast fer-bench is here, each figure beside what it is compared with; half an hour for all.
+
+    For a machine that does nothing else meanwhile. What is wanted and missed is marked, and is no error.
+
+    [bold]Example[/bold]
+
+    fer-bench speed overhead start
+    """
+    from fer_bench.speed.report import run as measure
+
+    measure(measurements or (), console)
+
+
+@app.command()
+def doctor(mlruns: Mlruns = Path("mlruns")) -> None:
+    """Say what fer-bench finds: versions, backend, devices, data, weights, stores."""
+    from fer_bench.cli.doctor import examine
+
+    console.print(examine(mlruns))

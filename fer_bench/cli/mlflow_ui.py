@@ -1,0 +1,103 @@
+"""MLflow's own pages on our runs, served on this machine only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from fer_bench.errors import UserError
+from fer_bench.storage.databases import hide_password
+
+START_SECONDS = 90
+
+
+def serve(mlruns: Path, port: int, console: Console) -> None:
+    """Run `mlflow server` until interrupted, and print the pages worth opening.
+
+    Raises UserError where there are no runs, or the port is none or taken.
+    """
+    if not 1 <= port <= 65535:
+        raise UserError(f"--port {port}: expected a number from 1 to 65535")
+    from fer_bench.storage.mlflow_client import experiments, open_client, tracking_uri
+    from fer_bench.storage.tracking import VIEW
+
+    uri = tracking_uri(mlruns)
+    if uri.startswith("http"):
+        console.print(
+            f"the runs are on a server already: {hide_password(uri)}", highlight=False, markup=False
+        )
+        return
+    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+        raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")
+    _check_free(port)
+    found = experiments(open_client(uri), None)
+    address = f"http://127.0.0.1:{port}"
+    server = _start(uri, port)
+    try:
+        _wait(server, address)
+        for number, (name, _) in found.items():
+            page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
+            page += f"&viewStateShareKey={VIEW}"
+            console.print(
+                f"[bold]{escape(name)}[/bold]\n"
+                f"  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        console.print("Ctrl-C ends it")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise UserError(f"port {port} is taken: --port with another") from None
+
+
+def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
+    """MLflow's server with one worker and without its job runner: 2 processes instead of 9."""
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_TRACKING_URI": uri,
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    return subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise UserError(f"mlflow server ended with {server.returncode}: try `mlflow server` by hand")
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.3)
+    raise UserError(f"mlflow server did not answer within {START_SECONDS} s")

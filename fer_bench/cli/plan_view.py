@@ -1,0 +1,111 @@
+"""A plan before it is run, on the terminal: cells, data, weights, effective priors and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fer_bench.study.plan import Plan
+
+
+def show_plans(plans: Iterable[Plan], console: Console) -> None:
+    """Print what will be done, with effective priors and the estimated cost; what plans share only once."""
+    told: list[object] = []
+    for plan in plans:
+        for line in _head(plan):
+            if line not in told:
+                console.print(line)
+        told += _head(plan)
+        console.print(_cost(plan))
+        for part in (_backbones(plan), _strategies(plan)):
+            console.print(f"{part.title}: as above" if part in told else part.table())
+            for warning in () if part in told else part.warnings:
+                console.print(Text(warning, style="yellow"))
+            told.append(part)
+
+
+def _head(plan: Plan) -> Iterator[Text]:
+    spec = plan.spec
+    if plan.why:
+        yield Text(plan.why, style="yellow")
+    name = f"{plan.study}, recipe {plan.recipe_name}" if plan.recipe_name else plan.study
+    yield Text.assemble(
+        (name, "bold"),
+        f": {spec.dataset} ({plan.source}), split {spec.split}: "
+        f"{plan.images[0]:,} train, {plan.images[1]:,} val, {plan.images[2]:,} test images",
+    )
+    for note in plan.notes:
+        yield Text.assemble(("note:", "yellow"), f" {note}")
+    if plan.twins:
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
+            "scores are given without them as well (dedup)",
+        )
+    if plan.selects_on_test:
+        yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
+
+
+def _cost(plan: Plan) -> Text:
+    return Text(
+        f"{_plural(len(plan.tasks), 'cell')} x "
+        f"({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
+        f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
+        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}"
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A table of a plan: a name in the first column of each row; what is wrong with them stands below."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[str, ...]  # columns that hold them
+    warnings: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
+        for place, column in enumerate(self.header):
+            justify: Literal["left", "right"] = "right" if column in self.numbers else "left"
+            table.add_column(escape(column), justify=justify, no_wrap=not place)
+        for row in self.rows:
+            table.add_row(*map(escape, row))
+        return table
+
+
+def _backbones(plan: Plan) -> _Part:
+    rows = []
+    for name in plan.spec.backbones:
+        tasks = [task for task in plan.tasks if task.cell.backbone == name]
+        weights = tasks[0].weights
+        rows.append((name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks))))
+    return _Part("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
+
+
+def _strategies(plan: Plan) -> _Part:
+    tasks = {task.cell.strategy: task for task in plan.tasks}
+    classes = tuple(plan.tasks[0].effective_prior)
+    rows = [(n, *(f"{100 * share:.1f}" for share in t.effective_prior.values())) for n, t in tasks.items()]
+    warnings = tuple(f"{name}: {'; '.join(task.warnings)}" for name, task in tasks.items() if task.warnings)
+    return _Part("Effective class prior, %", ("strategy", *classes), tuple(rows), classes, warnings)
+
+
+def hours(value: float) -> str:
+    """A duration in the unit that suits it."""
+    if value < 1 / 60:
+        return f"{value * 3600:.0f} s"
+    if value < 2:
+        return f"{value * 60:.0f} min"
+    return f"{value:.1f} h" if value < 72 else f"{value / 24:,.0f} days"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")

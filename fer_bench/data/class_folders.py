@@ -1,0 +1,111 @@
+"""Trees of class folders, `class/` or `split/class/`, in a folder or a zip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from fer_bench.data import decode
+from fer_bench.data.archive import LAYOUTS, Place, Tree, class_folders, image_places, open_tree, printable
+from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
+from fer_bench.errors import UserError
+
+NUMBERED = {  # the orders of two data sets that come with numbers for names, for the hint
+    frozenset("1234567"): "RAF-DB has 1=surprise,2=fear,3=disgust,4=happy,5=sad,6=angry,7=neutral",
+    frozenset(
+        "01234567"
+    ): "AffectNet has 0=neutral,1=happy,2=sad,3=surprise,4=fear,5=disgust,6=angry,7=contempt",
+}
+
+
+def read_folder(
+    path: Path,
+    classes: Mapping[str, str] | None = None,
+    size: int | None = None,
+    allow_missing: bool = False,
+    track: Track = quiet,
+) -> Draft:
+    """Look through a folder or zip of images in class folders; `classes` renames folders.
+
+    Raises UserError for layouts that don't tell a class, numbered folders without `classes`, two names that
+    differ in case only and (unless `allow_missing`) classes of fewer than two images.
+    """
+    if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
+        raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
+    tree = open_tree(path)
+    places = image_places(tree)
+    names = _named(class_folders(tree, places), classes or {})
+    labels = {name: names[place.folder] for name, place in places.items()}
+    if len(set(names.values())) < 2:
+        raise UserError(
+            f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
+        )
+    draft = drafted(tree, places, labels, size=size, track=track)
+    empty = sorted(set(names.values()) - set(labels.values()))
+    if empty and not allow_missing:
+        raise UserError(
+            f"{path}: no image of {', '.join(empty)}; add some, or leave it out with --allow-missing-classes"
+        )
+    said = (*draft.remarks, f"left out, without an image: {', '.join(empty)}") if empty else draft.remarks
+    return draft.but(remarks=said, least=0 if allow_missing else 2)
+
+
+def drafted(
+    tree: Tree,
+    places: Mapping[str, Place],
+    labels: Mapping[str, str],
+    *,
+    size: int | None = None,
+    grey: bool | None = None,
+    track: Track = quiet,
+) -> Draft:
+    """Draft of image files whose class names are known; subsets are those of their places."""
+    seen = decode.survey(tree, list(places), track)
+    names = [name for name in places if name not in seen.broken]
+    shape = seen.shape(size, grey)
+    inside = {
+        name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()
+    }
+    ignored = len(tree.sizes) - len(places)
+    return Draft(
+        classes=tuple(sorted(set(labels.values()))),
+        shape=shape,
+        records=[ImageRecord(inside[name], labels[name], places[name].subset) for name in names],
+        pixels=lambda: decode.decoded(tree, names, shape),
+        source=printable(tree.path.name),
+        skipped=tuple(f"{inside[name]}: {why}" for name, why in seen.broken.items()),
+        remarks=seen.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
+    )
+
+
+def parse_classes(text: str) -> dict[str, str]:
+    """Read "1=surprise,2=fear" as folder to class name; UserError where it is no such list."""
+    pairs = [part.split("=") for part in text.split(",") if part.strip()]
+    if not pairs or any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
+        raise UserError(f'--classes {text!r}: expected FOLDER=CLASS pairs, as in "1=surprise,2=fear"')
+    named = {folder.strip(): name.strip() for folder, name in pairs}
+    if len(named) < len(pairs):
+        raise UserError(f"--classes {text!r} names a folder twice: keep one")
+    return named
+
+
+def _named(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
+    """Class name of each folder; UserError where numbers stand for names, or names aren't clear."""
+    if unknown := sorted(set(classes) - set(folders)):
+        raise UserError(f"--classes names {', '.join(unknown)}: the class folders are {', '.join(folders)}")
+    numbered = [folder for folder in folders if re.fullmatch(r"\d+", folder) and folder not in classes]
+    if numbered:
+        example = ",".join(f"{number}=..." for number in numbered)
+        hint = NUMBERED.get(frozenset(folders), "their order differs from one data set to the next")
+        raise UserError(f'class folders are numbers: say what they mean with --classes "{example}" ({hint})')
+    names = {folder: classes.get(folder, folder.strip()) for folder in folders}
+    spelt: dict[str, str] = {}
+    for name in names.values():
+        if not name.isprintable():
+            raise UserError(f"class folder {name!r}: a name that can't be written; rename it, in UTF-8")
+        if (other := spelt.setdefault(name.casefold(), name)) != name:
+            raise UserError(
+                f'classes {other!r} and {name!r} differ in case only: say --classes "{other}={name}"'
+            )
+    return names

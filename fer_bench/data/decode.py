@@ -1,0 +1,161 @@
+"""Image files to uint8 arrays of one size; a broken one gives the reason why, never an exception."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fer_bench.data.archive import Tree
+from fer_bench.data.cache import Track
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 64 * 10**6
+DEFAULT_SIDE = 112
+SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, which would run Ghostscript
+GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+@dataclass
+class Survey:
+    """What the headers of image files say: sizes as (width, height), grey or colour, and which are broken."""
+
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    grey: int = 0
+    colour: int = 0
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def shape(self, side: int | None, grey: bool | None = None) -> tuple[int, int, int]:
+        """(H, W, C) to bring all to: `side` if given, else the common size, else 112; grey if all are.
+
+        A common size of less than 8 or more than 1024 pixels is none to keep.
+        """
+        width = height = side or DEFAULT_SIDE
+        if side is None and len(self.sizes) == 1:
+            [common] = self.sizes
+            if min(common) >= SMALLEST_SIDE and max(common) <= LARGEST_SIDE:
+                width, height = common
+        return height, width, 1 if (not self.colour if grey is None else grey) else 3
+
+    def remarks(self, shape: tuple[int, int, int]) -> tuple[str, ...]:
+        """Lines that say what is done to images of other sizes and modes."""
+        height, width, channels = shape
+        other = sum(n for size, n in self.sizes.items() if size != (width, height))
+        said = []
+        if other:
+            often = ", ".join(f"{w}x{h}: {n:,}" for (w, h), n in self.sizes.most_common(3))
+            more = f", and {len(self.sizes) - 3:,} more sizes" if len(self.sizes) > 3 else ""
+            said.append(
+                f"{other:,} images not {width}x{height} ({often}{more}): short side resized, centre cropped"
+            )
+        if self.colour if channels == 1 else self.grey:
+            kept = "grey" if channels == 1 else "RGB"
+            said.append(f"{self.grey:,} grey and {self.colour:,} colour images: all kept as {kept}")
+        return tuple(said)
+
+
+def survey(tree: Tree, names: Sequence[str], track: Track) -> Survey:
+    """Read the header of every file."""
+    found = Survey()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for name in track(names, len(names)):
+            try:
+                size, grey = _header(tree, name)
+            except Exception as error:  # Pillow's readers raise nearly anything on a broken file
+                found.broken[name] = reason(error)
+                continue
+            found.sizes[size] += 1
+            found.grey += grey
+            found.colour += not grey
+    return found
+
+
+def decoded(tree: Tree, names: Sequence[str], shape: tuple[int, int, int]) -> Iterator[np.ndarray | str]:
+    """Give for each file its pixels, `shape` (H, W, C) uint8, or the reason why they can't be read."""
+    # One after the other: on FER-2013, threads took twice as long: small images, little work.
+    for name in names:
+        yield _pixels(tree, name, shape)
+
+
+def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
+    if not tree.sizes[name]:
+        raise ValueError("empty file")
+    if tree.sizes[name] > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES // 2**20} MiB")
+    with tree.open(name) as file, Image.open(file, formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
+        turned = image.getexif().get(0x0112, 1) >= 5
+        return (height, width) if turned else (width, height), image.mode in GREY_MODES
+
+
+def _pixels(tree: Tree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
+    try:
+        with tree.open(name) as file:
+            data = file.read(MAX_BYTES)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            return fitted(upright(opened), shape)
+    except Exception as error:  # see survey
+        return reason(error)
+
+
+def upright(opened: Image.Image) -> Image.Image:
+    """An opened picture as its photographer held it, 8 bits deep, and on white where it is transparent."""
+    image = eight_bits(ImageOps.exif_transpose(opened))
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Pixels (H, W, C) uint8 of a picture: made grey or RGB, short side resized, centre cropped."""
+    height, width, channels = shape
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = ImageOps.fit(image, (width, height))
+    return np.asarray(image).reshape(shape)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """The picture with more than 8 bits scaled down to 8; any other as it is.
+
+    Integers are taken for 16 bits. Floating-point numbers are taken for 0..1, else 0..255, else 0..65535, the
+    first of these that holds them all. Raises ValueError for numbers beyond.
+    """
+    # convert("L") would cut off at 255, which leaves white.
+    if not image.mode.startswith(("I", "F")):
+        return image
+    pixels = np.asarray(image)
+    least, most = pixels.min(), pixels.max()
+    if not 0 <= least <= most <= 65535:  # nor NaN
+        ranges = "0..65535" if image.mode.startswith("I") else "0..1, 0..255 or 0..65535"
+        raise ValueError(f"pixels from {least:.6g} to {most:.6g}, expected {ranges}")
+    if image.mode.startswith("I"):
+        scaled = pixels // 257
+    else:
+        scaled = pixels * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
+    made = Image.fromarray(scaled.round().astype(np.uint8))
+    made.info = dict(image.info)  # where it says which way up the picture is
+    if (clear := made.info.pop("transparency", None)) is not None:  # one of 65536 levels
+        made.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return made
+
+
+def reason(error: Exception) -> str:
+    """Why a picture can't be read, in a phrase."""
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels (" + str(error).split(",")[0] + ")"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).splitlines() or [type(error).__name__])[0]

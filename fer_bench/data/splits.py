@@ -1,0 +1,168 @@
+"""Splits: which images are train, val and test; the same on every machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_bench.data.images import FaceImages
+from fer_bench.errors import UserError
+from fer_bench.registry import unknown
+
+SPLITS = {
+    "official": "train, val and test as imported (FER-2013: Training, PublicTest, PrivateTest)",
+    "union": "train and val from the imported train 90:10, test = the imported val and test together",
+    "random_80_10_10": "stratified over all images, identical ones kept together",
+    "random_80_20": "as many notebooks do: stratified 80:20 over all images, val and test both the 20",
+    "test_as_validation": "as many notebooks do: imported train; val and test both the imported val and test",
+}
+
+
+SELECTS_ON_TEST = ("random_80_20", "test_as_validation")
+
+
+_SEED = 2013
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Sorted int64 indices into a FaceImages; blank images are in none of the training parts.
+
+    - dedup: (len(test),) bool, test images without an identical one in train or val (in train alone where
+      val and test are the same images), found on the whole split, before any sampling;
+    - selects_on_test: val and test are the same images; such rows are never ranked with others.
+    """
+
+    name: str
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    dedup: np.ndarray
+    selects_on_test: bool
+
+
+def available_splits(images: FaceImages) -> tuple[str, ...]:
+    """Names of the splits that these images can give, in the order of SPLITS."""
+    train, val, test = (images.in_subset(subset).any() for subset in ("train", "val", "test"))
+    given = {
+        "official": train and val and test,
+        "union": train and (val or test),
+        "test_as_validation": train and (val or test),
+    }
+    return tuple(name for name in SPLITS if given.get(name, True))
+
+
+def split(
+    images: FaceImages,
+    name: str,
+    train_images: int | None = None,
+    val_images: int | None = None,
+    test_images: int | None = None,
+) -> Split:
+    """Split images by one of SPLITS; the same images give the same split on every machine.
+
+    `*_images` draw a stratified subsample (class shares kept; at least 1 of each class that is there, 2 in
+    train); a smaller number's sample lies within a larger one's. Where val and test are the same images,
+    `test_images` (else `val_images`) draws both. Raises UserError for images damaged since
+    their import, for a split that they can't give, for a class without training images, and for samples
+    too small to hold every class.
+    """
+    if name not in SPLITS:
+        raise UserError(unknown("split", name, SPLITS))
+    if name not in (possible := available_splits(images)):
+        raise UserError(
+            f"dataset {images.name!r} can't give the split {name!r} ({SPLITS[name]}): its images don't "
+            f"say which belong where; possible: {', '.join(possible)}"
+        )
+    images.check_intact()
+    same = name in SELECTS_ON_TEST
+    whole, val, test = _whole(images, name)
+    train = whole[~images.blank()[whole]]
+    _refuse_absent(images, name, train)
+    seen = np.isin(images.twins(), images.twins()[whole if same else np.concatenate([whole, val])])
+    train = _sample(images, train, train_images, 2, "train_images")
+    test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
+    val = test if same else _sample(images, val, val_images, 1, "val_images")
+    return Split(name, train, val, test, ~seen[test], same)
+
+
+def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train, val and test before blank images are left out of train and before any sampling."""
+    everything = np.arange(len(images))
+    train, val, test = (np.flatnonzero(images.in_subset(subset)) for subset in ("train", "val", "test"))
+    both = np.union1d(val, test)
+    if name == "official":
+        return train, val, test
+    if name == "test_as_validation":
+        return train, both, both
+    if name == "union":
+        train, val = _hold_out(images, train, 0.1, images.twins())
+        return train, val, both
+    if name == "random_80_20":
+        train, test = _hold_out(images, everything, 0.2, everything)
+        return train, test, test
+    rest, test = _hold_out(images, everything, 0.1, images.twins())
+    train, val = _hold_out(images, rest, 1 / 9, images.twins())
+    return train, val, test
+
+
+def _hold_out(
+    images: FaceImages, pool: np.ndarray, share: float, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a pool, class by class, into (rest, held out); images of one group stay on one side.
+
+    A group counts as the class of its first image. A class of two groups or more is on both sides.
+    """
+    numbers, first, member, sizes = np.unique(
+        groups[pool], return_index=True, return_inverse=True, return_counts=True
+    )
+    kind = images.labels[pool[first]]
+    out = np.zeros(len(numbers), dtype=bool)
+    for label in range(len(images.classes)):
+        mine = _shuffled(np.flatnonzero(kind == label), label)
+        room = max(round(share * sizes[mine].sum()), 1)
+        for group in mine[1:]:
+            if sizes[group] <= room:
+                out[group] = True
+                room -= sizes[group]
+    return pool[~out[member]], pool[out[member]]
+
+
+def _sample(images: FaceImages, pool: np.ndarray, wanted: int | None, least: int, option: str) -> np.ndarray:
+    """Stratified subsample of a pool, sorted; all of it where no number or a larger one is wanted."""
+    if wanted is None or wanted >= len(pool):
+        return pool
+    have = images.counts(pool)
+    take = _quota(have, wanted, least, option)
+    labels = images.labels[pool]
+    drawn = [_shuffled(pool[labels == label], label)[:n] for label, n in enumerate(take)]
+    return np.sort(np.concatenate(drawn))
+
+
+def _quota(have: np.ndarray, wanted: int, least: int, option: str) -> np.ndarray:
+    """How many of each class to draw so that they sum to `wanted` and each has `least` of what it has."""
+    floor = np.minimum(have, least)
+    if wanted < floor.sum():
+        raise UserError(f"{option} is {wanted}: at least {floor.sum()} are needed, {least} of each class")
+    ideal = have * wanted / have.sum()
+    take = np.maximum(floor, np.floor(ideal).astype(int))
+    while (gap := wanted - take.sum()) != 0:
+        free = take < have if gap > 0 else take > floor
+        distance = np.where(free, (ideal - take) * np.sign(gap), -np.inf)
+        take[distance.argmax()] += np.sign(gap)
+    return take
+
+
+def _shuffled(values: np.ndarray, stream: int) -> np.ndarray:
+    # RandomState, because NumPy promises never to change its stream; Generator's may change with a release.
+    return np.random.RandomState(_SEED + stream).permutation(values)
+
+
+def _refuse_absent(images: FaceImages, name: str, train: np.ndarray) -> None:
+    absent = [images.classes[k] for k in np.flatnonzero(images.counts(train) == 0)]
+    if absent:
+        raise UserError(
+            f"split {name!r} of dataset {images.name!r} has no training image of {', '.join(absent)}: "
+            "import the data with images of every class, or without the folder of this class"
+        )

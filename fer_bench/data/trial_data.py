@@ -1,0 +1,49 @@
+"""The images of a split as a training takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_bench.data.images import FaceImages
+from fer_bench.data.splits import Split
+
+LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device; beyond, each batch is sent to it
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """The images of a split, side by side: what goes to the device, and where train, val and test are in it.
+
+    pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
+    number); train, val, test are indices into these; dedup (len(test),) bool.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    groups: np.ndarray
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    dedup: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, images: FaceImages, split: Split) -> TrialData:
+        """Gather the images that a split uses; too many for the device, they stay where they are."""
+        used = np.unique(np.concatenate([split.train, split.val, split.test]))
+        large = len(used) * images.pixels[0].size > LARGEST_BANK
+        if large:
+            used = np.arange(len(images))
+        place = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
+        return cls(
+            pixels=images.pixels if large else np.ascontiguousarray(images.pixels[used]),
+            labels=np.asarray(images.labels[used]),
+            ids=np.asarray(images.ids[used]),
+            groups=images.twins()[used],
+            dedup=split.dedup,
+            classes=images.classes,
+            **place,
+        )

@@ -1,0 +1,59 @@
+"""Files that are whole or not there, and folders that can be written to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame, whole or not at all: one header line, floats with up to 6 significant digits.
+
+    Raises UserError where the file can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    except OSError as error:
+        raise UserError(f"--out {path}: can't be written ({error.strerror}); name a file") from None
+
+
+def check_csv(path: Path) -> None:
+    """Raise UserError for what is there and no file: a folder, a device."""
+    if not path.name or (os.path.exists(path) and not os.path.isfile(path)):
+        raise UserError(f"--out {path}: expected the name of a file, such as leaderboard.csv")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Temporary path beside `path`; takes its place when the block ends well, and goes when it doesn't."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def writable(folder: Path) -> None:
+    """Make a folder for results; raises UserError where that can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{folder}: can't write results there ({error.strerror}); choose another with --mlruns"
+        ) from None

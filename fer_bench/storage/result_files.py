@@ -1,0 +1,148 @@
+"""What survives a kill: one file per finished trial or repeat.
+
+A result file is the truth; the stores of Optuna and MLflow are books that can be brought up to date from it.
+It is written under a temporary name and renamed, so that it is whole or not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_bench.files import atomic
+
+Kind = Literal["trial", "repeat"]
+MOST_ATTEMPTS = 3
+
+
+@dataclass
+class Result:
+    """One finished attempt at a slot of a cell; plain data but for `arrays`, empty where not asked for."""
+
+    cell: str
+    kind: Kind
+    slot: int
+    attempt: int
+    seed: int
+    parameters: dict[str, float]
+    status: Literal["complete", "failed"]
+    run_id: str
+    started: float
+    finished: float = 0.0
+    error: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+    facts: dict[str, float] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def value(self) -> float:
+        """What selection goes by: validation macro-F1."""
+        return self.scores["val/macro_f1"]
+
+
+class ResultFiles:
+    """The files of one cell: attempts begun, results."""
+
+    def __init__(self, folder: Path, cell: str) -> None:
+        self.cell = cell
+        self.folder = folder / cell
+
+    def tidy(self) -> None:
+        """Remove what a kill left: half-written files, and weights of attempts that have no result."""
+        for path in self.folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+        for path in self.folder.glob("*.weights.h5"):
+            if not (self.folder / path.name.replace(".weights.h5", ".npz")).exists():
+                path.unlink(missing_ok=True)
+
+    def begin(self, kind: Kind, slot: int) -> int:
+        """Note that an attempt at a slot begins; its number, from 1."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        attempt = 1 + max(map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*")), default=0)
+        (self.folder / f"{kind}-{slot:03}-{attempt}.begun").touch(exist_ok=False)
+        return attempt
+
+    def withdraw(self, kind: Kind, slot: int, attempt: int) -> None:
+        """Take back that an attempt began: it was given up in good order, not killed."""
+        (self.folder / f"{kind}-{slot:03}-{attempt}.begun").unlink(missing_ok=True)
+
+    def save(self, result: Result) -> Path:
+        """Write a result file; raises OSError if the disk won't take it, and then there is none."""
+        path = self._path(result.kind, result.slot, result.attempt)
+        with atomic(path) as temporary:
+            write_result(result, temporary)
+        return path
+
+    def adopt(self, path: Path) -> bool:
+        """Take over a result file of this cell from elsewhere; whether it is one."""
+        result = read_result(path)
+        if result is None or result.cell != self.cell:
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic(self._path(result.kind, result.slot, result.attempt)) as temporary:
+            temporary.write_bytes(path.read_bytes())
+        return True
+
+    def results(self, kind: Kind) -> dict[int, Result]:
+        """Finished slots without their arrays, of each the latest attempt. Broken files count as absent."""
+        found: dict[int, Result] = {}
+        for path in self.folder.glob(f"{kind}-*.npz"):
+            result = read_result(path)
+            if result and result.cell == self.cell:
+                found[result.slot] = max(result, found.get(result.slot, result), key=lambda r: r.attempt)
+        return found
+
+    def whole(self, result: Result) -> Result | None:
+        """A result with its arrays; None, and no longer there, where its file turns out to be broken."""
+        path = self._path(result.kind, result.slot, result.attempt)
+        found = read_result(path, arrays=True)
+        if found is None:
+            path.unlink(missing_ok=True)
+        return found
+
+    def lost(self, kind: Kind, slot: int) -> int:
+        """How many attempts at a slot have begun after its latest result and never ended."""
+        begun = map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*.begun"))
+        ended = [path for path in self.folder.glob(f"{kind}-{slot:03}-*.npz") if read_result(path)]
+        last = max(map(_attempt, ended), default=0)
+        return sum(attempt > last for attempt in begun)
+
+    def _path(self, kind: Kind, slot: int, attempt: int) -> Path:
+        return self.folder / f"{kind}-{slot:03}-{attempt}.npz"
+
+
+def _attempt(path: Path) -> int:
+    """Number of the attempt in a file's name, such as trial-000-2.npz."""
+    return int(path.name.split(".")[0].rsplit("-", 1)[1])
+
+
+def write_result(result: Result, path: Path) -> None:
+    """Write a result as one npz archive, its plain part as JSON under `result`."""
+    content = asdict(result)
+    arrays = content.pop("arrays")
+    with path.open("wb") as file:
+        np.savez_compressed(file, result=np.array(json.dumps(content)), **arrays)
+
+
+def read_result(path: Path, arrays: bool = False) -> Result | None:
+    """Content of a result file, or None where it can't be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content: Mapping[str, Any] = json.loads(str(file["result"]))
+            wanted = [name for name in file.files if arrays and name != "result"]
+            return Result(**content, arrays={name: file[name] for name in wanted})
+    except Exception:  # a damaged archive may raise almost anything: BadZipFile, zlib.error, MemoryError
+        return None
+
+
+def best(trials: Mapping[int, Result], slots: int) -> Result | None:
+    """Result with the best validation macro-F1 of the first `slots`; the earlier slot where two are equal."""
+    complete = [trials[s] for s in sorted(trials) if s < slots and trials[s].status == "complete"]
+    return max(complete, key=lambda result: result.value, default=None)

@@ -1,0 +1,232 @@
+"""What a run will do, known before anything trains: cells, data, weights, effective priors, cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
+from fer_bench.data.images import FaceImages
+from fer_bench.data.splits import Split, split
+from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
+from fer_bench.environment import gpu
+from fer_bench.errors import UserError
+from fer_bench.strategies.base import STRATEGIES
+from fer_bench.study.cost import estimate_hours
+from fer_bench.study.file import read_study
+from fer_bench.study.prior import assess
+from fer_bench.study.recipe import settings
+from fer_bench.study.resolve import recipe_names, resolve
+from fer_bench.study.spec import Cell, StudySpec
+
+Keep = Literal["none", "one", "all"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell of a plan, with what its numbers hang on."""
+
+    cell: Cell
+    key: str
+    shared_key: str
+    weights: Weights
+    effective_prior: dict[str, float]
+    warnings: tuple[str, ...]
+    hours: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study made concrete: this data, these cells, these stores. Plain data, handed to workers."""
+
+    study: str
+    recipe_name: str  # "" where the study has but one recipe
+    budget: str
+    spec: StudySpec
+    tasks: tuple[Task, ...]
+    mlruns: Path
+    storage: str | None
+    keep_weights: Keep
+    fingerprint: str
+    source: str
+    images: tuple[int, int, int]
+    steps: int
+    notes: tuple[str, ...]
+    honest_ceiling: float | None
+    selects_on_test: bool
+    twins: int  # test images that are identical to a training or validation image
+    why: str = field(default="")
+    retry_failed: bool = False
+
+    @property
+    def trials(self) -> int:
+        """Trials per cell."""
+        return self.spec.trials
+
+    @property
+    def repeats(self) -> int:
+        """Repeats per cell."""
+        return self.spec.repeats
+
+    @property
+    def experiment(self) -> str:
+        """Name of the MLflow experiment: study, recipe, dataset, budget."""
+        parts = self.study, self.recipe_name, self.spec.dataset, self.budget
+        return "-".join(part for part in parts if part)
+
+    @property
+    def results(self) -> Path:
+        """Folder of the result files."""
+        return self.mlruns / "results"
+
+    @property
+    def hours(self) -> float:
+        """Estimated hours in all."""
+        return sum(task.hours for task in self.tasks)
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """What every run of the plan is tagged with: the board, what was selected from, the data's faults."""
+        return {
+            "study": self.study,
+            "recipe_name": self.recipe_name,
+            "reported": json.dumps(self.spec.reported) if self.spec.reported else "",
+            "dataset": self.spec.dataset,
+            "data_fingerprint": self.fingerprint,
+            "split": self.spec.split,
+            "budget": self.budget,
+            "images": "/".join(map(str, self.images)),
+            "trials": str(self.trials),
+            "test_twins": str(self.twins),
+            "notes": "; ".join(note.replace(";", ",") for note in self.notes),
+            "selects_on_test": str(self.selects_on_test).lower(),
+            "honest_ceiling": str(self.honest_ceiling or ""),
+        }
+
+
+def make_plans(study: str, *, recipe_name: str | None = None, **options: Any) -> list[Plan]:
+    """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
+    if recipe_name == "":
+        raise UserError("--recipe: expected the name of one of the study's recipes, got ''")
+    names = recipe_names(read_study(study)[1]) if recipe_name is None else (recipe_name,)
+    return [make_plan(study, recipe_name=name, **options) for name in names]
+
+
+def make_plan(
+    study: str,
+    *,
+    recipe_name: str = "",
+    dataset: str | None = None,
+    budget: str | None = None,
+    mlruns: Path = Path("mlruns"),
+    storage: str | None = None,
+    keep_weights: Keep = "one",
+    may_download: bool = True,
+    **overrides: Any,
+) -> Plan:
+    """Read and check a study, its data and its weights; nothing is trained or written.
+
+    `overrides` are keys of the study, such as split; None leaves the file's. UserError: it can't be run so.
+    """
+    name, content = read_study(study)
+    dataset, budget, why = _choose(content, dataset, budget)
+    spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
+    found, images = _open(spec.dataset)
+    parts = split(images, spec.split, *spec.samples)
+    if len(parts.train) < (batch := spec.recipe.batch_size):
+        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    return Plan(
+        study=name,
+        recipe_name=recipe_name,
+        budget=budget or "",
+        spec=spec,
+        tasks=_tasks(spec, images, parts, _weights(spec, may_download)),
+        mlruns=mlruns,
+        storage=storage,
+        keep_weights=keep_weights,
+        fingerprint=images.fingerprint,
+        source=images.source,
+        images=(len(parts.train), len(parts.val), len(parts.test)),
+        steps=len(parts.train) // batch * spec.recipe.epochs,
+        notes=images.notes,
+        honest_ceiling=found.honest_ceiling,
+        selects_on_test=parts.selects_on_test,
+        twins=int(np.count_nonzero(~parts.dedup)),
+        why=why,
+    )
+
+
+def _open(name: str) -> tuple[Dataset, FaceImages]:
+    found = find_dataset(name)
+    if not found.available():
+        raise UserError(f"dataset {name!r} isn't imported: {found.how}; or --dataset synthetic")
+    return found, found.load()
+
+
+def _choose(
+    content: dict[str, Any], dataset: str | None, budget: str | None
+) -> tuple[str | None, str | None, str]:
+    """Dataset and budget where the user left them open, and a line that says why."""
+    budgets = content.get("budgets") or {}
+    wanted = dataset or str(content.get("dataset", "fer2013"))
+    if budget is not None or not isinstance(budgets, dict) or not budgets:
+        return dataset, budget, ""
+    if dataset is None and not dataset_available(wanted):
+        quick = "quick" if "quick" in budgets else None
+        return "synthetic", quick, (
+            f"{wanted} is not imported: running on built-in synthetic faces"
+            f"{' with budget quick' if quick else ''}, which says nothing about real ones. "
+            f"To import it: {find_dataset(wanted).how}"
+        )  # fmt: skip
+    if wanted == "synthetic":
+        fitting, reason = "quick", "the faces are synthetic"
+    else:
+        usable, reason = gpu()
+        fitting = "full" if usable else "hour"
+    if fitting not in budgets:
+        return dataset, None, ""
+    others = ", ".join(b for b in budgets if b != fitting)
+    return dataset, fitting, f"budget {fitting}, as {reason} (others: {others})"
+
+
+def _tasks(
+    spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
+) -> tuple[Task, ...]:
+    labels, classes = np.asarray(images.labels[parts.train]), images.classes
+    facts = {
+        "fingerprint": images.fingerprint,
+        "split": spec.split,
+        "images": list(spec.samples),
+    }
+    recipe, used = spec.recipe, settings(spec.recipe)
+    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, used) for name in spec.strategies}
+    tasks = []
+    for cell in spec.cells():
+        known = weights[cell.backbone]
+        shared = cell.shared_key(facts, known.sha256)
+        hours = estimate_hours(
+            cell, len(parts.train), len(parts.val), len(parts.test), spec.trials, spec.repeats
+        )
+        tasks.append(Task(cell, cell.key(facts, known.sha256), shared, known, *priors[cell.strategy], hours))
+    return tuple(tasks)
+
+
+def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
+    """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
+    found: dict[str, Weights] = {}
+    missing: dict[str, list[str]] = {}
+    for name in spec.backbones:
+        try:
+            found[name] = find_weights(name, spec.recipe.weights, may_download)
+        except MissingWeights as error:
+            missing.setdefault(str(error), []).append(name)
+    if missing:
+        lines = [f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
+        hint = [f"without them: --backbones {','.join(found)}"] if found else []
+        raise UserError("\n".join(lines + hint))
+    return found

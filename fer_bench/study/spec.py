@@ -1,0 +1,162 @@
+"""A study: what a YAML file holds as checked plain data, and the cells it consists of, with their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.hashing import digest
+from fer_bench.registry import unknown
+from fer_bench.search_space import Range, ranges
+from fer_bench.strategies.base import STRATEGIES, Strategy
+from fer_bench.study.messages import explained
+from fer_bench.study.recipe import Positive, Real, Recipe, Settings, Strict, settings
+
+SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
+
+
+class SearchRange(Strict):
+    """Range that a shared parameter is drawn from."""
+
+    low: Real
+    high: Real
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _right_way_up(self) -> SearchRange:
+        if self.low > self.high or (self.log and self.low <= 0):
+            raise ValueError(f"low {self.low} must not exceed high {self.high}, and be above 0 if log")
+        return self
+
+
+class StudySpec(Strict):
+    """One question: these backbones and strategies, on this data, with this budget."""
+
+    dataset: str = "fer2013"
+    split: SplitName = "official"
+    backbones: tuple[str, ...] = Field(min_length=1)
+    strategies: tuple[str, ...] = Field(min_length=1)
+    recipe: Recipe = Recipe()
+    search: dict[str, SearchRange] = Field(default_factory=dict)
+    trials: Positive = 1
+    repeats: Positive = 2
+    train_images: Positive | None = None
+    val_images: Positive | None = None
+    test_images: Positive | None = None
+    reported: dict[str, Real] = Field(default_factory=dict)
+    """What others reported of it: shares (accuracy, macro_f1, f1/<class>), losses, or other words."""
+
+    @field_validator("backbones", "strategies")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        registry: Any = BACKBONES if info.field_name == "backbones" else STRATEGIES
+        for name in names:
+            registry[name]
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("reported")
+    @classmethod
+    def _shares(cls, reported: dict[str, float]) -> dict[str, float]:
+        for name, value in reported.items():
+            share = "loss" not in name and ("accuracy" in name or "f1" in name)
+            if value < 0 or (share and value > 1):
+                expected = "a share from 0 to 1" if share else "0 or more"
+                raise ValueError(f"{name}: expected {expected}, got {value:g}")
+        return reported
+
+    @model_validator(mode="after")
+    def _searchable(self) -> StudySpec:
+        defaults = settings(self.recipe).model_dump()
+        for name, span in self.search.items():
+            if name not in defaults:
+                raise ValueError(unknown("search parameter", name, defaults))
+            if name == "augmentation_strength" and self.recipe.augmentation is None:
+                raise ValueError("search.augmentation_strength: the recipe has no augmentation to strengthen")
+            for end in ("low", "high"):
+                try:
+                    Settings(**{**defaults, name: getattr(span, end)})
+                except ValidationError as error:
+                    raise ValueError(f"search.{name}.{end}: {explained(error.errors()[0])}") from None
+            if not span.low <= defaults[name] <= span.high:
+                raise ValueError(
+                    f"search.{name}: the recipe's own value {defaults[name]} (tried first) lies outside "
+                    f"[{span.low}, {span.high}]"
+                )
+        for name in self.backbones:
+            if self.recipe.image_size < (least := BACKBONES[name].smallest):
+                raise ValueError(f"{name} needs an image_size of at least {least}")
+        for name in self.strategies:
+            makes_features = STRATEGIES[name].resample_features is not Strategy.resample_features
+            if makes_features and not self.recipe.frozen(0):
+                raise ValueError(
+                    f"{name} works on the features of a frozen trunk: it needs `augmentation: none` and a "
+                    "first phase with `trainable: head`"
+                )
+        return self
+
+    @property
+    def samples(self) -> tuple[int | None, int | None, int | None]:
+        """Images to draw for train, val and test; None is all of them."""
+        return self.train_images, self.val_images, self.test_images
+
+    def cells(self) -> list[Cell]:
+        """Every backbone with every strategy, backbone by backbone."""
+        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+        return [Cell(b, s, self.recipe, spans) for b in self.backbones for s in self.strategies]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One backbone with one strategy under one recipe and search space."""
+
+    backbone: str
+    strategy: str
+    recipe: Recipe
+    search: Mapping[str, Range]
+
+    @property
+    def name(self) -> str:
+        """For people: backbone/strategy."""
+        return f"{self.backbone}/{self.strategy}"
+
+    def key(self, data: Mapping[str, Any], weights_hash: str) -> str:
+        """Hash (16 hex digits) of all that decides the cell's numbers on the given data."""
+        strategy = STRATEGIES[self.strategy]
+        tuned = {name: vars(span) for name, span in ranges(strategy).items()}
+        return digest([self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())])
+
+    def shared_key(self, data: Mapping[str, Any], weights_hash: str) -> str:
+        """The key less the strategy: what the strategies of one backbone share, and draw seeds from."""
+        search = {name: vars(span) for name, span in self.search.items()}
+        return digest([self.backbone, self.recipe.model_dump(mode="json"), search, dict(data), weights_hash])
+
+    @property
+    def recipe_hash(self) -> str:
+        """Short hash of recipe and search space."""
+        search = {name: vars(span) for name, span in self.search.items()}
+        return digest([self.recipe.model_dump(mode="json"), search])[:8]
+
+
+def space(cell: Cell) -> tuple[dict[str, Range], dict[str, Range]]:
+    """Ranges that all strategies share, and the strategy's own (`focal_loss.gamma`)."""
+    own = ranges(STRATEGIES[cell.strategy])
+    return dict(cell.search), {f"{cell.strategy}.{name}": span for name, span in own.items()}
+
+
+def defaults(cell: Cell) -> dict[str, float]:
+    """The recipe's and the strategy's own values of all that is searched."""
+    shared, own = space(cell)
+    ours, theirs = settings(cell.recipe).model_dump(), vars(STRATEGIES[cell.strategy]())
+    return {name: ours[name] for name in shared} | {name: theirs[name.split(".")[1]] for name in own}
+
+
+def as_used(cell: Cell, parameters: Mapping[str, float]) -> tuple[Strategy, Settings]:
+    """The strategy and the settings that drawn parameters stand for."""
+    prefix = f"{cell.strategy}."
+    own = {name.removeprefix(prefix): v for name, v in parameters.items() if name.startswith(prefix)}
+    shared = {name: v for name, v in parameters.items() if not name.startswith(prefix)}
+    return STRATEGIES[cell.strategy](**own), settings(cell.recipe).model_copy(update=shared)

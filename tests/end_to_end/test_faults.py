@@ -1,0 +1,429 @@
+"""Trials that raise, disks that are full, databases that are locked: nothing half-written ever counts."""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import test_survival
+from soak import Books, ended, query, start, wait
+from test_survival import RUN, SLOTS, STUDY, csv, go, goes_on, whole
+
+from fer_bench.storage.result_files import read_result
+from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
+
+undisturbed, clean_up = test_survival.undisturbed, test_survival.clean_up
+
+# A trial that raises
+
+
+def no_memory() -> None:
+    raise MemoryError("no room for the rare")
+
+
+def no_device_memory() -> None:
+    import tensorflow as tf
+
+    raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[64,96,96,32]")
+
+
+def bug() -> None:
+    {}["gama"]
+
+
+FAULTS: dict[str, tuple[Callable[[], None], str]] = {
+    "out of memory": (no_memory, "MemoryError: no room for the rare"),
+    "out of the device's memory": (no_device_memory, "ResourceExhaustedError: OOM when allocating"),
+    "a plug-in's bug": (bug, "KeyError: 'gama'"),
+    "NaN": (lambda: None, "TrialFailed: the loss became nan in epoch 1"),
+}
+
+
+@dataclass(frozen=True)
+class Faulty(Strategy):
+    """Does what the test asks for while `acts`."""
+
+    acts: ClassVar[bool] = False
+    fault: ClassVar[str] = ""
+
+    def loss_terms(self, class_counts: np.ndarray, progress: float) -> LossTerms:
+        if not Faulty.acts:
+            return LossTerms()
+        FAULTS[self.fault][0]()
+        return LossTerms(scale=float("nan"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, fault):
+    import fer_bench.runner.cell
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.leaderboard.terminal import table
+    from fer_bench.runner.worker import work
+    from fer_bench.storage.logged_runs import read_study_runs
+    from fer_bench.study.plan import make_plan
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert "none" in list(STRATEGIES)
+    monkeypatch.setattr(STRATEGIES, "_entries", {**STRATEGIES._entries, "faulty": Faulty})
+    Path("tiny.yaml").write_text(STUDY.replace("[none, oversampling]", "[faulty, none]"))
+    plan = make_plan("tiny.yaml")
+    Faulty.fault, trainings = fault, count()
+    run_trial = fer_bench.runner.cell.run_trial
+
+    def second_fails(*args, **kwargs):
+        monkeypatch.setattr(Faulty, "acts", next(trainings) == 1)
+        try:
+            return run_trial(*args, **kwargs)
+        finally:
+            Faulty.acts = False
+
+    monkeypatch.setattr("fer_bench.runner.cell.run_trial", second_fails)
+    plan.results.mkdir(parents=True)
+    ends: list[dict] = []
+    work(plan, lambda name, **facts: ends.append(facts) if name == "end" else None)
+    why = FAULTS[fault][1]
+    assert len(ends[0]["failures"]) == 1
+    assert ends[0]["failures"][0].startswith(f"compact_cnn/faulty trial 1: {why}")
+    books = Books.of(Path("mlruns"))
+    assert books.statuses == {"FINISHED": 7, "FAILED": 1}
+    assert books.trials == {"COMPLETE": 3, "FAIL": 1}
+    assert books.counted.total() == 8
+    frame = leaderboard(*read_study_runs(Path("mlruns"), "tiny"))
+    warnings = frame.set_index("strategy")["warnings"]
+    assert why in warnings["faulty"] and "1 of 2 trials failed" in warnings["faulty"]
+    assert "failed" not in warnings["none"]
+    assert frame["repeats"].tolist() == [2, 2], "its cell goes on with the trial that has a score"
+    from rich.console import Console
+
+    with (screen := Console(width=160)).capture() as shown:
+        screen.print(table(frame))
+    assert " ".join(why.split()[:3]) in " ".join(shown.get().split())
+
+
+RAISES = "hurt('fer_bench.runner.cell:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
+
+
+def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path):
+    code, output = go(tmp_path, RAISES)
+    assert code == 1
+    assert "Traceback" not in output
+    assert "compact_cnn/none trial 1: failed: MemoryError: no room for the rare" in output
+    assert "compact_cnn/none repeat 1: failed: MemoryError: no room for the rare" in output
+    assert "2 failed, such as compact_cnn/none" in output
+    books = Books.of(tmp_path / "mlruns")
+    assert books.counted.total() == 8 and books.statuses == {"FINISHED": 6, "FAILED": 2}
+    before = books.results
+    code, output = go(tmp_path)
+    assert code == 1, "it still has failed"
+    assert Books.of(tmp_path / "mlruns").results == before, "what raises is not tried for ever"
+
+
+# No room
+
+
+def sound(folder: Path) -> int:
+    """How many runs count; each has ended, has scores, and has artifacts that can be read to the end."""
+    database = folder / "mlruns" / "mlflow.db"
+    if not database.exists():
+        return 0
+    assert query(database, "pragma integrity_check") == [("ok",)]
+    counted = query(
+        database,
+        "select r.run_uuid, r.status, count(m.key) from runs r join tags t on t.run_uuid = r.run_uuid"
+        " and t.key = 'fer_bench.counted' and t.value = 'true' left join latest_metrics m"
+        " on m.run_uuid = r.run_uuid and m.key = 'val/macro_f1' group by r.run_uuid",
+    )
+    for run, status, scores in counted:
+        (home,) = (folder / "mlruns" / "artifacts").glob(f"*/{run}")
+        assert (status, scores) == ("FINISHED", 1)
+        with np.load(home / "artifacts" / "predictions.npz", allow_pickle=False) as file:
+            assert len(file["val_logits"]) == 80
+        assert len(json.loads((home / "artifacts" / "per_class.json").read_text())["data"]) == 7
+    for path in (folder / "mlruns" / "results").glob("*/*.npz"):
+        assert read_result(path) is not None, "a result file is whole or not there"
+    return len(counted)
+
+
+def stopped(folder: Path, hurt: str, word: str) -> None:
+    """Be stopped by a fault: few lines that name it, no run left that counts by half."""
+    code, output = go(folder, hurt)
+    assert code not in (0, -signal.SIGKILL), output
+    assert "Traceback" not in output
+    assert word in output
+    told = output[output.index("error:") :].strip().splitlines()
+    assert len(told) <= 4, told
+    assert "goes on where it stopped" in " ".join(told), told
+    sound(folder)
+
+
+FULL_PAGES = """
+def small(connect):
+    def connecting(database, *args, **kwargs):
+        connection = connect(database, *args, **kwargs)
+        pages = connection.execute("pragma page_count").fetchone()[0]
+        if str(database).endswith("mlflow.db") and "create-" not in str(database) and pages:
+            connection.execute(f"pragma max_page_count = {pages + 4}")
+        return connection
+
+    return connecting
+
+
+replace("sqlite3.dbapi2:connect", small)
+"""
+FULL_OPTUNA = """
+import sqlite3
+
+hurt("sqlalchemy.engine.default:DefaultDialect.do_execute", range(2, 99),
+     fail(sqlite3.OperationalError("database or disk is full")), "before",
+     lambda dialect, cursor, statement, *_: "INSERT INTO trials" in statement)
+"""
+HDF5 = (
+    "Can't decrement id ref count (file write failed: errno = 28, error message = 'No space left on device')"
+)
+FULL = {
+    "result file": "hurt('fer_bench.storage.result_files:ResultFiles.save', {2}, disk_full)",
+    "attempt": "hurt('fer_bench.storage.result_files:ResultFiles.begin', {3}, disk_full)",
+    "artifact": "hurt('mlflow.tracking.client:MlflowClient.log_artifact', {2}, disk_full)",
+    "weights": f"hurt('keras:Model.save_weights', {{1}}, fail(RuntimeError({HDF5!r})))",
+    "MLflow's database": FULL_PAGES,
+    "Optuna's database": FULL_OPTUNA,
+}
+
+
+def reason(place: str) -> str:
+    return "database or disk is full" if "database" in place else "No space left on device"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", FULL)
+def test_no_room_stops_the_run_and_it_goes_on_later(tmp_path, undisturbed, place):
+    stopped(tmp_path, FULL[place], reason(place))
+    goes_on(tmp_path, undisturbed)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A file system of so many bytes at `folder`; gives what changes its size. Skips without the right to."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk")
+    try:
+        yield (
+            lambda size: (
+                subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True) and None
+            )
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["1m", "1700k", "2m", "2300k"])
+def test_a_disk_that_is_really_full(tmp_path, undisturbed, size):
+    with small_disk(tmp_path / "mlruns", size) as resize:
+        stopped(tmp_path, "", "")
+        resize("64m")
+        goes_on(tmp_path, undisturbed)
+
+
+def test_no_room_for_a_result_file_counts_nothing_by_half(tmp_path):
+    stopped(tmp_path, FULL["result file"], reason("result file"))
+    assert sound(tmp_path) == 1
+    books = Books.of(tmp_path / "mlruns")
+    assert books.statuses == {"FINISHED": 1, "KILLED": 1}, "it is the disk's fault, not the trial's"
+
+
+# No right to write
+
+
+def ordinary() -> None:
+    """Give up the right of root to write what is read-only, for what is executed next."""
+    libc = ctypes.CDLL(None)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    below = [folder, *folder.rglob("*")]
+    modes = [path.stat().st_mode for path in below]
+    for path, mode in zip(below, modes, strict=True):
+        path.chmod(mode & 0o555)
+    try:
+        yield
+    finally:
+        for path, mode in zip(below, modes, strict=True):
+            path.chmod(mode)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
+    if made:
+        (tmp_path / "mlruns").mkdir()
+    with read_only(tmp_path / "mlruns" if made else tmp_path):
+        (folder := tmp_path.with_name(f"{tmp_path.name}-work")).mkdir()
+        code, output = go(folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=ordinary)
+    assert code == 2
+    assert f"error: {tmp_path / 'mlruns'}: can't write results there (Permission denied)" in output
+    assert "choose another with --mlruns" in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "mlruns").exists() or not list((tmp_path / "mlruns").iterdir())
+
+
+@pytest.mark.slow
+def test_a_study_that_became_read_only_is_read_but_not_touched(tmp_path, undisturbed):
+    go(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {7}, kill)")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")}
+    with read_only(tmp_path / "mlruns"):
+        code, output = go(tmp_path, before=ordinary)
+        assert code == 2 and "can't write results there" in output
+        code, output = go(tmp_path, words=("leaderboard", "--study", "tiny"), before=ordinary)
+        assert code == 0 and "oversampling" in output
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")} == before
+    goes_on(tmp_path, undisturbed)
+
+
+# Locked databases
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Keep everybody from reading and writing a database."""
+    with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
+        connection.execute("begin exclusive")
+        yield
+        connection.execute("rollback")
+
+
+def lock_in_the_middle(folder: Path, lock: tuple[str, ...], seconds: float) -> tuple[int, str]:
+    """Lock databases one after the other while a study runs; its exit code and what it printed."""
+    (folder / "tiny.yaml").write_text(STUDY)
+    process = start(folder, *RUN)
+    for slot, name in enumerate(lock):
+        wait(folder / "output.txt", process, f"compact_cnn/none trial {slot}:")
+        with locked(folder / "mlruns" / name):
+            time.sleep(seconds)
+    code = process.wait(timeout=600)
+    assert ended(process.pid) == []
+    return code, (folder / "output.txt").read_text()
+
+
+def test_databases_locked_for_a_moment_are_waited_for(tmp_path):
+    code, output = lock_in_the_middle(tmp_path, ("mlflow.db", "optuna.db"), seconds=8)
+    assert code == 0, output
+    assert sound(tmp_path) == 8
+    assert Books.of(tmp_path / "mlruns").faults(**SLOTS) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlflow.db", "optuna.db"])
+def test_a_database_locked_for_30_seconds_spoils_nothing(tmp_path, undisturbed, name):
+    code, output = lock_in_the_middle(tmp_path, (name,), seconds=30)
+    sound(tmp_path)
+    if code:
+        assert "database is locked" in output and "goes on where it stopped" in output
+        assert "Traceback" not in output
+        goes_on(tmp_path, undisturbed)
+    whole(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlflow.db", "optuna.db"])
+def test_a_database_locked_at_the_start_spoils_nothing(tmp_path, undisturbed, name):
+    go(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {2}, kill)")
+    process = start(tmp_path, *RUN)
+    with locked(tmp_path / "mlruns" / name):
+        time.sleep(60)
+    code, output = process.wait(timeout=600), (tmp_path / "output.txt").read_text()
+    if code:
+        assert code == 2 and "database is locked" in output
+        assert "Traceback" not in output
+    goes_on(tmp_path, undisturbed)
+
+
+# A server that is away
+
+
+@contextmanager
+def server(folder: Path, port: int) -> Iterator[None]:
+    """An MLflow server on a database and artifacts in `folder`."""
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ),
+        *(
+            "--backend-store-uri",
+            f"sqlite:///{folder / 'server.db'}",
+            "--artifacts-destination",
+            str(folder / "kept"),
+        ),
+    ]
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    with (folder / "server.txt").open("ab") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        for _ in range(1200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "server.txt").read_text()
+                time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+        assert ended(process.pid) == []
+
+
+@pytest.mark.slow
+def test_a_server_away_for_30_seconds_is_waited_for(tmp_path, undisturbed, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    with server(tmp_path, port):
+        process = start(tmp_path, *RUN, MLFLOW_TRACKING_URI=uri)
+        wait(tmp_path / "output.txt", process, "compact_cnn/none trial 1:")
+    time.sleep(30)
+    with server(tmp_path, port):
+        code = process.wait(timeout=600)
+        output = (tmp_path / "output.txt").read_text()
+        assert code == 0, output
+        assert "compact_cnn/oversampling repeat 1:" in output
+        assert Books.of(tmp_path / "mlruns", tmp_path / "server.db").faults(**SLOTS) == []
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        pd.testing.assert_frame_equal(csv(tmp_path), undisturbed)

@@ -1,0 +1,325 @@
+"""Killed at any point and run again, a study is what it would have been; real processes, real trainings."""
+
+import io
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from soak import Books, clear, ended, query, soak, start, wait
+
+STUDY = """
+dataset: synthetic
+backbones: [compact_cnn]
+strategies: [none, oversampling]
+trials: 2
+repeats: 2
+train_images: 200
+val_images: 80
+test_images: 100
+recipe:
+  image_size: 24
+  batch_size: 32
+  weights: none
+  augmentation: {flip: true, rotation: 10}
+  phases: [{trainable: all, epochs: 2}]
+search:
+  learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
+"""
+TIMES = ["train_seconds", "setup_seconds", "images_per_second", "commits"]
+RUN = ("run", "--study", "tiny.yaml")
+SLOTS = {"cells": 2, "trials": 2, "repeats": 2}
+
+
+def go(folder: Path, hurt: str = "", words: tuple[str, ...] = RUN, **how: Any) -> tuple[int, str]:
+    """Run a command to its end, whatever that is: exit code and what it printed; nothing of it is left."""
+    (folder / "tiny.yaml").write_text(STUDY)
+    process = start(folder, *words, hurt=hurt, **how)
+    code = process.wait(timeout=900)
+    assert ended(process.pid) == []
+    return code, (folder / "output.txt").read_text()
+
+
+def csv(folder: Path) -> pd.DataFrame:
+    """The leaderboard's CSV as text, less what may differ from one time to another."""
+    from fer_bench.files import write_csv
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.storage.logged_runs import read_study_runs
+
+    write_csv(leaderboard(*read_study_runs(folder / "mlruns", "tiny")), folder / "board.csv")
+    return pd.read_csv(io.StringIO((folder / "board.csv").read_text()), dtype=str).drop(columns=TIMES)
+
+
+def attempts(folder: Path) -> dict[str, int]:
+    """Result files with the time they were written; each name carries its attempt."""
+    return Books.of(folder / "mlruns").results
+
+
+def goes_on(folder: Path, undisturbed: pd.DataFrame) -> None:
+    """The same command makes the study what it would have been, and trains nothing again."""
+    before = attempts(folder)
+    code, output = go(folder)
+    assert code == 0, output
+    after = attempts(folder)
+    assert before.items() <= after.items(), "finished slots stay as they were"
+    assert len({name.rsplit("-", 1)[0] for name in after}) == len(after) == 8, (
+        "one attempt of each got to its end"
+    )
+    whole(folder, undisturbed)
+
+
+def whole(folder: Path, undisturbed: pd.DataFrame) -> None:
+    assert Books.of(folder / "mlruns").faults(**SLOTS) == []
+    pd.testing.assert_frame_equal(csv(folder), undisturbed)
+    for table in (folder / "mlruns" / "artifacts").rglob("per_class.json"):
+        if str(table.parent.parent.name) in counted_runs(folder):
+            assert len(json.loads(table.read_text())["data"]) == 7, "one row for each class"
+
+
+def counted_runs(folder: Path) -> set[str]:
+    statement = "select run_uuid from tags where key = 'fer_bench.counted' and value = 'true'"
+    return {run for (run,) in query(folder / "mlruns" / "mlflow.db", statement)}
+
+
+@pytest.fixture(autouse=True)
+def clean_up() -> Iterator[None]:
+    """Leave no process behind, whatever a test has come to."""
+    yield
+    clear()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory) -> pd.DataFrame:
+    """CSV of a run that nothing happens to."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, output = go(folder)
+    assert code == 0, output
+    assert Books.of(folder / "mlruns").faults(**SLOTS) == []
+    return csv(folder)
+
+
+# kill -9
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place to be killed at, and what the books must say then, so that it is known to be that place.
+
+    `books`: attempts begun, result files, Optuna's trials, runs that count.
+    """
+
+    hurt: str
+    books: tuple[int, int, int, int]
+
+
+TRAINING = """
+def dying(run_trial):
+    count = itertools.count(1)
+
+    def train(*args, on_epoch, **kwargs):
+        number = next(count)
+
+        def epoch(row):
+            on_epoch(row)
+            if number == {trial}:
+                kill()
+
+        return run_trial(*args, on_epoch=epoch, **kwargs)
+
+    return train
+
+
+replace("fer_bench.runner.cell:run_trial", dying)
+"""
+RENAME = (
+    "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
+)
+TAG = "hurt('mlflow.tracking.client:MlflowClient.set_tag', {{{call}}}, kill, {when!r}, {only})"
+COUNTED = "lambda client, run, key, *_: key == 'fer_bench.counted'"
+SCHEMA = (
+    "hurt('sqlalchemy.engine.default:DefaultDialect.do_execute', {{1}}, kill, 'before',"
+    " lambda dialect, cursor, statement, *_: 'CREATE TABLE {table}' in statement)"
+)
+
+POINTS = {
+    "after a claim": Point(
+        "hurt('fer_bench.storage.cell_store:CellStore.reconcile', {2}, kill)", (4, 4, 2, 4)
+    ),
+    "attempt begun": Point(
+        "hurt('fer_bench.storage.result_files:ResultFiles.begin', {2}, kill, 'after')", (2, 1, 1, 1)
+    ),
+    "run begun": Point(
+        "hurt('mlflow.tracking.client:MlflowClient.create_run', {2}, kill, 'after')", (2, 1, 1, 1)
+    ),
+    "training": Point(TRAINING.format(trial=2), (2, 1, 1, 1)),
+    "training a repeat": Point(TRAINING.format(trial=3), (3, 2, 2, 2)),
+    "half a result file": Point(RENAME.format(call=2, when="before", end=".npz"), (2, 1, 1, 1)),
+    "result file": Point(RENAME.format(call=2, when="after", end=".npz"), (2, 2, 1, 1)),
+    "COMPLETE": Point(
+        "hurt('optuna.storages:RDBStorage._create_new_trial', {2}, kill, 'after')", (2, 2, 2, 1)
+    ),
+    "artifacts": Point(
+        "hurt('mlflow.tracking.client:MlflowClient.log_artifact', {2}, kill, 'after',"
+        " lambda client, run, path, *_: path.endswith('.npz'))",
+        (2, 2, 2, 1),
+    ),
+    "before counted": Point(TAG.format(call=2, when="before", only=COUNTED), (2, 2, 2, 1)),
+    "before a repeat counted": Point(TAG.format(call=3, when="before", only=COUNTED), (3, 3, 2, 2)),
+    "counted": Point(TAG.format(call=4, when="after", only=COUNTED), (4, 4, 2, 4)),
+    "MLflow's schema": Point(SCHEMA.format(table="metrics"), (0, 0, 0, 0)),
+    "MLflow's schema, late": Point(SCHEMA.format(table="logged_models"), (0, 0, 0, 0)),
+    "MLflow's database moved": Point(RENAME.format(call=1, when="before", end="mlflow.db"), (0, 0, 0, 0)),
+    "Optuna's schema": Point(SCHEMA.format(table="trials"), (0, 0, 0, 0)),
+    "Optuna's database moved": Point(RENAME.format(call=1, when="before", end="optuna.db"), (0, 0, 0, 0)),
+}
+SOME = ("training", "before counted")  # in the ordinary run of the tests, one after the other
+
+
+def die(folder: Path, point: str) -> None:
+    """Be killed there."""
+    code, output = go(folder, POINTS[point].hurt)
+    assert code == -signal.SIGKILL, output
+    books = Books.of(folder / "mlruns")
+    found = books.begun, len(books.results), books.trials.total(), books.counted.total()
+    assert found == POINTS[point].books, output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_and_run_again_a_study_is_what_it_would_have_been(tmp_path, undisturbed, point):
+    die(tmp_path, point)
+    goes_on(tmp_path, undisturbed)
+
+
+def test_killed_twice_and_run_again(tmp_path, undisturbed):
+    die(tmp_path, "training")
+    books = Books.of(tmp_path / "mlruns")
+    assert books.statuses["RUNNING"] == 1
+    code, output = go(tmp_path, TAG.format(call=2, when="before", only=COUNTED))
+    assert code == -signal.SIGKILL, output
+    books = Books.of(tmp_path / "mlruns")
+    assert (books.begun, len(books.results), books.counted.total()) == (4, 3, 2)
+    assert books.statuses == {"FINISHED": 3, "KILLED": 1}
+    goes_on(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+def test_what_kills_left_half_written_goes(tmp_path):
+    for point in ("MLflow's schema", "MLflow's database moved", "half a result file"):
+        die(tmp_path, point)
+    go(tmp_path, "hurt('keras:Model.save_weights', {1}, kill, 'after')")
+    code, output = go(tmp_path)
+    assert code == 0, output
+    left = [*(tmp_path / "mlruns").rglob("*.tmp"), *(tmp_path / "mlruns").glob(".create-*")]
+    left += (tmp_path / "mlruns" / "results").rglob("*.weights.h5")
+    assert left == []
+
+
+@pytest.mark.slow
+def test_a_slot_that_kills_its_process_is_tried_three_times(tmp_path):
+    """... and not for ever; the study goes on without it."""
+    deadly = TRAINING.format(trial=1)
+    for _ in range(3):
+        code, output = go(tmp_path, deadly)
+        assert code == -signal.SIGKILL, output
+    code, output = go(tmp_path)
+    assert code == 1 and "killed 3 times, not tried again" in output
+    books = Books.of(tmp_path / "mlruns")
+    assert books.counted.total() == 8 and books.trials == {"COMPLETE": 3, "FAIL": 1}
+    assert books.statuses == {"FINISHED": 7, "FAILED": 1, "KILLED": 3}
+    assert "killed 3 times" in csv(tmp_path)["warnings"].str.cat()
+
+
+@pytest.mark.slow
+def test_workers_killed_at_random_fill_each_slot_once(tmp_path):
+    figures = soak(
+        tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"]
+    )
+    assert figures.faults == [], str(figures)
+
+
+# Ctrl-C: a terminal sends SIGINT to all processes of its foreground group
+
+
+def interrupt(process) -> None:
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def test_interrupted_a_run_marks_its_trial_and_says_how_to_go_on(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    process = start(tmp_path, *RUN, hurt=LONG)
+    wait(tmp_path / "output.txt", process, "trial 0:")
+    running(tmp_path, 2)
+    interrupt(process)
+    assert process.wait(timeout=60) == 130
+    output = (tmp_path / "output.txt").read_text()
+    assert output.count("the same command goes on where it stopped") == 1
+    assert "Traceback" not in output
+    assert ended(process.pid) == []
+    books = Books.of(tmp_path / "mlruns")
+    assert books.statuses == {"FINISHED": 1, "KILLED": 1}
+    assert (books.begun, len(books.results), books.counted.total()) == (1, 1, 1), "given up is not killed"
+
+
+LONG = """
+def lasting(run_trial):
+    count = itertools.count(1)
+
+    def train(*args, **kwargs):
+        if next(count) == 2:
+            for _ in range(600):
+                time.sleep(0.1)
+        return run_trial(*args, **kwargs)
+
+    return train
+
+
+replace("fer_bench.runner.cell:run_trial", lasting)
+"""
+SLOW_TO_END = """
+hurt('mlflow.tracking.client:MlflowClient.set_terminated', EVER, lambda: time.sleep(60), 'before',
+     lambda client, run, status=None, *_: status == 'KILLED')
+"""
+
+
+def running(folder: Path, attempt: int) -> None:
+    """Wait until so many attempts have begun, and a moment more."""
+    until = time.monotonic() + 300
+    while Books.of(folder / "mlruns").begun < attempt:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    time.sleep(1.0)
+
+
+def test_interrupted_twice_a_run_ends_at_once(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    process = start(tmp_path, *RUN, hurt=LONG + SLOW_TO_END)
+    wait(tmp_path / "output.txt", process, "trial 0:")
+    running(tmp_path, 2)
+    interrupt(process)
+    time.sleep(1.5)
+    assert process.poll() is None, "it takes its time to mark the run"
+    interrupt(process)
+    begun = time.monotonic()
+    assert process.wait(timeout=60) == 130
+    assert ended(process.pid) == []
+    assert time.monotonic() - begun < 8.0, "not after the 20 seconds that one interrupt would give it"
+    assert "Traceback" not in (tmp_path / "output.txt").read_text()
+
+
+@pytest.mark.slow
+def test_interrupted_while_loading_nothing_is_left_behind(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(STUDY)
+    process = start(tmp_path, *RUN)
+    wait(tmp_path / "output.txt", process, "loading")
+    time.sleep(0.5)
+    interrupt(process)
+    assert process.wait(timeout=60) == 130
+    assert ended(process.pid) == []
+    assert "Traceback" not in (tmp_path / "output.txt").read_text()

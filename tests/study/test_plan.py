@@ -1,0 +1,263 @@
+"""What a plan says before anything trains."""
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from fer_bench.errors import UserError
+from fer_bench.strategies.base import STRATEGIES
+from fer_bench.study.plan import make_plan, make_plans
+from fer_bench.study.prior import assess
+from fer_bench.study.recipe import Recipe, settings
+
+STUDY = """
+    dataset: synthetic
+    backbones: [compact_cnn, mobilenet_v2]
+    strategies: [none, class_weights]
+    train_images: 300
+    val_images: 100
+    test_images: 100
+    recipe: {image_size: 32, batch_size: 32, weights: none, phases: [{trainable: all, epochs: 2}]}
+    budgets:
+      quick: {repeats: 3}
+"""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FER_BENCH_WEIGHTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def write(text=STUDY, **replaced):
+        for old, new in replaced.items():
+            assert old in text
+            text = text.replace(old, new)
+        (tmp_path / "mine.yaml").write_text(textwrap.dedent(text))
+        return "mine.yaml"
+
+    return write
+
+
+def test_cells_steps_and_origin(study):
+    plan = make_plan(study())
+    assert [task.cell.name for task in plan.tasks] == [
+        "compact_cnn/none", "compact_cnn/class_weights", "mobilenet_v2/none", "mobilenet_v2/class_weights",
+    ]  # fmt: skip
+    assert plan.budget == "quick" and plan.repeats == 3
+    assert plan.images == (300, 100, 100) and plan.steps == 300 // 32 * 2
+    assert plan.experiment == "mine-synthetic-quick"
+    assert len({task.key for task in plan.tasks}) == 4
+    assert len({task.shared_key for task in plan.tasks}) == 2
+    assert 0 < plan.hours < 1
+
+
+def test_effective_priors_are_those_of_the_training_split(study):
+    plan = make_plan(study())
+    none, weighted = (task.effective_prior for task in plan.tasks[:2])
+    assert none["happy"] > 10 * none["disgust"]
+    assert set(weighted.values()) == {round(1 / 7, 4)}
+
+
+def test_without_fer2013_the_default_is_synthetic_and_quick_and_says_so(study):
+    plan = make_plan(study(synthetic="fer2013"))
+    assert (plan.spec.dataset, plan.budget) == ("synthetic", "quick")
+    assert "fer2013 is not imported" in plan.why and "data import" in plan.why
+
+
+@pytest.mark.parametrize("asked", [{"dataset": "fer2013"}, {"budget": "quick"}])
+def test_asking_for_what_is_not_there_is_an_error(study, asked):
+    with pytest.raises(UserError, match="isn't imported"):
+        make_plan(study(synthetic="fer2013"), **asked)
+
+
+def test_missing_weights_refuse_only_the_backbones_that_need_them(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
+    weights_file(tmp_path / "mobilenet_v2.weights.h5")
+    name = study(**{"weights: none": "weights: imagenet", "compact_cnn, mobilenet_v2": "vgg16, mobilenet_v2"})
+    with pytest.raises(
+        UserError, match=r"vgg16: no vgg16.weights.h5 .*\nwithout them: --backbones mobilenet_v2"
+    ):
+        make_plan(name)
+    (task, *_) = make_plan(name, backbones=("mobilenet_v2",)).tasks
+    assert task.weights.origin == "mobilenet_v2.weights.h5" and len(task.weights.sha256) == 64
+
+
+def test_other_weights_make_another_cell(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path))
+    name = study(**{"weights: none": "weights: imagenet"})
+    keys = []
+    for place, content in (("one", "a"), ("two", "b")):
+        monkeypatch.setenv("FER_BENCH_WEIGHTS", str(tmp_path / place))
+        (tmp_path / place).mkdir()
+        weights_file(tmp_path / place / "mobilenet_v2.weights.h5", content)
+        keys.append(make_plan(name, backbones=("mobilenet_v2",)).tasks[0].key)
+    assert keys[0] != keys[1]
+
+
+def test_a_download_that_fails_says_what_to_set(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("fer_bench.backbones.pretrained.subprocess.run", lambda *a, **k: Done())
+    with pytest.raises(UserError, match=r"no network.*FER_BENCH_WEIGHTS"):
+        make_plan(study(**{"weights: none": "weights: imagenet"}), backbones=("mobilenet_v2",))
+
+
+def test_a_downloaded_file_is_used(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    from fer_bench.backbones.base import BACKBONES
+
+    (tmp_path / "models").mkdir()
+    weights_file(tmp_path / "models" / str(BACKBONES["mobilenet_v2"].download_name))
+    plan = make_plan(study(**{"weights: none": "weights: imagenet"}), backbones=("mobilenet_v2",))
+    assert plan.tasks[0].weights.origin == "imagenet"
+
+
+def test_fewer_images_than_a_batch_are_refused(study):
+    with pytest.raises(UserError, match="fewer than a batch of 512"):
+        make_plan(study(**{"batch_size: 32": "batch_size: 512"}))
+
+
+def weights_file(path, content="weights"):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["content"] = content
+
+
+def test_data_faults_trials_and_images_travel_with_every_run(study):
+    tags = make_plan(study(), trials=3).tags
+    assert (tags["images"], tags["trials"], tags["test_twins"]) == ("300/100/100", "3", "0")
+    assert "drawn faces" in tags["notes"] and ";" not in tags["notes"]
+
+
+LABELS, CLASSES = np.repeat([0, 1], [90, 10]), ("happy", "sad")
+
+
+def judged(strategy, strength=1.0, **recipe):
+    """Prior of the rarer class, and warnings."""
+    made = Recipe(**recipe)
+    used = settings(made).model_copy(update={"augmentation_strength": strength})
+    prior, warnings = assess(strategy, LABELS, CLASSES, made, used)
+    return prior["sad"], warnings
+
+
+def test_a_strength_is_a_no_op_where_the_recipe_has_nothing_to_strengthen():
+    targeted, no_op = STRATEGIES["targeted_augmentation"](), ("no-op: changes nothing on this data",)
+    assert judged(targeted, augmentation={"rotation": 10}) == (0.1, ())
+    assert judged(targeted, augmentation={"flip": True}) == (0.1, no_op)
+    assert judged(targeted, strength=0.0, augmentation={"rotation": 10}) == (0.1, no_op)
+    assert judged(targeted, strength=0.0, augmentation=None) == (0.1, no_op)
+
+
+def test_made_features_count_in_the_prior_and_phases_without_them_are_told():
+    smote, head = STRATEGIES["smote"](), {"trainable": "head", "epochs": 3}
+    assert judged(smote, augmentation=None, phases=[head]) == (0.5, ())
+    assert judged(smote, augmentation=None, phases=[head, {"trainable": "all", "epochs": 2}]) == (
+        0.5, ("acts in the first 3 of 5 epochs: the trunk is frozen in these only",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "with_features", [{"augmentation": "none"}, {"phases": [{"trainable": "head", "epochs": 2}]}]
+)
+def test_smote_without_a_phase_on_features_is_refused_in_one_line(study, with_features):
+    recipe = {"image_size": 32, "batch_size": 32, "weights": "none"}
+    whole = [{"trainable": "all", "epochs": 2}]
+    name = study()
+    with pytest.raises(
+        UserError, match=r"smote works on .*: it needs `augmentation: none` and a first phase with"
+    ) as caught:
+        make_plan(name, strategies=("none", "smote"), recipe={**recipe, "phases": whole, **with_features})
+    assert "\n" not in str(caught.value)
+    both = {**recipe, "augmentation": "none", "phases": [{"trainable": "head", "epochs": 2}, *whole]}
+    plan = make_plan(name, strategies=("none", "smote"), recipe=both)
+    assert set(plan.tasks[1].effective_prior.values()) == {round(1 / 7, 4)}
+    assert plan.tasks[1].warnings == ("acts in the first 2 of 4 epochs: the trunk is frozen in these only",)
+
+
+def test_a_drawn_strategy_is_assessed_as_it_is_used():
+    labels = np.repeat([0, 1], [90, 10])
+    plain = Recipe(), settings(Recipe())
+    for power, prior, warnings in (
+        (0.0, 0.1, ("no-op: changes nothing on this data",)),
+        (0.5, 0.25, ()),
+        (1.0, 0.5, ()),
+    ):
+        found = assess(STRATEGIES["class_weights"](power=power), labels, ("happy", "sad"), *plain)
+        assert found == ({"happy": 1 - prior, "sad": prior}, warnings)
+    assert assess(STRATEGIES["none"](), labels, ("happy", "sad"), *plain) == ({"happy": 0.9, "sad": 0.1}, ())
+
+    class Double(STRATEGIES["class_weights"]):
+        def resample(self, labels, seed, progress):
+            return np.repeat(np.arange(len(labels)), np.where(labels == 1, 9, 1))
+
+    (_, (warning,)) = assess(Double(), labels, ("happy", "sad"), *plain)
+    assert warning.startswith("effective prior beyond flat")
+
+
+@pytest.mark.parametrize(
+    ("listed", "libraries", "budget", "reason"),
+    [
+        ("", True, "hour", "there is no GPU"),
+        ("GPU 0: H100", True, "full", "there is a GPU that tensorflow has libraries for"),
+        ("GPU 0: H100", False, "hour", "tensorflow has no libraries for the GPU (pip install"),
+    ],
+)
+def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(
+    monkeypatch, listed, libraries, budget, reason
+):
+    from fer_bench import environment
+    from fer_bench.study.plan import _choose
+
+    for name in ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(environment.shutil, "which", lambda tool: f"/bin/{tool}")
+    told = Done(returncode=0, stdout=listed)
+    monkeypatch.setattr(environment.subprocess, "run", lambda *given, **keys: told)
+    monkeypatch.setattr(environment, "find_spec", lambda module: libraries or None)
+    monkeypatch.setattr(environment.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr("fer_bench.study.plan.dataset_available", lambda name: True)
+    environment.gpu.cache_clear()
+    _, chosen, why = _choose({"budgets": {"hour": {}, "full": {}}}, None, None)
+    environment.gpu.cache_clear()
+    assert chosen == budget
+    assert why.startswith(f"budget {budget}, as {reason}")
+
+
+@dataclass
+class Done:
+    returncode: int = 1
+    stdout: str = ""
+    stderr: str = "Traceback ...\nException: no network"
+
+
+RECIPES = (
+    STUDY
+    + """
+    reported: {accuracy: 0.5}
+    recipes:
+      as_written: {split: random_80_20, recipe: {preprocessing: unit_range, keep: last}}
+      as_should_be: {}
+"""
+)
+
+
+def test_each_recipe_of_a_study_is_a_plan_and_a_board_of_its_own(study):
+    written, sound = make_plans(study(RECIPES))
+    assert [plan.recipe_name for plan in (written, sound)] == ["as_written", "as_should_be"]
+    assert written.experiment == "mine-as_written-synthetic-quick" and written.experiment != sound.experiment
+    assert (written.spec.split, sound.spec.split) == ("random_80_20", "official")
+    assert written.spec.recipe.preprocessing == "unit_range" and sound.spec.recipe.keep == "best"
+    assert not {task.key for task in written.tasks} & {task.key for task in sound.tasks}
+    assert written.tags["recipe_name"] == "as_written" and written.tags["reported"] == '{"accuracy": 0.5}'
+    (alone,) = make_plans("mine.yaml", recipe_name="as_should_be")
+    assert alone == sound
+
+
+def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
+    with pytest.raises(UserError, match="did you mean 'as_written'"):
+        make_plans(study(RECIPES), recipe_name="as_writen")
+    with pytest.raises(UserError, match="but one recipe"):
+        make_plans(study(), recipe_name="as_written")

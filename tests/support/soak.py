@@ -1,0 +1,420 @@
+"""Real processes that are hurt on purpose, and what they leave behind. As a command, the soak:
+
+python tests/support/soak.py --workers 2 --cells 60 --kills 12
+
+Workers share one study of short stand-in trials; their process groups are killed (SIGKILL) at random moments
+and started again until the study is done. It prints figures, and exits with 1 unless every slot counts
+exactly once.
+"""
+
+import argparse
+import os
+import random
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+# Python imports `sitecustomize` when it starts, in a spawned worker as well: the product needs no hook.
+SITE = '''
+import functools, importlib.machinery, itertools, os, signal, sys, threading, time
+
+GROUP = int(os.environ.setdefault("HURT_GROUP", str(os.getpgrp())))
+PATCHES = {}
+
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in PATCHES:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            for patch in PATCHES.pop(name):
+                patch(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Finder)
+
+
+def replace(target, make):
+    """Put make(original) in the place of `module:path.to.function`, as soon as the module is imported."""
+    module, _, path = target.partition(":")
+
+    def patch(loaded):
+        *parents, name = path.split(".")
+        owner = functools.reduce(getattr, parents, loaded)
+        original = getattr(owner, name)
+        setattr(owner, name, functools.wraps(original)(make(original)))
+
+    if module in sys.modules:
+        patch(sys.modules[module])
+    else:
+        PATCHES.setdefault(module, []).append(patch)
+
+
+def hurt(target, calls, act, when="before", only=lambda *args, **kwargs: True):
+    """Do `act` before or after those calls of a function, counted from 1, for which `only` holds."""
+
+    def make(original):
+        count = itertools.count(1)
+
+        def hurting(*args, **kwargs):
+            due = only(*args, **kwargs) and next(count) in calls
+            if due and when == "before":
+                act()
+            result = original(*args, **kwargs)
+            if due and when == "after":
+                act()
+            return result
+
+        return hurting
+
+    replace(target, make)
+
+
+def kill():
+    """As the system would: everything that the test has started, at once."""
+    os.killpg(GROUP, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(error):
+    def act():
+        raise error
+
+    return act
+
+
+def disk_full():
+    raise OSError(28, "No space left on device")
+
+
+EVER = range(1, 10**9)
+'''
+
+
+def start(
+    folder: Path,
+    *words: str,
+    hurt: str = "",
+    output: str = "output.txt",
+    before: Callable[[], None] | None = None,
+    **env: str,
+) -> subprocess.Popen:
+    """Start a command in `folder`, as leader of a session of its own; what it prints goes to `output`.
+
+    `hurt`: lines of Python with SITE's functions, which every process of it runs when it starts; `before` is
+    called between fork and exec.
+    """
+
+    def prepare() -> None:
+        signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        )  # a shell lets what it starts behind itself ignore Ctrl-C
+        if before:
+            before()
+
+    site = Path(tempfile.mkdtemp(dir=folder, prefix="site-"))
+    (site / "sitecustomize.py").write_text(SITE + hurt)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])),
+        "FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true", **env,
+    }  # fmt: skip
+    for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - env.keys():
+        environment.pop(name, None)
+    with (folder / output).open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fer_bench.cli.main", *words],
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            start_new_session=True, preexec_fn=prepare,
+        )  # fmt: skip
+    STARTED.append(process)
+    return process
+
+
+STARTED: list[subprocess.Popen] = []
+
+
+def clear() -> None:
+    """Kill what is left of all that was started."""
+    while STARTED:
+        process = STARTED.pop()
+        for each in members(process.pid):
+            each.kill()
+        process.wait()
+
+
+def members(session: int) -> list[psutil.Process]:
+    """Processes of a session that still live."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (OSError, psutil.Error):
+            continue
+    return found
+
+
+def kill(process: subprocess.Popen, patience: float = 20.0) -> None:
+    """SIGKILL to a process group; raises AssertionError where something of its session outlives it."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    left = ended(process.pid, patience)
+    for each in left:
+        each.kill()
+    assert not left, f"outlived the kill: {[each.cmdline() for each in left]}"
+
+
+def ended(session: int, patience: float = 20.0) -> list[psutil.Process]:
+    """What is left of a session when everything had the time to end."""
+    until = time.monotonic() + patience
+    while (left := members(session)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
+
+
+def query(database: Path, statement: str) -> list[tuple]:
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+RUNS = """
+select r.run_uuid, r.status,
+  max(case when t.key = 'fer_bench.counted' then t.value end),
+  max(case when t.key = 'fer_bench.cell' then t.value end),
+  max(case when t.key = 'fer_bench.kind' then t.value end),
+  max(case when t.key = 'fer_bench.slot' then t.value end)
+from runs r left join tags t on t.run_uuid = r.run_uuid group by r.run_uuid
+"""
+
+
+@dataclass
+class Books:
+    """What result files, MLflow and Optuna say; `counted`: runs that count, by (cell, kind, slot)."""
+
+    begun: int
+    results: dict[str, int]
+    statuses: Counter[str]
+    counted: Counter[tuple[str, str, int]]
+    trials: Counter[str]
+    damage: list[str]
+
+    @classmethod
+    def of(cls, mlruns: Path, mlflow: Path | None = None) -> "Books":
+        """Read them; `mlflow`: a server's database, in the place of mlruns/mlflow.db."""
+        begun, results = [], {}
+        for path in (mlruns / "results").glob("*/*"):
+            if path.suffix == ".begun":
+                begun.append(path)
+            if path.suffix == ".npz":
+                results[f"{path.parent.name}/{path.name}"] = path.stat().st_mtime_ns
+        runs: list[tuple] = []
+        trials: list[tuple] = []
+        damage = []
+        mlflow, optuna = mlflow or mlruns / "mlflow.db", mlruns / "optuna.db"
+        if mlflow.exists():
+            damage += query(mlflow, "pragma integrity_check")
+            runs = query(mlflow, RUNS)
+        if optuna.exists():
+            damage += query(optuna, "pragma integrity_check")
+            trials = query(optuna, "select state from trials")
+        return cls(
+            len(begun),
+            results,
+            Counter(run[1] for run in runs),
+            Counter((cell, kind, int(slot)) for _, _, counts, cell, kind, slot in runs if counts == "true"),
+            Counter(state for (state,) in trials),
+            [word for (word,) in damage if word != "ok"],
+        )
+
+    def faults(self, cells: int, trials: int, repeats: int) -> list[str]:
+        """What is wrong with the books of a finished study."""
+        wrong = [f"damaged: {word}" for word in self.damage]
+        expected = Counter({"trial": cells * trials, "repeat": cells * repeats})
+        if (found := Counter(kind for _, kind, _ in self.counted)) != expected:
+            wrong.append(f"slots that count: {dict(found)}, expected {dict(expected)}")
+        wrong += [f"{slot} counts {times} times" for slot, times in self.counted.items() if times > 1]
+        if self.statuses["RUNNING"]:
+            wrong.append(f"{self.statuses['RUNNING']} runs left RUNNING")
+        if self.trials != (expected := Counter(COMPLETE=cells * trials)):
+            wrong.append(f"Optuna's trials: {dict(self.trials)}, expected {dict(expected)}")
+        if self.results and len(self.results) < cells * (trials + repeats):
+            wrong.append(f"{len(self.results)} result files")
+        return wrong
+
+
+# The soak
+
+STUDY = """
+dataset: synthetic
+backbones: [compact_cnn]
+strategies: [{strategies}]
+trials: 2
+repeats: 1
+train_images: 200
+val_images: 60
+test_images: 80
+recipe:
+  image_size: 16
+  batch_size: 32
+  weights: none
+  augmentation: none
+  phases: [{{trainable: head, epochs: 2}}]
+search: {{dropout: {{low: 0.0, high: 0.5}}}}
+"""
+
+# Strategies of no meaning, so that one study has many cells; trials that sleep and guess, by their seed.
+STAND_INS = """
+NAMES = {names!r}
+
+
+def register(find):
+    def and_more(self):
+        first = not self._found
+        find(self)
+        if first and self.kind == "strategy":
+            from dataclasses import dataclass
+            from fer_bench.strategies.base import Strategy
+
+            for name in NAMES:
+                self._entries[name] = dataclass(frozen=True)(type(name, (Strategy,), {{}}))
+    return and_more
+
+
+def guess(run_trial):
+    def stand_in(trainer, strategy, settings, seed, data, *, test=False, on_epoch=lambda row: None):
+        import numpy as np
+        from fer_bench.training.outcome import Outcome
+
+        rng = np.random.default_rng(seed)
+        time.sleep(rng.uniform(0.0, {seconds}))
+        classes = len(data.classes)
+        row = dict.fromkeys(("train/objective", "train/loss", "train/accuracy", "val/loss"), 1.0)
+        row |= dict.fromkeys(("val/accuracy", "val/macro_f1", "learning_rate", "seconds", "phase"), 0.5)
+        on_epoch(row)
+        time.sleep(rng.uniform(0.0, {seconds}))
+        logits = rng.normal(size=(len(data.val) + len(data.test), classes)).astype("float32")
+        tested = logits[len(data.val):] if test else None
+        return Outcome(logits[:len(data.val)], tested, [row], 1, 6, 0.1, 0.1, 100.0, 100.0)
+    return stand_in
+
+
+replace("fer_bench.registry:Registry._find", register)
+replace("fer_bench.runner.cell:run_trial", guess)
+"""
+
+
+@dataclass
+class Figures:
+    """What a soak has come to."""
+
+    kills: int
+    at_start: int
+    books: Books
+    seconds: float
+    faults: list[str]
+
+    def __str__(self) -> str:
+        lost = self.books.begun - len(self.books.results)
+        return (
+            f"{self.kills} kills ({self.at_start} while starting), {self.seconds:.0f} s: "
+            f"{len(self.books.counted)} slots, counted {self.books.counted.total()} times; "
+            f"{self.books.begun} attempts begun, {lost} of them lost; runs {dict(self.books.statuses)}; "
+            f"Optuna {dict(self.books.trials)}; "
+            f"both databases pass integrity_check: {not self.books.damage}"
+            + "".join(f"\nWRONG: {fault}" for fault in self.faults)
+        )
+
+
+def soak(
+    folder: Path, workers: int, cells: int, kills: int, seed: int, seconds: float, commands: Iterable[str]
+) -> Figures:
+    """Have workers do a study and kill one of them `kills` times; `commands`: theirs, in turn."""
+    rng, begun = random.Random(seed), time.monotonic()
+    extra = [f"s{number:02}" for number in range(cells - 1)]
+    (folder / "soak.yaml").write_text(STUDY.format(strategies=", ".join(["none", *extra])))
+    hurt = STAND_INS.format(names=extra, seconds=seconds)
+    lines = [shlex.split(each) for each in commands]
+
+    def launch(number: int) -> subprocess.Popen:
+        words = lines[number % len(lines)]
+        return start(folder, *words, hurt=hurt, output=f"worker-{number}.txt")
+
+    running = {number: launch(number) for number in range(workers)}
+    done = at_start = failed = 0
+    while running:
+        if done < kills:
+            number = rng.choice(sorted(running))
+            early = rng.random() < 0.2
+            wait(folder / f"worker-{number}.txt", running[number], "loading" if early else " trial ")
+            time.sleep(rng.uniform(0.0, 8.0 * seconds))
+            if running[number].poll() is None:
+                kill(running[number])
+                done, at_start = done + 1, at_start + early
+                running[number] = launch(number)
+        else:
+            time.sleep(0.5)
+        for number, process in list(running.items()):
+            if (code := process.poll()) is None:
+                continue
+            assert code in (0, 1), (folder / f"worker-{number}.txt").read_text()
+            failed += code
+            del running[number]
+    books = Books.of(folder / "mlruns")
+    faults = books.faults(cells, trials=2, repeats=1)
+    if failed:
+        faults.append(f"{failed} workers say that something failed")
+    if done < kills:
+        faults.append(f"only {done} kills before all was done: more cells, or longer trials")
+    return Figures(done, at_start, books, time.monotonic() - begun, faults)
+
+
+def wait(output: Path, process: subprocess.Popen, word: str, patience: float = 600.0) -> None:
+    """Wait until a process has printed a word, or has ended."""
+    until = time.monotonic() + patience
+    while word not in output.read_text() and process.poll() is None:
+        assert time.monotonic() < until, f"waited in vain for {word!r}:\n{output.read_text()}"
+        time.sleep(0.05)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Kill workers at random while they share a study.")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cells", type=int, default=60)
+    parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.5, help="longest half of a stand-in trial")
+    parser.add_argument(
+        "--command", action="append",
+        help="of a worker, after `fer-bench`; several take turns (default: run --study soak.yaml)",
+    )  # fmt: skip
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = soak(
+            Path(folder), chosen.workers, chosen.cells, chosen.kills, chosen.seed, chosen.seconds,
+            chosen.command or ["run --study soak.yaml"],
+        )  # fmt: skip
+    sys.stdout.write(f"{figures}\n")
+    return bool(figures.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

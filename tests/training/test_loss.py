@@ -1,0 +1,178 @@
+"""The one loss: its identities, its numerics, and a second implementation in NumPy."""
+
+import numpy as np
+import pytest
+
+K = 5
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(0, 2, (64, K)).astype(np.float32)
+LABELS = RNG.integers(0, K, 64).astype(np.int32)
+
+
+def evaluate(logits, labels=LABELS, **terms):
+    """Losses (B,) and the gradient (B, K) of their sum, from a `LossVariables` set to these terms."""
+    from fer_bench.training.loss import LossVariables, loss
+
+    variables = LossVariables(np.shape(logits)[-1])
+    variables.set(**terms)
+    return value_and_gradient(lambda z: loss(labels, z, variables), np.asarray(logits, np.float32))
+
+
+def value_and_gradient(function, logits):
+    """Values (B,) of a function of the logits and the gradient (B, K) of their sum, on any backend."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        gradient = jax.grad(lambda z: function(z).sum())(logits)
+        return np.array(function(logits)), np.array(gradient)
+    import tensorflow as tf
+
+    z = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        values = function(z)
+        total = tf.reduce_sum(values)
+    return values.numpy(), tape.gradient(total, z).numpy()
+
+
+def by_numpy(logits, labels, weights, gamma, margins, scale, shift, smoothing):
+    """The formula, in float64."""
+    truth = np.eye(K)[labels]
+    z = scale * (logits.astype(float) - margins * truth) + shift
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    t = truth * (1 - smoothing[labels, None]) + smoothing[labels, None] / K
+    return -(t * weights * (1 - p) ** gamma * np.log(p)).sum(1)
+
+
+def keras_cross_entropy(logits, smoothing=0.0):
+    import keras
+
+    def cross_entropy(z):
+        targets = np.eye(K, dtype=np.float32)[LABELS]
+        return keras.losses.categorical_crossentropy(targets, z, from_logits=True, label_smoothing=smoothing)
+
+    return value_and_gradient(cross_entropy, logits)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {},
+        {"gamma": 0.0},
+        {"weights": np.ones(K)},
+        {"weights": np.array([3.0, 1, 2, 9, 4]) ** 0},
+        {"shift": 7.0},
+    ],
+    ids=repr,
+)
+def test_neutral_terms_make_cross_entropy_and_its_gradient(terms):
+    found, expected = evaluate(LOGITS, **terms), keras_cross_entropy(LOGITS)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-6)
+
+
+def test_class_weights_of_power_0_are_cross_entropy():
+    from fer_bench.strategies.base import STRATEGIES
+
+    terms = STRATEGIES["class_weights"](0.0).loss_terms(np.array([40, 3, 9, 21, 100]), 0.0)
+    found = evaluate(LOGITS, weights=terms.weights, gamma=terms.gamma)
+    np.testing.assert_allclose(found[0], keras_cross_entropy(LOGITS)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_smoothing_is_keras_label_smoothing():
+    found, expected = evaluate(LOGITS, smoothing=0.1), keras_cross_entropy(LOGITS, 0.1)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-6)
+
+
+def test_focal_loss_by_hand():
+    # p = 1/4 each of four: (1 - 1/4)^2 * ln 4 = 0.5625 * 1.386294 = 0.779791.
+    value, _ = evaluate(np.zeros((1, 4)), labels=np.array([2]), gamma=2.0)
+    assert value[0] == pytest.approx(0.779791, abs=1e-6)
+    # p = 0.9 of two: 0.1^2 * ln(1/0.9) = 0.01 * 0.1053605.
+    value, _ = evaluate([[np.log(9.0), 0.0]], labels=np.array([0]), gamma=2.0)
+    assert value[0] == pytest.approx(0.001053605, rel=1e-4)
+
+
+def test_a_weight_counts_by_the_true_class():
+    weights = np.array([1.0, 2, 3, 4, 5])
+    found = evaluate(LOGITS, weights=weights)[0]
+    np.testing.assert_allclose(found, weights[LABELS] * keras_cross_entropy(LOGITS)[0], rtol=1e-5, atol=1e-6)
+
+
+def random_terms(seed):
+    rng = np.random.default_rng(seed)
+    return dict(
+        weights=rng.uniform(0.2, 5, K),
+        gamma=rng.uniform(0, 4),
+        margins=rng.uniform(0, 1, K),
+        scale=rng.uniform(0.5, 3),
+        shift=rng.normal(size=K),
+        smoothing=rng.uniform(0, 0.3, K),
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_terms_together_agree_with_the_formula(seed):
+    terms = random_terms(seed)
+    found, _ = evaluate(LOGITS, **terms)
+    np.testing.assert_allclose(found, by_numpy(LOGITS, LABELS, **terms), rtol=2e-4, atol=1e-6)
+
+
+def test_the_gradient_agrees_with_finite_differences():
+    terms, step = random_terms(3), 1e-5
+    _, gradient = evaluate(LOGITS, **terms)
+    for c in range(K):
+        move = step * np.eye(K)[c]
+        wide = LOGITS.astype(float)
+        slope = (by_numpy(wide + move, LABELS, **terms) - by_numpy(wide - move, LABELS, **terms)) / (2 * step)
+        np.testing.assert_allclose(gradient[:, c], slope, rtol=1e-3, atol=1e-4)
+
+
+def test_the_order_of_classes_does_not_matter():
+    terms, order = random_terms(5), np.random.default_rng(1).permutation(K)
+    place = np.argsort(order)
+    permuted = {name: value[order] if np.ndim(value) else value for name, value in terms.items()}
+    plain, swapped = evaluate(LOGITS, **terms), evaluate(LOGITS[:, order], labels=place[LABELS], **permuted)
+    np.testing.assert_allclose(swapped[0], plain[0], rtol=1e-5)
+    np.testing.assert_allclose(swapped[1], plain[1][:, order], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("size", [20.0, 1e4])
+@pytest.mark.parametrize("label", [0, 1], ids=["right", "wrong"])
+def test_loss_and_gradient_are_finite_at_the_extremes(size, gamma, label, smoothing):
+    for logits in (
+        [size, -size, -size, 0, 0],
+        [size, 0, 0, 0, 0],
+        [-size, size, size, -size, size],
+        [size] * 5,
+    ):
+        value, gradient = evaluate([logits], labels=np.array([label]), gamma=gamma, smoothing=smoothing)
+        assert np.isfinite(value).all(), (logits, value)
+        assert np.isfinite(gradient).all(), (logits, gradient)
+        assert value[0] >= 0
+
+
+def test_a_right_answer_beyond_doubt_costs_nothing_and_a_wrong_one_pulls():
+    logits = [[1e4, -1e4, 0, 0, 0]]
+    for gamma in (0.0, 2.0):
+        right, wrong = (evaluate(logits, labels=np.array([c]), gamma=gamma) for c in (0, 1))
+        assert right[0][0] == 0
+        assert not right[1].any()
+        assert wrong[0][0] == pytest.approx(2e4)
+        np.testing.assert_allclose(wrong[1][0], [1, -1, 0, 0, 0], atol=1e-6)
+
+
+def test_a_number_is_given_to_all_classes_and_a_wrong_length_is_refused():
+    from fer_bench.training.loss import LossVariables
+
+    variables = LossVariables(3)
+    variables.set(weights=2.0, margins=[1, 2, 3], gamma=0.5, l2=1e-4)
+    np.testing.assert_array_equal(variables.class_weights, [2, 2, 2])
+    np.testing.assert_array_equal(variables.margins, [1, 2, 3])
+    with pytest.raises(ValueError, match="broadcast"):
+        variables.set(weights=[1, 2])

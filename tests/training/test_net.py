@@ -1,0 +1,274 @@
+"""The net: its parts, what is set back between trials, what is frozen."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras")
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.study.recipe import Phase, Recipe
+
+IMAGES = np.random.default_rng(0).uniform(0, 255, (8, 24, 24, 1)).astype("float32")
+
+
+def net(backbone="compact_cnn", channels=1, path=None, **recipe):
+    from fer_bench.training.net import Net
+
+    made = Recipe(**{"image_size": 24, "weights": "none", **recipe})
+    return Net(BACKBONES[backbone](), made, channels, 5, path)
+
+
+def values(model):
+    from keras import ops
+
+    return [np.array(ops.convert_to_numpy(v.value)) for v in model.variables]
+
+
+def call(model, images, training=False):
+    from keras import ops
+
+    return ops.convert_to_numpy(model(images, training=training))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return net(head={"dense": (8,), "dropout": 0.5, "normalize": True})
+
+
+def test_it_is_a_body_and_a_head_and_gives_float32_logits(plain):
+    logits = call(plain.whole, IMAGES)
+    assert logits.shape == (8, 5)
+    assert logits.dtype == np.float32
+    np.testing.assert_array_equal(call(plain.head, call(plain.body, IMAGES)), logits)
+    assert not np.allclose(logits.sum(1), 1), "logits, no probabilities"
+
+
+def test_grey_is_repeated_over_three_channels(plain):
+    colour = net(channels=3, head={"dense": (8,), "normalize": True})
+    for made in (plain, colour):
+        made.reset(1)
+    grey = call(plain.body, IMAGES)
+    np.testing.assert_allclose(call(colour.body, np.repeat(IMAGES, 3, -1)), grey, rtol=1e-5, atol=1e-6)
+
+
+def test_unit_range_replaces_the_backbones_own_preprocessing():
+    own, unit = net(), net(preprocessing="unit_range")
+    for made in (own, unit):
+        made.reset(1)
+    expected = call(own.trunk, (np.repeat(IMAGES, 3, -1) / 255).astype("float32")).mean((1, 2))
+    np.testing.assert_allclose(call(unit.body, IMAGES), expected, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(call(own.body, IMAGES), expected, rtol=1e-3)
+
+
+def test_a_convolutional_head_belongs_to_the_head():
+    made = net("mobilenet_conv", image_size=48)
+    assert len(made.body.output_shape) == 4
+    assert {"conv_1x1_32", "conv_3x3_512"} <= {layer.name for layer in made.head.layers}
+    assert made.whole.output_shape == (None, 5)
+
+
+def test_a_reset_gives_the_same_numbers_for_a_seed_and_others_for_another(plain):
+    plain.reset(1)
+    first = values(plain.whole)
+    for variable in plain.whole.variables:
+        variable.assign(np.ones(variable.shape, "float32").astype(variable.dtype))
+    plain.reset(1)
+    for a, b in zip(values(plain.whole), first, strict=True):
+        np.testing.assert_array_equal(a, b)
+    plain.reset(2)
+    changed = {
+        v.path
+        for v, a, b in zip(plain.whole.variables, values(plain.whole), first, strict=True)
+        if not np.array_equal(a, b)
+    }
+    drawn = ("kernel", "seed_generator_state")
+    expected = {v.path for v in plain.whole.variables if v.name.endswith(drawn)}
+    assert changed == expected
+
+
+def test_a_reset_does_not_depend_on_what_the_net_was_built_with(plain):
+    again = net(head={"dense": (8,), "dropout": 0.1, "normalize": True})
+    for made in (plain, again):
+        made.reset(7)
+    for a, b in zip(values(plain.whole), values(again.whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_kernels_have_the_variance_of_he_et_al(plain):
+    plain.reset(3)
+    for layer in plain.trunk.layers:
+        if (kernel := getattr(layer, "kernel", None)) is not None and np.prod(kernel.shape) > 1000:
+            spread = np.std(np.array(kernel.numpy() if hasattr(kernel, "numpy") else kernel))
+            assert spread == pytest.approx(np.sqrt(2 / np.prod(kernel.shape[:-1])), rel=0.1)
+
+
+def test_pretrained_kernels_survive_a_reset_and_the_heads_are_drawn(tmp_path):
+    path = tmp_path / "compact_cnn.weights.h5"
+    source = BACKBONES["compact_cnn"]().trunk(24)
+    source.save_weights(path)
+    made = net(path=path)
+    made.reset(1)
+    first_head = values(made.head)
+    for variable in made.whole.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))
+    made.reset(2)
+    for a, b in zip(values(made.trunk), values(source), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not all(np.array_equal(a, b) for a, b in zip(values(made.head), first_head, strict=True))
+
+
+def trainable(made, phase, **recipe):
+    made.set_trainable(Phase(trainable=phase, epochs=1))
+    return {v.path for v in made.trunk.trainable_variables}
+
+
+def test_phases_freeze_and_thaw():
+    made = net()
+    assert trainable(made, "head") == set()
+    everything = trainable(made, "all")
+    assert len(everything) == len([v for v in made.trunk.variables if "moving" not in v.name])
+    last = trainable(made, {"last": 3})
+    assert 0 < len(last) < len(everything)
+    assert last < everything
+    assert trainable(made, {"last": 999}) == everything
+    assert trainable(made, "head") == set()
+    assert made.head.trainable_variables, "the head always is"
+
+
+@pytest.mark.parametrize(("mode", "moves"), [("live", True), ("frozen", False)])
+def test_frozen_norms_keep_their_statistics(mode, moves, tmp_path):
+    path = tmp_path / "compact_cnn.weights.h5"
+    BACKBONES["compact_cnn"]().trunk(24).save_weights(path)
+    made = net(path=path, weights="imagenet", batch_norm={"mode": mode})
+    made.reset(0)
+    made.set_trainable(Phase(trainable="all", epochs=1))
+
+    def statistics():
+        return np.concatenate([np.ravel(v) for v in values(made.trunk) if v.ndim == 1])
+
+    before = statistics()
+    call(made.whole, IMAGES, training=True)
+    assert np.array_equal(before, statistics()) != moves
+    assert any("gamma" in v.name for v in made.trunk.trainable_variables) == moves
+
+
+def test_norm_momentum_is_the_recipes():
+    assert {layer.momentum for layer in net().norms} == {0.9}
+    assert {layer.momentum for layer in net(batch_norm={"momentum": 0.99}).norms} == {0.99}
+
+
+def test_calibration_standardises_a_random_trunk(plain):
+    plain.reset(0, lambda: IMAGES)
+    features = call(plain.trunk, np.repeat(IMAGES, 3, -1) / 127.5 - 1)
+    assert np.isfinite(features).all()
+    assert features.std() > 0.3, "no collapse"
+    assert (features > 0).mean() > 0.8, "two standard deviations up: most units are on"
+    assert {layer.momentum for layer in plain.norms} == {0.9}
+    kept = values(plain.whole)
+    plain.reset(0, lambda: IMAGES)
+    for a, b in zip(values(plain.whole), kept, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Dropping(BACKBONES["compact_cnn"]):
+    """With dropout inside the trunk, as EfficientNetV2 has."""
+
+    def trunk(self, size, weights=None):
+        import keras
+
+        inner = super().trunk(size)
+        return keras.Model(inner.input, keras.layers.Dropout(0.5)(inner.output), name=self.trunk_name)
+
+
+def test_dropout_of_the_trunk_acts_where_it_is_trained_and_is_set_back():
+    from fer_bench.training.net import Net
+
+    made = Net(Dropping(), Recipe(image_size=24, weights="none"), 1, 5, None)
+    made.reset(1, lambda: IMAGES)
+    read = call(made.body, IMAGES)
+    made.set_trainable(Phase(trainable="head", epochs=1))
+    np.testing.assert_array_equal(call(made.body, IMAGES, training=True), read, "frozen: as it is read")
+
+    def dropped(seed):
+        made.reset(seed)
+        made.set_trainable(Phase(trainable={"last": 1}, epochs=1))
+        return call(made.trunk, np.repeat(IMAGES, 3, -1), training=True)
+
+    first = dropped(1)
+    assert (first == 0).mean() > 0.4
+    assert not np.array_equal(call(made.trunk, np.repeat(IMAGES, 3, -1), training=True), first)
+    np.testing.assert_array_equal(dropped(1), first)
+    assert not np.array_equal(dropped(2) == 0, first == 0)
+    made.set_trainable(Phase(trainable="head", epochs=1))
+    made.set_trainable(Phase(trainable="all", epochs=1))
+    assert [layer.rate for layer, _ in made._dropout] == [0.5]
+
+
+def test_dropout_drops_its_share_in_training_only(plain):
+    from fer_bench.training.net import VariableDropout
+
+    layer, ones = VariableDropout(), np.ones((100, 100), "float32")
+    layer.rate.assign(0.3)
+    np.testing.assert_array_equal(call(layer, ones), ones)
+    dropped = call(layer, ones, training=True)
+    assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_allclose(dropped[dropped > 0], 1 / 0.7, rtol=1e-6)
+    layer.rate.assign(0.0)
+    np.testing.assert_array_equal(call(layer, ones, training=True), ones)
+    plain.set_dropout(0.4)
+    rates = [v for v in plain.head.variables if v.name == "rate"]
+    assert len(rates) == 1
+    assert float(rates[0].value) == pytest.approx(0.4)
+
+
+def test_l2_reaches_the_heads_dense_kernels_only():
+    assert [k.shape for k in net(head={"dense": (8, 6)}).dense_kernels] == [(128, 8), (8, 6), (6, 5)]
+
+
+def test_half_precision_inside_gives_float32_logits():
+    import keras
+
+    made = net(precision="bfloat16", head={"dense": (8,)})
+    made.reset(0)
+    logits = call(made.whole, IMAGES)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()
+    assert {layer.compute_dtype for layer in made.trunk.layers if hasattr(layer, "kernel")} == {"bfloat16"}
+    assert keras.config.dtype_policy().name == "float32", "set back for whatever comes next"
+
+
+def test_two_seeds_drop_different_units(faces):
+    """Seed states are int64 on TensorFlow and uint32 on JAX: both are set from the trial's seed."""
+    import keras
+
+    from fer_bench.backbones.base import BACKBONES
+    from fer_bench.study.recipe import Head, Recipe
+    from fer_bench.training.net import Net
+
+    recipe = Recipe(image_size=16, weights="none", head=Head(dropout=0.5))
+    net = Net(BACKBONES["compact_cnn"](), recipe, 1, 5, None)
+    states = []
+    for seed in (1, 2, 1):
+        net.reset(seed)
+        found = [v.value for v in net.whole.variables if v.name == "seed_generator_state"]
+        states.append([keras.ops.convert_to_numpy(state).tolist() for state in found])
+    assert states[0] == states[2] != states[1]
+    assert len(states[0]) == 1
+
+
+def test_calibration_is_done_once_for_a_seed_and_leaves_no_trace():
+    made, asked = net(), []
+
+    def images():
+        asked.append(len(asked))
+        return IMAGES
+
+    made.reset(0, images)
+    first = values(made.whole)
+    for seed in (1, 0):
+        made.reset(seed, images)
+    assert asked == [0, 1], "once for each seed"
+    for a, b in zip(values(made.whole), first, strict=True):
+        np.testing.assert_array_equal(a, b)
+    made.reset(0)
+    assert all((np.asarray(layer.beta) == 0).all() for layer in made.norms), "only where it is asked for"
