@@ -19,7 +19,7 @@ from sqlalchemy import event
 from fer_bench.recipe import Settings, settings
 from fer_bench.recovery import Result, atomic
 from fer_bench.search_space import Range, ranges, suggest
-from fer_bench.stores import probe, refusal
+from fer_bench.stores import probe, refusal, remove_journals
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study import Cell, derive_seed
 
@@ -121,6 +121,7 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
             with tempfile.TemporaryDirectory(dir=mlruns, prefix=".create-") as folder:
                 fresh = Path(folder) / "optuna.db"
                 RDBStorage(f"sqlite:///{fresh.resolve()}").engine.dispose()
+                remove_journals(database)
                 with atomic(database) as temporary:
                     fresh.rename(temporary)
         url = url or f"sqlite:///{database.resolve()}"

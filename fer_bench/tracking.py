@@ -24,7 +24,7 @@ from mlflow.tracking import MlflowClient
 
 from fer_bench.errors import UserError, phrase
 from fer_bench.recovery import Result, atomic
-from fer_bench.stores import artifact_place, check_place, probe, refusal
+from fer_bench.stores import artifact_place, check_place, probe, refusal, remove_journals
 
 PREFIX = "fer_bench."  # of our tags
 PAGE = 1000
@@ -57,6 +57,7 @@ def create_store(mlruns: Path) -> None:
             client = MlflowClient(f"sqlite:///{fresh.resolve()}")
             client.search_experiments()
             client._tracking_client.store.engine.dispose()
+            remove_journals(database)
             with atomic(database) as temporary:
                 fresh.rename(temporary)
 
