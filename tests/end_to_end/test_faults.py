@@ -11,7 +11,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,10 @@ import pytest
 from servers import free_port, mlflow_server
 from soak import Books, ended, query, start, wait
 from study_runs import RUN, SLOTS, STUDY, assert_goes_on, assert_whole, leaderboard_csv, run_to_the_end
+from tiny_study import tiny_study
 
 from fer_bench.storage.result_files import read_result
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
+from fer_bench.strategies.base import LossTerms, Strategy
 
 # A trial that raises
 
@@ -50,59 +50,44 @@ FAULTS: dict[str, tuple[Callable[[], None], str]] = {
 
 @dataclass(frozen=True)
 class Faulty(Strategy):
-    """Does what the test asks for while `acts`."""
+    """Fails while it is trained with."""
 
-    acts: ClassVar[bool] = False
-    fault: ClassVar[str] = ""
+    fault: str
 
     def loss_terms(self, class_counts: np.ndarray, progress: float) -> LossTerms:
-        if not Faulty.acts:
-            return LossTerms()
         FAULTS[self.fault][0]()
         return LossTerms(scale=float("nan"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, fault):
-    import fer_bench.runner.cell
+def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, fault):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.worker import work
     from fer_bench.storage.logged_runs import read_study_runs
     from fer_bench.study.plan import make_plan
+    from fer_bench.training.trial import run_trial
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert "none" in list(STRATEGIES)
-    monkeypatch.setattr(STRATEGIES, "_entries", {**STRATEGIES._entries, "faulty": Faulty})
-    Path("tiny.yaml").write_text(STUDY.replace("[none, oversampling]", "[faulty, none]"))
-    plan = make_plan("tiny.yaml")
-    Faulty.fault, trainings = fault, count()
-    run_trial = fer_bench.runner.cell.run_trial
-
-    def second_fails(*args, **kwargs):
-        monkeypatch.setattr(Faulty, "acts", next(trainings) == 1)
-        try:
-            return run_trial(*args, **kwargs)
-        finally:
-            Faulty.acts = False
-
-    monkeypatch.setattr("fer_bench.runner.cell.run_trial", second_fails)
+    Path("tiny.yaml").write_text(tiny_study())
+    plan, trainings = make_plan("tiny.yaml"), count()
     plan.results.mkdir(parents=True)
-    ends: list[dict] = []
-    work(plan, lambda name, **facts: ends.append(facts) if name == "end" else None)
+
+    def second_fails(trainer, strategy, *args, **kwargs):
+        used = Faulty(fault) if next(trainings) == 1 else strategy
+        return run_trial(trainer, used, *args, **kwargs)
+
+    failures = work(plan, lambda event: None, second_fails)
     why = FAULTS[fault][1]
-    assert len(ends[0]["failures"]) == 1
-    assert ends[0]["failures"][0].startswith(f"compact_cnn/faulty trial 1: {why}")
+    assert len(failures) == 1
+    assert failures[0].startswith(f"compact_cnn/none trial 1: {why}")
     books = Books.of(Path("mlruns"))
     assert books.statuses == {"FINISHED": 7, "FAILED": 1}
     assert books.trials == {"COMPLETE": 3, "FAIL": 1}
     assert books.counted.total() == 8
     frame = leaderboard(*read_study_runs(Path("mlruns"), "tiny"))
     warnings = frame.set_index("strategy")["warnings"]
-    assert why in warnings["faulty"] and "1 of 2 trials failed" in warnings["faulty"]
-    assert "failed" not in warnings["none"]
+    assert why in warnings["none"] and "1 of 2 trials failed" in warnings["none"]
+    assert "failed" not in warnings["oversampling"]
     assert frame["repeats"].tolist() == [2, 2], "its cell goes on with the trial that has a score"
     from rich.console import Console
 
@@ -111,7 +96,7 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, 
     assert " ".join(why.split()[:3]) in " ".join(shown.get().split())
 
 
-RAISES = "hurt('fer_bench.runner.cell:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
+RAISES = "hurt('fer_bench.training.trial:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
 
 
 def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path):

@@ -41,7 +41,7 @@ def dying(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", dying)
+replace("fer_bench.training.trial:run_trial", dying)
 """
 RENAME = (
     "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
@@ -186,7 +186,7 @@ def lasting(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", lasting)
+replace("fer_bench.training.trial:run_trial", lasting)
 """
 SLOW_TO_END = """
 hurt('mlflow.tracking.client:MlflowClient.set_terminated', EVER, lambda: time.sleep(60), 'before',
