@@ -18,8 +18,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_bad_input_studies import command
-from test_faults import ordinary, read_only
+from command import run_command
+from rights import read_only, without_write_rights
 
 from fer_bench.errors import UserError
 from fer_bench.speed.many_runs import STUDY, make_store
@@ -114,7 +114,7 @@ def reached(*args: object, **kwargs: object) -> None:
 def run(mlruns: Path, monkeypatch, capsys) -> None:
     from fer_bench.runner import processes
 
-    monkeypatch.setattr(launch, "Crew", reached)
+    monkeypatch.setattr(processes, "WorkerPool", reached)
     with pytest.raises(Reached):
         next(processes.run(SimpleNamespace(mlruns=mlruns, results=mlruns / "results", storage=None)))
 
@@ -131,15 +131,17 @@ def worker(mlruns: Path, monkeypatch, capsys) -> None:
 
 
 def leaderboard(mlruns: Path, monkeypatch, capsys) -> None:
-    code, said = command(capsys, monkeypatch, "leaderboard", "--study", STUDY, "--out", mlruns / "board.csv")
+    code, said = run_command(
+        capsys, monkeypatch, "leaderboard", "--study", STUDY, "--out", mlruns / "board.csv"
+    )
     assert code == 0 and "2 rows" in said, said
 
 
 def ui(mlruns: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("fer_bench.cli.main.mlflow_ui._start", reached)
-    monkeypatch.setattr("fer_bench.cli.main.mlflow_ui._check_free", lambda port: None)
+    monkeypatch.setattr("fer_bench.cli.mlflow_ui._start", reached)
+    monkeypatch.setattr("fer_bench.cli.mlflow_ui._check_free", lambda port: None)
     with pytest.raises(Reached):
-        command(capsys, monkeypatch, "ui")
+        run_command(capsys, monkeypatch, "ui")
 
 
 def doctor(mlruns: Path, monkeypatch, capsys) -> None:
@@ -259,7 +261,7 @@ except Exception as error:
 def as_nobody(*words: str) -> tuple[int, str]:
     """Run Python as one who may not write what is read-only, not even as root: exit code and output."""
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, check=False, preexec_fn=ordinary
+        [sys.executable, *words], capture_output=True, text=True, check=False, preexec_fn=without_write_rights
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from stand_ins import install_strategies
+from tiny_study import tiny_study
 
 # Python imports `sitecustomize` when it starts, in a spawned worker as well: the product needs no hook.
 SITE = '''
@@ -139,14 +141,16 @@ def start(
     site = Path(tempfile.mkdtemp(dir=folder, prefix="site-"))
     (site / "sitecustomize.py").write_text(SITE + hurt)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        ),
         "FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true", **env,
     }  # fmt: skip
     for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - env.keys():
         environment.pop(name, None)
     with (folder / output).open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fer_bench.cli.main", *words],
+            [sys.executable, "-m", "fer_bench.cli", *words],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             start_new_session=True, preexec_fn=prepare,
         )  # fmt: skip
@@ -330,62 +334,17 @@ def kill_writing(running: list[subprocess.Popen], database: Path, delay: float) 
 
 # The soak
 
-STUDY = """
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [{strategies}]
-trials: 2
-repeats: 1
-train_images: 200
-val_images: 60
-test_images: 80
-recipe:
-  image_size: 16
-  batch_size: 32
-  weights: none
-  augmentation: none
-  phases: [{{trainable: head, epochs: 2}}]
-search: {{dropout: {{low: 0.0, high: 0.5}}}}
-"""
+SEARCH = {"dropout": {"low": 0.0, "high": 0.5}}
 
-# Strategies of no meaning, so that one study has many cells; trials that sleep and guess, by their seed.
+# Trials that sleep and guess. Replaced where it is defined: all else is the real command.
 STAND_INS = """
-NAMES = {names!r}
-
-
-def register(find):
-    def and_more(self):
-        first = not self._found
-        find(self)
-        if first and self.kind == "strategy":
-            from dataclasses import dataclass
-            from fer_bench.strategies.base import Strategy
-
-            for name in NAMES:
-                self._entries[name] = dataclass(frozen=True)(type(name, (Strategy,), {{}}))
-    return and_more
-
-
 def guess(run_trial):
-    def stand_in(trainer, strategy, settings, seed, data, *, test=False, on_epoch=lambda row: None):
-        import numpy as np
-        from fer_bench.training.outcome import Outcome
+    from stand_ins import SleepingTraining
 
-        rng = np.random.default_rng(seed)
-        time.sleep(rng.uniform(0.0, {seconds}))
-        classes = len(data.classes)
-        row = dict.fromkeys(("train/objective", "train/loss", "train/accuracy", "val/loss"), 1.0)
-        row |= dict.fromkeys(("val/accuracy", "val/macro_f1", "learning_rate", "seconds", "phase"), 0.5)
-        on_epoch(row)
-        time.sleep(rng.uniform(0.0, {seconds}))
-        logits = rng.normal(size=(len(data.val) + len(data.test), classes)).astype("float32")
-        tested = logits[len(data.val):] if test else None
-        return Outcome(logits[:len(data.val)], tested, [row], 1, 6, 0.1, 0.1, 100.0, 100.0)
-    return stand_in
+    return SleepingTraining(0.0, {seconds})
 
 
-replace("fer_bench.registry:Registry._find", register)
-replace("fer_bench.runner.cell:run_trial", guess)
+replace("fer_bench.training.trial:run_trial", guess)
 """
 
 
@@ -429,9 +388,12 @@ def soak(
     With slow `syncs`, so many seconds each, all of them are killed each time, while a database is written.
     """
     rng, begun = random.Random(seed), time.monotonic()
-    extra = [f"s{number:02}" for number in range(cells - 1)]
-    (folder / "soak.yaml").write_text(STUDY.format(strategies=", ".join(["none", *extra])))
-    hurt = STAND_INS.format(names=extra, seconds=seconds)
+    study = tiny_study(
+        recipe={"image_size": 16, "phases": [{"trainable": "head", "epochs": 2}]}, repeats=1,
+        strategies=["none", *install_strategies(folder, cells - 1)], search=SEARCH,
+    )  # fmt: skip
+    (folder / "soak.yaml").write_text(study)
+    hurt = STAND_INS.format(seconds=2 * seconds)
     lines = [shlex.split(each) for each in commands]
     slow = slow_syncs(folder, syncs) if syncs else {}
 
