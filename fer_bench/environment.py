@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-NAMED = (
+PACKAGES = (  # whose versions decide the numbers
     "fer-bench",
     "keras",
     "tensorflow",
@@ -61,24 +61,31 @@ def commit() -> str:
 @cache
 def versions() -> dict[str, str]:
     """Versions of what decides the numbers; what isn't installed is left out."""
-    found = {"python": platform.python_version()}
-    for name in NAMED:
+    installed = {"python": platform.python_version()}
+    for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
+
+
+def nvidia_gpus() -> list[str]:
+    """The GPUs of this machine as `nvidia-smi -L` lists them, a line each, whether or not they are hidden."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return [] if done.returncode else re.findall("^GPU.*", done.stdout, re.MULTILINE)
 
 
 @cache
 def gpu() -> tuple[bool, str]:
     """Whether the backend can train on an NVIDIA GPU, and a clause that says why; loads no backend."""
-    tool, shown = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    if not tool or shown.strip() in ("", "-1"):
-        return False, "there is no GPU" if not tool else "CUDA_VISIBLE_DEVICES hides the GPU"
-    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    if done.returncode or "GPU" not in done.stdout:
+    if not nvidia_gpus():
         return False, "there is no GPU"
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
+        return False, "CUDA_VISIBLE_DEVICES hides the GPU"
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     modules, install = CUDA.get(backend, ((), ""))
     if any(map(_importable, modules)) or (backend == "tensorflow" and ctypes.util.find_library("cudnn")):
