@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGES = (  # whose versions decide the numbers
+NAMED = (
     "fer-bench",
     "keras",
     "tensorflow",
@@ -61,36 +61,37 @@ def commit() -> str:
 @cache
 def versions() -> dict[str, str]:
     """Versions of what decides the numbers; what isn't installed is left out."""
-    installed = {"python": platform.python_version()}
-    for name in PACKAGES:
+    found = {"python": platform.python_version()}
+    for name in NAMED:
         try:
-            installed[name] = version(name)
+            found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return installed
-
-
-def nvidia_gpus() -> list[str]:
-    """The GPUs of this machine as `nvidia-smi -L` lists them, a line each, whether or not they are hidden."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return []
-    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    return [] if done.returncode else re.findall("^GPU.*", done.stdout, re.MULTILINE)
+    return found
 
 
 @cache
 def gpu() -> tuple[bool, str]:
     """Whether the backend can train on an NVIDIA GPU, and a clause that says why; loads no backend."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    if shutil.which("nvidia-smi") and shown.strip() in ("", "-1"):
+        return False, "CUDA_VISIBLE_DEVICES hides the GPU"
     if not nvidia_gpus():
         return False, "there is no GPU"
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
-        return False, "CUDA_VISIBLE_DEVICES hides the GPU"
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     modules, install = CUDA.get(backend, ((), ""))
     if any(map(_importable, modules)) or (backend == "tensorflow" and ctypes.util.find_library("cudnn")):
         return True, f"there is a GPU that {backend} has libraries for"
     return False, f"{backend} has no libraries for the GPU" + (f" ({install})" if install else "")
+
+
+def nvidia_gpus() -> list[str]:
+    """NVIDIA's GPUs in this machine, a line each, as nvidia-smi lists them; none without that tool."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return [] if done.returncode else re.findall("^GPU.*", done.stdout, re.MULTILINE)
 
 
 def _importable(module: str) -> bool:
