@@ -41,9 +41,10 @@ class PlanOptions:
     keep_weights: Annotated[
         Keep, typer.Option(help="Of no repeat, of each cell's median one, or of all.")
     ] = "one"
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = (
-        False
-    )
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Try again what failed before."),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ class RunOptions(PlanOptions):
         int | None, typer.Option(min=1, help="Worker processes; by default one per GPU, else one.")
     ] = None
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where workers run.")] = "local"
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster; else Ray finds or starts one.")] = (
-        None
-    )
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; else Ray finds or starts one."),
+    ] = None
     yes: Annotated[bool, typer.Option("--yes", help="Start even what takes many hours.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False
 

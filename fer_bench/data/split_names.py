@@ -1,4 +1,4 @@
-"""Splits by name; apart from `splits`, so that the command line can name them without loading NumPy."""
+"""Splits by name; apart from `splits`, which loads NumPy, as the command line names them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Which weights a run keeps; apart from `plan`, so that the command line can show it without loading NumPy."""
+"""Which weights a run keeps; apart from `plan`, which loads NumPy, as the command line shows it."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Keep = Literal["none", "one", "all"]
-"""Of no repeat, of each cell's median one, or of all."""
