@@ -42,14 +42,14 @@ def run(options: RunOptions) -> None:
     """
     from fer_bench.cli.plan_view import show_plans
 
-    plans = _make_plans(options, may_download=not options.dry_run)
+    plans = plans_for(options, may_download=not options.dry_run)
     show_plans(plans, console)
     if options.dry_run:
         return
-    _ask_consent(plans, options.yes)
-    failures = _run_all(plans, _starter(options))
+    ask_consent(plans, options.yes)
+    failures = run_all(plans, _starter(options))
     _show_results(plans, options.study)
-    _exit_if_failed(failures)
+    exit_if_failed(failures)
 
 
 @takes(PlanOptions)
@@ -65,13 +65,13 @@ def worker(options: PlanOptions) -> None:
     """
     from fer_bench.runner.processes import run as run_here
 
-    plans = _make_plans(options)
-    failures = _run_all(plans, run_here)
+    plans = plans_for(options)
+    failures = run_all(plans, run_here)
     console.print(f"every cell of {plans[0].study} is done", highlight=False, markup=False)
-    _exit_if_failed(failures)
+    exit_if_failed(failures)
 
 
-def _make_plans(options: PlanOptions, may_download: bool = True) -> list[Plan]:
+def plans_for(options: PlanOptions, may_download: bool = True) -> list[Plan]:
     """A plan for each recipe; raises UserError for what can't be run."""
     from fer_bench.storage.databases import check_folder, check_storage
     from fer_bench.study.plan import make_plans
@@ -113,7 +113,7 @@ def _starter(options: RunOptions) -> Start:
     return partial(run_here, devices=visible_devices(options.workers))
 
 
-def _run_all(plans: Sequence[Plan], start: Start) -> list[str]:
+def run_all(plans: Sequence[Plan], start: Start) -> list[str]:
     """Run one plan after the other and show how it goes; what failed, a line each."""
     from fer_bench.cli.progress import follow
     from fer_bench.runner.processes import terminated_as_interrupted
@@ -132,7 +132,7 @@ def _run_all(plans: Sequence[Plan], start: Start) -> list[str]:
     return failures
 
 
-def _ask_consent(plans: Sequence[Plan], yes: bool) -> None:
+def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
     """Ask before many hours begin; raises UserError where nobody is there to answer."""
     from fer_bench.cli.plan_view import duration
     from fer_bench.study.cost import MANY_HOURS
@@ -163,7 +163,8 @@ def next_commands(study: str, mlruns: Path) -> str:
     )
 
 
-def _exit_if_failed(failures: Sequence[str]) -> None:
+def exit_if_failed(failures: Sequence[str]) -> None:
+    """End the program with code 1 where something failed, and name the first of it."""
     if failures:
         console.print(
             f"[red]{len(failures)} failed, such as {escape(failures[0])}; once the cause is mended, "
