@@ -6,40 +6,21 @@ from pathlib import Path
 
 import optuna
 import pytest
+import search_history
+from search_history import SEARCH, cell, history, result
 
 import fer_bench
 from fer_bench.errors import UserError
 from fer_bench.runner.search import STARTUP_SLOTS, draw
-from fer_bench.search_space import Range, ranges
+from fer_bench.search_space import ranges
 from fer_bench.storage.optuna_store import OptunaStore, open_storage
-from fer_bench.storage.result_files import Result, best
+from fer_bench.storage.result_files import best
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.recipe import Recipe
 from fer_bench.study.resolve import resolve
-from fer_bench.study.spec import Cell, as_used, defaults, space
+from fer_bench.study.spec import as_used, defaults, space
 
+SUPPORT = str(Path(search_history.__file__).parent)
 ROOT = str(Path(fer_bench.__file__).parent.parent)
-SEARCH = {"learning_rate": Range(1e-5, 1e-2, True), "dropout": Range(0.0, 0.5)}
-RECIPE = Recipe(learning_rate=2e-3, head={"dropout": 0.2})
-
-
-def cell(strategy="focal_loss", search=SEARCH):
-    return Cell("compact_cnn", strategy, RECIPE, search)
-
-
-def result(slot, parameters, score=0.5, status="complete"):
-    made = Result("key", "trial", slot, 1, 7, parameters, status, f"run-{slot}", 1.0)
-    if status == "complete":
-        made.scores = {"val/macro_f1": score}
-    return made
-
-
-def history(slots, strategy="focal_loss", score=lambda parameters: 0.5):
-    found = {}
-    for slot in range(slots):
-        parameters = draw(cell(strategy), "shared", slot, found)
-        found[slot] = result(slot, parameters, score(parameters))
-    return found
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
@@ -113,12 +94,11 @@ def test_a_slot_is_the_same_whenever_and_wherever_it_is_drawn():
         backwards = dict(reversed(found.items()))
         assert draw(cell(), "shared", slot, backwards) == found[slot].parameters
     script = (
-        "import sys; sys.path[:0] = sys.argv[1:]; import test_search as t; "
-        "print(t.history(12)[11].parameters)"
+        "import sys; sys.path[:0] = sys.argv[1:]; from search_history import history; "
+        "print(history(12)[11].parameters)"
     )
-    here = str(Path(__file__).parent)
     fresh = subprocess.run(
-        [sys.executable, "-c", script, here, ROOT], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, SUPPORT, ROOT], capture_output=True, text=True, check=True
     )
     assert fresh.stdout.strip() == repr(found[11].parameters)
 
@@ -204,16 +184,16 @@ ENTER = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-import test_search as t
-book = t.OptunaStore(Path(sys.argv[1]), None)
-for slot, found in t.history(3).items():
-    book.add(sys.argv[2], t.cell(), "key", [found])
+from search_history import cell, history
+from fer_bench.storage.optuna_store import OptunaStore
+store = OptunaStore(Path(sys.argv[1]), None)
+for result in history(3).values():
+    store.add(sys.argv[2], cell(), "key", [result])
 """
 
 
 def test_four_processes_may_make_the_storage_at_once(tmp_path):
-    here = str(Path(__file__).parent)
-    commands = [[sys.executable, "-c", ENTER, str(tmp_path), f"study{i}", here, ROOT] for i in range(4)]
+    commands = [[sys.executable, "-c", ENTER, str(tmp_path), f"study{i}", SUPPORT, ROOT] for i in range(4)]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
     errors = [process.communicate()[1] for process in running]
     assert [process.returncode for process in running] == [0] * 4, errors

@@ -141,7 +141,7 @@ def start(
         environment.pop(name, None)
     with (folder / output).open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fer_bench.cli.main", *words],
+            [sys.executable, "-m", "fer_bench.cli", *words],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             start_new_session=True, preexec_fn=prepare,
         )  # fmt: skip
