@@ -1,4 +1,4 @@
-"""The project's documents (Markdown) and the parts of them that are generated. As a command, it writes those anew:
+"""The project's documents (Markdown), and the parts of them that are generated. A command writes those anew:
 
 python tests/support/documents.py
 """
@@ -19,7 +19,7 @@ FOLDERS = (".", ".github", "experiments", "fer_bench", "mlruns", "tests")
 PATHS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
 DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PATHS}
 PART = re.compile(
-    r"(?P<start><!-- generated: (?P<name>[^(\n]+) \([^\n]*\) -->\n)(?P<content>.*?)(?P<end><!-- generated: end -->)",
+    r"(?P<start><!-- generated: (?P<name>[^(\n]+) \([^\n]*\) -->\n).*?(?P<end><!-- generated: end -->)",
     re.DOTALL,
 )
 
@@ -51,9 +51,7 @@ def between(text: str, start: str, end: str) -> str:
 
 def refreshed(text: str) -> str:
     """A document with its generated parts made anew."""
-    return PART.sub(
-        lambda part: f"{part['start']}\n{GENERATORS[part['name']]()}\n\n{part['end']}", text
-    )
+    return PART.sub(lambda part: f"{part['start']}\n{GENERATORS[part['name']]()}\n\n{part['end']}", text)
 
 
 def main() -> None:
