@@ -287,7 +287,8 @@ def test_notebook_predicts(workplace, model_file):
 
 
 def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv, fer_bench):
-    from fer_bench.leaderboard.ranking import leaderboard, table
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.events import SlotEnded
     from fer_bench.runner.worker import work
     from fer_bench.storage.logged_runs import read_study_runs
