@@ -3,14 +3,10 @@
 import textwrap
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
 from fer_bench.errors import UserError
-from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.plan import make_plan, make_plans
-from fer_bench.study.prior import assess
-from fer_bench.study.recipe import Recipe, settings
 
 STUDY = """
     dataset: synthetic
@@ -132,33 +128,6 @@ def test_data_faults_trials_and_images_travel_with_every_run(study):
     assert "drawn faces" in tags["notes"] and ";" not in tags["notes"]
 
 
-LABELS, CLASSES = np.repeat([0, 1], [90, 10]), ("happy", "sad")
-
-
-def judged(strategy, strength=1.0, **recipe):
-    """Prior of the rarer class, and warnings."""
-    made = Recipe(**recipe)
-    used = settings(made).model_copy(update={"augmentation_strength": strength})
-    prior, warnings = assess(strategy, LABELS, CLASSES, made, used)
-    return prior["sad"], warnings
-
-
-def test_a_strength_is_a_no_op_where_the_recipe_has_nothing_to_strengthen():
-    targeted, no_op = STRATEGIES["targeted_augmentation"](), ("no-op: changes nothing on this data",)
-    assert judged(targeted, augmentation={"rotation": 10}) == (0.1, ())
-    assert judged(targeted, augmentation={"flip": True}) == (0.1, no_op)
-    assert judged(targeted, strength=0.0, augmentation={"rotation": 10}) == (0.1, no_op)
-    assert judged(targeted, strength=0.0, augmentation=None) == (0.1, no_op)
-
-
-def test_made_features_count_in_the_prior_and_phases_without_them_are_told():
-    smote, head = STRATEGIES["smote"](), {"trainable": "head", "epochs": 3}
-    assert judged(smote, augmentation=None, phases=[head]) == (0.5, ())
-    assert judged(smote, augmentation=None, phases=[head, {"trainable": "all", "epochs": 2}]) == (
-        0.5, ("acts in the first 3 of 5 epochs: the trunk is frozen in these only",),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "with_features", [{"augmentation": "none"}, {"phases": [{"trainable": "head", "epochs": 2}]}]
 )
@@ -175,26 +144,6 @@ def test_smote_without_a_phase_on_features_is_refused_in_one_line(study, with_fe
     plan = make_plan(name, strategies=("none", "smote"), recipe=both)
     assert set(plan.tasks[1].effective_prior.values()) == {round(1 / 7, 4)}
     assert plan.tasks[1].warnings == ("acts in the first 2 of 4 epochs: the trunk is frozen in these only",)
-
-
-def test_a_drawn_strategy_is_assessed_as_it_is_used():
-    labels = np.repeat([0, 1], [90, 10])
-    plain = Recipe(), settings(Recipe())
-    for power, prior, warnings in (
-        (0.0, 0.1, ("no-op: changes nothing on this data",)),
-        (0.5, 0.25, ()),
-        (1.0, 0.5, ()),
-    ):
-        found = assess(STRATEGIES["class_weights"](power=power), labels, ("happy", "sad"), *plain)
-        assert found == ({"happy": 1 - prior, "sad": prior}, warnings)
-    assert assess(STRATEGIES["none"](), labels, ("happy", "sad"), *plain) == ({"happy": 0.9, "sad": 0.1}, ())
-
-    class Double(STRATEGIES["class_weights"]):
-        def resample(self, labels, seed, progress):
-            return np.repeat(np.arange(len(labels)), np.where(labels == 1, 9, 1))
-
-    (_, (warning,)) = assess(Double(), labels, ("happy", "sad"), *plain)
-    assert warning.startswith("effective prior beyond flat")
 
 
 @pytest.mark.parametrize(
