@@ -15,6 +15,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem != LONGEST)
 
 
+@pytest.fixture
+def home(monkeypatch, tmp_path) -> Path:
+    """Folder of all that fer-bench keeps for a user, one of its own for each test."""
+    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def faces() -> FaceImages:
     """300 images of 24x24, 180 of them for training and 120 for validation."""
