@@ -1,6 +1,7 @@
 """Pretrained weights: found, checked and loaded, or refused with what to do."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import h5py
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from fer_bench.backbones.base import BACKBONES
-from fer_bench.backbones.pretrained import find_weights, load_trunk
+from fer_bench.backbones.pretrained import MissingWeights, download, find_weights, load_trunk
 from fer_bench.errors import UserError
 
 pytest.importorskip("keras")
@@ -88,3 +89,19 @@ def test_a_backbone_without_weights_is_told_what_to_do(monkeypatch, tmp_path):
     found = find_weights("mobilenet_v2", "imagenet")
     assert found.path == tmp_path / "mobilenet_v2.weights.h5"
     assert len(found.sha256) == 64
+
+
+def test_a_download_that_fails_says_what_to_set(tmp_path):
+    failed = subprocess.CompletedProcess([], 1, stdout="", stderr="Traceback ...\nException: no network")
+    with pytest.raises(MissingWeights, match=r"no network.*FER_BENCH_WEIGHTS"):
+        download("mobilenet_v2", tmp_path / "mobilenet_v2.h5", run=lambda *command, **options: failed)
+
+
+@pytest.mark.slow
+def test_without_a_network_weights_are_missing(tmp_path, monkeypatch):
+    monkeypatch.delenv("FER_BENCH_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    assert find_weights("mobilenet_v2", "imagenet", may_download=False).path is None
+    with pytest.raises(MissingWeights, match=r"could not download .*FER_BENCH_WEIGHTS"):
+        find_weights("mobilenet_v2", "imagenet")

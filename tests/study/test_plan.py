@@ -1,12 +1,13 @@
 """What a plan says before anything trains."""
 
 import textwrap
-from dataclasses import dataclass
 
 import pytest
+from gpus import machine_with_gpu
 
+from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError
-from fer_bench.study.plan import make_plan, make_plans
+from fer_bench.study.plan import _choose, make_plan, make_plans
 
 STUDY = """
     dataset: synthetic
@@ -93,13 +94,6 @@ def test_other_weights_make_another_cell(study, tmp_path, monkeypatch):
     assert keys[0] != keys[1]
 
 
-def test_a_download_that_fails_says_what_to_set(study, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("fer_bench.backbones.pretrained.subprocess.run", lambda *a, **k: Done())
-    with pytest.raises(UserError, match=r"no network.*FER_BENCH_WEIGHTS"):
-        make_plan(study(**{"weights: none": "weights: imagenet"}), backbones=("mobilenet_v2",))
-
-
 def test_a_downloaded_file_is_used(study, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     from fer_bench.backbones.base import BACKBONES
@@ -146,6 +140,10 @@ def test_smote_without_a_phase_on_features_is_refused_in_one_line(study, with_fe
     assert plan.tasks[1].warnings == ("acts in the first 2 of 4 epochs: the trunk is frozen in these only",)
 
 
+class Elsewhere(Dataset):
+    """Available, and not synthetic."""
+
+
 @pytest.mark.parametrize(
     ("listed", "libraries", "budget", "reason"),
     [
@@ -154,32 +152,12 @@ def test_smote_without_a_phase_on_features_is_refused_in_one_line(study, with_fe
         ("GPU 0: H100", False, "hour", "tensorflow has no libraries for the GPU (pip install"),
     ],
 )
-def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(
-    monkeypatch, listed, libraries, budget, reason
-):
-    from fer_bench import environment
-    from fer_bench.study.plan import _choose
-
-    for name in ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(environment.shutil, "which", lambda tool: f"/bin/{tool}")
-    told = Done(returncode=0, stdout=listed)
-    monkeypatch.setattr(environment.subprocess, "run", lambda *given, **keys: told)
-    monkeypatch.setattr(environment, "find_spec", lambda module: libraries or None)
-    monkeypatch.setattr(environment.ctypes.util, "find_library", lambda name: None)
-    monkeypatch.setattr("fer_bench.study.plan.dataset_available", lambda name: True)
-    environment.gpu.cache_clear()
-    _, chosen, why = _choose({"budgets": {"hour": {}, "full": {}}}, None, None)
-    environment.gpu.cache_clear()
+def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(tmp_path, listed, libraries, budget, reason):
+    content = {"dataset": "elsewhere", "budgets": {"hour": {}, "full": {}}}
+    with machine_with_gpu(tmp_path, listed, libraries), DATASETS.temporarily(elsewhere=Elsewhere):
+        _, chosen, why = _choose(content, None, None)
     assert chosen == budget
     assert why.startswith(f"budget {budget}, as {reason}")
-
-
-@dataclass
-class Done:
-    returncode: int = 1
-    stdout: str = ""
-    stderr: str = "Traceback ...\nException: no network"
 
 
 RECIPES = (
