@@ -20,7 +20,6 @@ from fer_bench.errors import UserError, phrase
 from fer_bench.files import atomic
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept
 from fer_bench.inference.model_file import DATA, LUMINANCE, ModelFile, layer_name, open_model
-from fer_bench.storage.mlflow_client import open_client, tracking_uri
 from fer_bench.storage.mlflow_model import log_model
 from fer_bench.strategies.base import Strategy
 from fer_bench.training.backend import BatchNormalization
@@ -59,9 +58,8 @@ def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]
         except OSError as error:
             raise UserError(f"--out {out}: can't be written ({error.strerror or error})") from None
     example = np.full((1, *kept.image_shape), 127.5, "float32")
-    client = open_client(tracking_uri(mlruns))
     try:
-        address = log_model(client, kept.record.run_id, model, example, kept.classes, requirements())
+        address = log_model(mlruns, kept.record.run_id, model, example, kept.classes, requirements())
     except Exception as error:  # MLflow lets its stores' own errors through
         raise UserError(
             f"wrote {out}, but could not log it in MLflow ({_phrase(error)}): may you write to its store?"

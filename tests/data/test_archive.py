@@ -8,7 +8,7 @@ from image_files import class_files, import_folder, write, zipped
 from fer_bench.data.archive import ZipTree, open_tree
 from fer_bench.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def test_files_of_the_operating_system_are_passed_over(tmp_path):

@@ -10,7 +10,7 @@ from fer_bench.data.splits import available_splits
 from fer_bench.datasets import fer2013
 from fer_bench.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def test_folder_without_and_with_splits(tmp_path):

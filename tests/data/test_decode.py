@@ -13,7 +13,7 @@ from fer_bench.data.class_folders import read_folder
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def test_mixed_sizes_and_modes_are_brought_together_and_said(tmp_path):

@@ -7,7 +7,7 @@ from fer_bench.datasets import base
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def test_unknown_name_is_answered_with_the_nearest_and_with_imported_ones(tmp_path):

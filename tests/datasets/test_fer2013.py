@@ -13,7 +13,7 @@ from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import DATASETS, dataset_available, open_dataset
 from fer_bench.errors import UserError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 CSV_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

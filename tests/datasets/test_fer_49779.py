@@ -5,7 +5,7 @@ from fer_bench.data import cache
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets.base import DATASETS, open_dataset
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def test_an_import_says_that_any_split_of_it_leaks(tmp_path):
