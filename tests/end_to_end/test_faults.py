@@ -1,6 +1,5 @@
 """Trials that raise, disks that are full, databases that are locked: nothing half-written ever counts."""
 
-import ctypes
 import json
 import signal
 import sqlite3
@@ -11,17 +10,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from rights import read_only, without_write_rights
 from servers import free_port, mlflow_server
 from soak import Books, ended, query, start, wait
 from study_runs import RUN, SLOTS, STUDY, assert_goes_on, assert_whole, leaderboard_csv, run_to_the_end
+from tiny_study import tiny_study
 
 from fer_bench.storage.result_files import read_result
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
+from fer_bench.strategies.base import LossTerms, Strategy
 
 # A trial that raises
 
@@ -50,59 +50,44 @@ FAULTS: dict[str, tuple[Callable[[], None], str]] = {
 
 @dataclass(frozen=True)
 class Faulty(Strategy):
-    """Does what the test asks for while `acts`."""
+    """Fails while it is trained with."""
 
-    acts: ClassVar[bool] = False
-    fault: ClassVar[str] = ""
+    fault: str
 
     def loss_terms(self, class_counts: np.ndarray, progress: float) -> LossTerms:
-        if not Faulty.acts:
-            return LossTerms()
         FAULTS[self.fault][0]()
         return LossTerms(scale=float("nan"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, fault):
-    import fer_bench.runner.cell
+def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, fault):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.worker import work
     from fer_bench.storage.logged_runs import read_study_runs
     from fer_bench.study.plan import make_plan
+    from fer_bench.training.trial import run_trial
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert "none" in list(STRATEGIES)
-    monkeypatch.setattr(STRATEGIES, "_entries", {**STRATEGIES._entries, "faulty": Faulty})
-    Path("tiny.yaml").write_text(STUDY.replace("[none, oversampling]", "[faulty, none]"))
-    plan = make_plan("tiny.yaml")
-    Faulty.fault, trainings = fault, count()
-    run_trial = fer_bench.runner.cell.run_trial
-
-    def second_fails(*args, **kwargs):
-        monkeypatch.setattr(Faulty, "acts", next(trainings) == 1)
-        try:
-            return run_trial(*args, **kwargs)
-        finally:
-            Faulty.acts = False
-
-    monkeypatch.setattr("fer_bench.runner.cell.run_trial", second_fails)
+    Path("tiny.yaml").write_text(tiny_study())
+    plan, trainings = make_plan("tiny.yaml"), count()
     plan.results.mkdir(parents=True)
-    ends: list[dict] = []
-    work(plan, lambda name, **facts: ends.append(facts) if name == "end" else None)
+
+    def second_fails(trainer, strategy, *args, **kwargs):
+        used = Faulty(fault) if next(trainings) == 1 else strategy
+        return run_trial(trainer, used, *args, **kwargs)
+
+    failures = work(plan, lambda event: None, second_fails)
     why = FAULTS[fault][1]
-    assert len(ends[0]["failures"]) == 1
-    assert ends[0]["failures"][0].startswith(f"compact_cnn/faulty trial 1: {why}")
+    assert len(failures) == 1
+    assert failures[0].startswith(f"compact_cnn/none trial 1: {why}")
     books = Books.of(Path("mlruns"))
     assert books.statuses == {"FINISHED": 7, "FAILED": 1}
     assert books.trials == {"COMPLETE": 3, "FAIL": 1}
     assert books.counted.total() == 8
     frame = leaderboard(*read_study_runs(Path("mlruns"), "tiny"))
     warnings = frame.set_index("strategy")["warnings"]
-    assert why in warnings["faulty"] and "1 of 2 trials failed" in warnings["faulty"]
-    assert "failed" not in warnings["none"]
+    assert why in warnings["none"] and "1 of 2 trials failed" in warnings["none"]
+    assert "failed" not in warnings["oversampling"]
     assert frame["repeats"].tolist() == [2, 2], "its cell goes on with the trial that has a score"
     from rich.console import Console
 
@@ -111,7 +96,7 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, 
     assert " ".join(why.split()[:3]) in " ".join(shown.get().split())
 
 
-RAISES = "hurt('fer_bench.runner.cell:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
+RAISES = "hurt('fer_bench.training.trial:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
 
 
 def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path):
@@ -250,26 +235,6 @@ def test_no_room_for_a_result_file_counts_nothing_by_half(tmp_path):
 # No right to write
 
 
-def ordinary() -> None:
-    """Give up the right of root to write what is read-only, for what is executed next."""
-    libc = ctypes.CDLL(None)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    below = [folder, *folder.rglob("*")]
-    modes = [path.stat().st_mode for path in below]
-    for path, mode in zip(below, modes, strict=True):
-        path.chmod(mode & 0o555)
-    try:
-        yield
-    finally:
-        for path, mode in zip(below, modes, strict=True):
-            path.chmod(mode)
-
-
 @pytest.mark.parametrize("made", [False, True])
 def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
     if made:
@@ -277,7 +242,7 @@ def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
     with read_only(tmp_path / "mlruns" if made else tmp_path):
         (folder := tmp_path.with_name(f"{tmp_path.name}-work")).mkdir()
         code, output = run_to_the_end(
-            folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=ordinary
+            folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=without_write_rights
         )
     assert code == 2
     assert f"error: {tmp_path / 'mlruns'}: can't write results there (Permission denied)" in output
@@ -291,9 +256,11 @@ def test_a_study_that_became_read_only_is_read_but_not_touched(tmp_path, undistu
     run_to_the_end(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {7}, kill)")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")}
     with read_only(tmp_path / "mlruns"):
-        code, output = run_to_the_end(tmp_path, before=ordinary)
+        code, output = run_to_the_end(tmp_path, before=without_write_rights)
         assert code == 2 and "can't write results there" in output
-        code, output = run_to_the_end(tmp_path, words=("leaderboard", "--study", "tiny"), before=ordinary)
+        code, output = run_to_the_end(
+            tmp_path, words=("leaderboard", "--study", "tiny"), before=without_write_rights
+        )
         assert code == 0 and "oversampling" in output
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")} == before
     assert_goes_on(tmp_path, undisturbed)

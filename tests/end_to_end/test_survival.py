@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from soak import Books, ended, soak, start, wait
+from soak import Books, compiler, ended, soak, start, wait
 from study_runs import RUN, STUDY, assert_goes_on, leaderboard_csv, run_to_the_end
 
 # kill -9
@@ -41,7 +41,7 @@ def dying(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", dying)
+replace("fer_bench.training.trial:run_trial", dying)
 """
 RENAME = (
     "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
@@ -150,6 +150,18 @@ def test_workers_killed_at_random_fill_each_slot_once(tmp_path):
     assert figures.faults == [], str(figures)
 
 
+@pytest.mark.slow
+def test_workers_killed_while_they_write_fill_each_slot_once(tmp_path):
+    if not compiler():
+        pytest.skip("to slow down syncs takes a C compiler, on Linux")
+    figures = soak(
+        tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"],
+        syncs=0.01,
+    )  # fmt: skip
+    assert figures.faults == [], str(figures)
+    assert figures.hot.total() > 0, "no kill has met a write"
+
+
 # Ctrl-C: a terminal sends SIGINT to all processes of its foreground group
 
 
@@ -186,7 +198,7 @@ def lasting(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", lasting)
+replace("fer_bench.training.trial:run_trial", lasting)
 """
 SLOW_TO_END = """
 hurt('mlflow.tracking.client:MlflowClient.set_terminated', EVER, lambda: time.sleep(60), 'before',

@@ -21,10 +21,8 @@ def cell(strategy: str = "focal_loss", search: dict[str, Range] = SEARCH) -> Cel
 
 def result(slot: int, parameters: Parameters, score: float = 0.5, status: Any = "complete") -> Result:
     """A trial's result with a validation score, or a failed one without."""
-    trial = Result("key", "trial", slot, 1, 7, parameters, status, f"run-{slot}", 1.0)
-    if status == "complete":
-        trial.scores = {"val/macro_f1": score}
-    return trial
+    scores = {"val/macro_f1": score} if status == "complete" else {}
+    return Result("key", "trial", slot, 1, 7, parameters, status, f"run-{slot}", 1.0, scores=scores)
 
 
 def history(
