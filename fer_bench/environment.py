@@ -73,17 +73,25 @@ def versions() -> dict[str, str]:
 @cache
 def gpu() -> tuple[bool, str]:
     """Whether the backend can train on an NVIDIA GPU, and a clause that says why; loads no backend."""
-    tool, shown = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    if not tool or shown.strip() in ("", "-1"):
-        return False, "there is no GPU" if not tool else "CUDA_VISIBLE_DEVICES hides the GPU"
-    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    if done.returncode or "GPU" not in done.stdout:
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    if shutil.which("nvidia-smi") and shown.strip() in ("", "-1"):
+        return False, "CUDA_VISIBLE_DEVICES hides the GPU"
+    if not nvidia_gpus():
         return False, "there is no GPU"
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     modules, install = CUDA.get(backend, ((), ""))
     if any(map(_importable, modules)) or (backend == "tensorflow" and ctypes.util.find_library("cudnn")):
         return True, f"there is a GPU that {backend} has libraries for"
     return False, f"{backend} has no libraries for the GPU" + (f" ({install})" if install else "")
+
+
+def nvidia_gpus() -> list[str]:
+    """NVIDIA's GPUs in this machine, a line each, as nvidia-smi lists them; none without that tool."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return [] if done.returncode else re.findall("^GPU.*", done.stdout, re.MULTILINE)
 
 
 def _importable(module: str) -> bool:

@@ -17,7 +17,7 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.backbones.pretrained import MissingWeights, find_weights
 from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
 from fer_bench.errors import UserError
-from fer_bench.storage.databases import check_folder, hide_password
+from fer_bench.storage.databases import check_folder, hide_password, no_runs_yet, tracking_uri
 
 GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
 
@@ -111,13 +111,13 @@ def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _mlflow(mlruns: Path) -> tuple[str, str, str]:
-    from fer_bench.storage.mlflow_client import experiments, open_client, tracking_uri
+    from fer_bench.storage.mlflow_client import experiment_names
 
-    uri = tracking_uri(mlruns)
-    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+    if no_runs_yet(mlruns):
         return ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
     try:
-        names = [name for name, _ in experiments(open_client(uri), None).values()]
+        names = list(experiment_names(mlruns).values())
     except UserError as error:
         return BAD, "mlflow", str(error)
-    return GOOD, "mlflow", f"{hide_password(uri)}: {', '.join(names) or 'no experiments yet'}"
+    address = hide_password(tracking_uri(mlruns))
+    return GOOD, "mlflow", f"{address}: {', '.join(names) or 'no experiments yet'}"

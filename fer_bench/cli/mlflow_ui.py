@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fer_bench.errors import UserError
-from fer_bench.storage.databases import hide_password
+from fer_bench.storage.databases import hide_password, no_runs_yet, tracking_uri
 
 START_SECONDS = 90
 
@@ -28,8 +28,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     """
     if not 1 <= port <= 65535:
         raise UserError(f"--port {port}: expected a number from 1 to 65535")
-    from fer_bench.storage.mlflow_client import experiments, open_client, tracking_uri
-    from fer_bench.storage.tracking import VIEW
+    from fer_bench.storage.mlflow_client import VIEW, experiment_names
 
     uri = tracking_uri(mlruns)
     if uri.startswith("http"):
@@ -37,15 +36,15 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
             f"the runs are on a server already: {hide_password(uri)}", highlight=False, markup=False
         )
         return
-    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+    if no_runs_yet(mlruns):
         raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")
     _check_free(port)
-    found = experiments(open_client(uri), None)
+    experiments = experiment_names(mlruns)
     address = f"http://127.0.0.1:{port}"
     server = _start(uri, port)
     try:
         _wait(server, address)
-        for number, (name, _) in found.items():
+        for number, name in experiments.items():
             page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
             page += f"&viewStateShareKey={VIEW}"
             console.print(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,48 +11,56 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column
 
 from fer_bench.cli.plan_view import _plural, hours
-from fer_bench.runner.processes import Event
+from fer_bench.runner.events import (
+    CellBegun,
+    CellEnded,
+    Ended,
+    EpochEnded,
+    Event,
+    Loading,
+    SlotBegun,
+    SlotEnded,
+    Waiting,
+    WorkerDied,
+)
 from fer_bench.study.plan import Plan
 
 
-def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
-    """Show what a worker tells until it ends; returns the facts of its end."""
-    named: set[str] = set()
-
-    def noted() -> Iterator[Event]:
-        for name, facts in events:
-            named.add(name)
-            yield name, facts
-
-    shown = _bars(noted(), plan, console) if console.is_terminal else _lines(noted(), console)
-    *_, last = shown
-    if not named & {"result", "waiting", "died"} and not last["failures"]:
+def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, ...]:
+    """Show what workers tell until all have ended; returns what failed, a line each."""
+    news: set[type[Event]] = set()
+    failures: tuple[str, ...] = ()
+    for event in _bars(events, plan, console) if console.is_terminal else _lines(events, console):
+        news.add(type(event))
+        if isinstance(event, Ended):
+            failures = event.failures
+    if not news & {SlotEnded, Waiting, WorkerDied} and not failures:
         results = len(plan.tasks) * (plan.trials + plan.repeats)
         console.print(f"all {results:,} results are there already", highlight=False)
-    return last
+    return failures
 
 
-def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]]:
-    waiting: list[str] = []
-    for name, facts in events:
-        if name == "loading":
+def _lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
+    waiting: tuple[str, ...] = ()
+    for event in events:
+        if isinstance(event, Loading):
             console.print("loading Keras and opening the stores ...")
-        elif name == "waiting" and facts["cells"] != waiting:
-            waiting = facts["cells"]
-            told = f"waiting for what other workers have: {', '.join(waiting)}"
-            console.print(told, markup=False, soft_wrap=True)
-        _tell(name, facts, console)
-        yield facts
+        elif isinstance(event, Waiting) and event.cells != waiting:
+            waiting = event.cells
+            line = f"waiting for what other workers have: {', '.join(waiting)}"
+            console.print(line, markup=False, soft_wrap=True)
+        _print_result(event, console)
+        yield event
 
 
-def _tell(name: str, facts: dict[str, Any], console: Console) -> None:
-    if name == "result":
-        console.print(_result(facts), highlight=False, soft_wrap=not console.is_terminal)
-    elif name == "died":
-        console.print(f"[red]{escape(facts['message'])}[/red]", highlight=False, soft_wrap=True)
+def _print_result(event: Event, console: Console) -> None:
+    if isinstance(event, SlotEnded):
+        console.print(_result(event), highlight=False, soft_wrap=not console.is_terminal)
+    elif isinstance(event, WorkerDied):
+        console.print(f"[red]{escape(event.message)}[/red]", highlight=False, soft_wrap=True)
 
 
-def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dict[str, Any]]:
+def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[Event]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -64,10 +71,10 @@ def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dic
     )
     with Progress(*columns, console=console, transient=True) as progress:
         bars = _Bars(progress, plan)
-        for name, facts in events:
-            bars.advance(name, facts)
-            _tell(name, facts, console)
-            yield facts
+        for event in events:
+            bars.advance(event)
+            _print_result(event, console)
+            yield event
 
 
 class _Bars:
@@ -88,34 +95,34 @@ class _Bars:
             self._own[worker] = slots, epochs
         return self._own[worker]
 
-    def advance(self, name: str, facts: dict[str, Any]) -> None:
+    def advance(self, event: Event) -> None:
         """Move the bars by one event."""
-        if name in ("loading", "end", "died"):
+        if isinstance(event, Loading | Ended | WorkerDied):
             return
         progress, cells = self._progress, self._cells
-        slots, epochs = self._of(facts["worker"])
-        if name == "cell":
-            progress.reset(slots, description=facts["cell"], visible=True)
-            progress.update(cells, note=self._clock.left())
-        elif name == "slot":
-            progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
-            progress.update(epochs, note="")
-        elif name == "epoch":
-            note = f"macro-F1 {facts['score']:.3f}, {facts['rate']:,.0f} images/s"
-            progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
-        elif name == "result":
-            self._clock.count()
-            progress.advance(slots)
-            progress.update(cells, note=self._clock.left())
-        elif name == "waiting":
-            progress.update(slots, visible=False)
-            progress.update(epochs, visible=False)
-            progress.update(
-                cells, note=f"waiting for {_plural(len(facts['cells']), 'cell')} of other workers"
-            )
-        elif name == "cell_end":
-            self._done.add(facts["cell"])
-            progress.update(cells, completed=len(self._done))
+        slots, epochs = self._of(event.worker)
+        match event:
+            case CellBegun():
+                progress.reset(slots, description=event.cell, visible=True)
+                progress.update(cells, note=self._clock.left())
+            case SlotBegun():
+                progress.reset(epochs, description=f"{event.kind} {event.slot}", visible=True)
+                progress.update(epochs, note="")
+            case EpochEnded():
+                note = f"macro-F1 {event.macro_f1:.3f}, {event.images_per_second:,.0f} images/s"
+                progress.update(epochs, completed=event.epoch, total=event.epochs, note=note)
+            case SlotEnded():
+                self._clock.count()
+                progress.advance(slots)
+                progress.update(cells, note=self._clock.left())
+            case Waiting():
+                progress.update(slots, visible=False)
+                progress.update(epochs, visible=False)
+                note = f"waiting for {_plural(len(event.cells), 'cell')} of other workers"
+                progress.update(cells, note=note)
+            case CellEnded():
+                self._done.add(event.cell)
+                progress.update(cells, completed=len(self._done))
 
 
 class _Clock:
@@ -134,14 +141,16 @@ class _Clock:
         return f"about {hours(seconds / 3600)} left"
 
 
-def _result(facts: dict[str, Any]) -> str:
-    what = escape(f"{facts['cell']} {facts['kind']} {facts['slot']}:")
-    if facts["status"] == "failed":
-        return f"[red]{what} failed: {escape(facts['error'])}[/red]"
+def _result(event: SlotEnded) -> str:
+    what = escape(f"{event.cell} {event.kind} {event.slot}:")
+    if event.status == "failed":
+        return f"[red]{what} failed: {escape(event.error)}[/red]"
     named = {
         "val/macro_f1": "val macro-F1",
         "test/macro_f1": "test macro-F1",
         "test/accuracy": "test accuracy",
     }
-    scores = ", ".join(f"{word} {facts[key]:.3f}" for key, word in named.items() if key in facts)
-    return f"{what} {scores} ({facts['seconds']:.1f} s)"
+    scores = ", ".join(
+        f"{word} {event.scores[key]:.3f}" for key, word in named.items() if key in event.scores
+    )
+    return f"{what} {scores} ({event.seconds:.1f} s)"

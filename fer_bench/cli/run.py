@@ -35,7 +35,7 @@ from fer_bench.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from fer_bench.runner.processes import Event
+    from fer_bench.runner.events import Event
     from fer_bench.study.plan import Plan
 
 
@@ -151,7 +151,7 @@ def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> l
                 if plan.recipe_name:
                     console.print(f"recipe {plan.recipe_name}:", highlight=False, markup=False)
                 with closing(start(plan)) as events:
-                    failures += follow(events, plan, console)["failures"]
+                    failures += follow(events, plan, console)
         except KeyboardInterrupt:
             console.print("interrupted; nothing finished is lost: the same command goes on where it stopped")
             raise SystemExit(130) from None

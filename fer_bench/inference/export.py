@@ -19,7 +19,6 @@ from fer_bench.files import atomic
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
 from fer_bench.inference.model_file import ModelFile, open_model
 from fer_bench.inference.self_contained import affine, plain, self_contained
-from fer_bench.storage.mlflow_client import open_client, tracking_uri
 from fer_bench.storage.mlflow_model import log_model
 from fer_bench.training.net import Net
 
@@ -54,9 +53,8 @@ def export(mlruns: Path, study: str, cell: str, board: Mapping[str, str | None],
         except OSError as error:
             raise UserError(f"--out {out}: can't be written ({error.strerror or error})") from None
     example = np.full((1, *kept.image_shape), 127.5, "float32")
-    client = open_client(tracking_uri(mlruns))
     try:
-        address = log_model(client, kept.record.run_id, model, example, kept.classes, requirements())
+        address = log_model(mlruns, kept.record.run_id, model, example, kept.classes, requirements())
     except Exception as error:  # MLflow lets its stores' own errors through
         raise UserError(
             f"wrote {out}, but could not log it in MLflow ({_reason(error)}): may you write to its store?"

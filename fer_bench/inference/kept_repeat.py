@@ -12,17 +12,10 @@ from pydantic import ValidationError
 
 from fer_bench.errors import UserError, phrase
 from fer_bench.registry import unknown
-from fer_bench.storage.databases import check_not_moved
-from fer_bench.storage.logged_runs import (
-    PREDICTIONS,
-    artifact_address,
-    fetch_run_file,
-    open_predictions,
-    read_study_runs,
-    run_files,
-    run_parameters,
-)
-from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.storage.logged_runs import read_study_runs
+from fer_bench.storage.records import CellStatus, RepeatRecord, median_place
+from fer_bench.storage.result_files import PREDICTIONS
+from fer_bench.storage.run_files import RunFiles, open_predictions
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
 
@@ -61,26 +54,25 @@ def find_kept_repeat(
     moved.
     """
     repeats = choose_repeats(*read_study_runs(mlruns, study), study, cell, board)
-    check_not_moved(mlruns, repeats[0].run_id)
+    runs = RunFiles(mlruns)
+    runs.check_not_moved(mlruns, repeats[0].run_id)
     ranked = sorted(repeats, key=lambda r: (r.metrics["val/macro_f1"], r.slot))
-    median = (len(ranked) - 1) // 2
+    median = median_place(len(ranked))
     any_files = False
     for rank in sorted(range(len(ranked)), key=lambda rank: abs(rank - median)):
         record = ranked[rank]
-        files = run_files(mlruns, record.run_id)
+        files = runs.names(record.run_id)
         any_files |= PREDICTIONS in files
         weights = [name for name in files if name.endswith(".weights.h5")]
         if weights and PREDICTIONS in files:
-            local = [
-                fetch_run_file(mlruns, record.run_id, name, folder) for name in (PREDICTIONS, weights[0])
-            ]
+            predictions, net = (runs.fetch(record.run_id, name, folder) for name in (PREDICTIONS, weights[0]))
             which = "the median" if rank == median else f"number {rank + 1}"
             place = f"repeat {record.slot}, {which} of {len(ranked)} by validation macro-F1"
-            return _read(record, place, run_parameters(mlruns, record.run_id), *local)
+            return _read(record, place, runs.parameters(record.run_id), predictions, net)
     if not any_files:
         raise UserError(
-            f"the files of {cell} are not to be had from {artifact_address(mlruns, repeats[0].run_id)}: "
-            "export on the machine that trained it, or bring that folder here"
+            f"the files of {cell} are not to be had from {runs.address(repeats[0].run_id)}: export on the "
+            "machine that trained it, or bring that folder here"
         )
     raise UserError(_not_kept(study, cell, len(repeats)))
 

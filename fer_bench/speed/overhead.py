@@ -37,12 +37,11 @@ def measure(budgets: tuple[str, ...] = ("quick", "full"), slots: int = SLOTS) ->
 def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[], tuple[float, int]]:
     """Fill slot after slot of a cell with trials that aren't trained; seconds, and epochs they played."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    from fer_bench.runner import cell as cell_module
+    from fer_bench.runner.cell import CellRunner
     from fer_bench.runner.context import WorkerContext
     from fer_bench.runner.search import draw
-    from fer_bench.storage.mlflow_client import create_store
-    from fer_bench.storage.optuna_store import OptunaStore
-    from fer_bench.storage.tracking import Tracker
+    from fer_bench.storage.cell_store import CellStore
+    from fer_bench.storage.stores import open_stores
     from fer_bench.study.plan import make_plan
 
     plan = make_plan(
@@ -50,21 +49,19 @@ def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[]
         strategies=("focal_loss",), mlruns=folder, may_download=False,
     )  # fmt: skip
     (task,) = plan.tasks
-    create_store(folder)
-    tracker, data = Tracker(folder, plan.experiment), trial_data(700, validation)
-    bench = WorkerContext(plan, data, tracker, OptunaStore(folder, None), report=lambda *_, **__: None)
+    data, stores = trial_data(700, validation), open_stores(plan)
+    context = WorkerContext(plan, data, stores, report=lambda event: None, train=untrained)
     trainer = cast(Any, SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
-    cell = cell_module.CellRunner(bench, task, lambda: trainer, lambda: True)
-    cell.ledger.folder.mkdir(parents=True)
-    cell_module.run_trial = untrained
+    store = CellStore(plan, task, data, stores)
+    runner = CellRunner(context, task, store, lambda: trainer)
 
     def play() -> tuple[float, int]:
         begun = time.perf_counter()
-        history = cell.ledger.results("trial")
+        history = store.results("trial")
         slot = len(history)
-        cell.fill("trial", slot, draw(task.cell, task.shared_key, slot, history))
+        runner.fill("trial", slot, draw(task.cell, task.shared_key, slot, history))
         seconds = time.perf_counter() - begun
-        result = cell.ledger.results("trial")[slot]
+        result = store.results("trial")[slot]
         if result.status != "complete":
             raise RuntimeError(result.error)
         return seconds, len(result.history)

@@ -11,6 +11,16 @@ from pathlib import Path
 from fer_bench.errors import UserError
 
 
+def tracking_uri(mlruns: Path) -> str:
+    """$MLFLOW_TRACKING_URI, else the SQLite database in the folder `mlruns`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(mlruns / 'mlflow.db').resolve()}"
+
+
+def no_runs_yet(mlruns: Path) -> bool:
+    """Whether MLflow's database isn't in the folder `mlruns`, where it should be."""
+    return tracking_uri(mlruns).startswith("sqlite") and not (mlruns / "mlflow.db").exists()
+
+
 def check_folder(mlruns: Path) -> None:
     """Raise UserError where this can't be a folder of results; makes nothing."""
     there = next((path for path in (mlruns, *mlruns.parents) if os.path.exists(path)), None)
@@ -52,6 +62,22 @@ def probe(url: str) -> None:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
         if "alembic_version" not in tables:  # which both MLflow and Optuna keep
             raise sqlite3.DatabaseError("it has other tables" if tables else "it is empty")
+
+
+def check_databases(mlruns: Path, storage: str | None) -> None:
+    """Raise UserError, before Keras is loaded, where a database file in `mlruns` isn't one.
+
+    `storage` is the address of Optuna's, if it isn't in `mlruns`.
+    """
+    stores = {
+        "MLflow store": tracking_uri(mlruns),
+        "Optuna storage": storage or f"sqlite:///{(mlruns / 'optuna.db').resolve()}",
+    }
+    for kind, address in stores.items():
+        try:
+            probe(address)
+        except (OSError, sqlite3.Error) as error:
+            raise refusal(kind, address, error) from None
 
 
 def refusal(kind: str, url: str, error: Exception) -> UserError:
