@@ -62,17 +62,19 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import what is asked for, so that `import fer_bench` alone loads nothing heavy (PEP 562)."""
-    if name == "__version__":
-        from fer_bench.environment import versions
+if not TYPE_CHECKING:  # a type checker would take it for any name
 
-        return versions().get("fer-bench", "unknown")  # a checkout that isn't installed has none
-    if name == "leaderboard":  # a package that can be called, see there
-        return import_module("fer_bench.leaderboard")
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    def __getattr__(name: str) -> object:
+        """Import what is asked for, so that `import fer_bench` alone loads nothing heavy (PEP 562)."""
+        if name == "__version__":
+            from fer_bench.environment import versions
+
+            return versions().get("fer-bench", "unknown")  # of a checkout that isn't installed
+        if name == "leaderboard":
+            return import_module("fer_bench.leaderboard")  # a package that can be called
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

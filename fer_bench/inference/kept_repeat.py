@@ -68,7 +68,7 @@ def find_kept_repeat(
             predictions, net = (runs.fetch(record.run_id, name, folder) for name in (PREDICTIONS, weights[0]))
             which = "the median" if rank == median else f"number {rank + 1}"
             place = f"repeat {record.slot}, {which} of {len(ranked)} by validation macro-F1"
-            return _read(record, place, runs.parameters(record.run_id), predictions, net)
+            return read_repeat(record, place, runs.parameters(record.run_id), predictions, net)
     if not any_files:
         raise UserError(
             f"the files of {cell} are not to be had from {runs.address(repeats[0].run_id)}: export on the "
@@ -130,10 +130,13 @@ def _options(boards: Sequence[Mapping[str, str]]) -> list[str]:
     return sorted(" ".join(f"--{name} {b[name]}" for name in differing if b[name]) for b in boards)
 
 
-def _read(
+def read_repeat(
     record: RepeatRecord, place: str, parameters: Mapping[str, str], predictions: Path, weights: Path
 ) -> KeptRepeat:
-    """Read a run's parameters and predictions; UserError where another version of fer-bench logged them."""
+    """Read what a run logged: parameters by name, as text, and its predictions.npz.
+
+    Raises UserError where another version of fer-bench logged it, and where its predictions are broken.
+    """
     try:
         recipe = Recipe.model_validate(_with_prefix("recipe.", parameters))
         strategy = STRATEGIES[record.strategy](**_with_prefix(f"{record.strategy}.", parameters))
