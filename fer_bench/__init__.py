@@ -4,9 +4,9 @@ In a script or a notebook, train and rank:
 
     import fer_bench
 
-    if __name__ == "__main__":  # in a script, which worker processes import again; not needed in a notebook
+    if __name__ == "__main__":  # for scripts, which worker processes import; a notebook needs no such line
         plans = fer_bench.plan("imbalance", budget="quick")
-        print(sum(plan.hours for plan in plans), "hours, roughly")
+        print(f"{sum(plan.hours for plan in plans):.1f} hours, roughly")
         board = fer_bench.run(plans, progress=True)  # later again: fer_bench.leaderboard("imbalance")
         print(board[["backbone", "strategy", "macro_f1", "gain", "gain_low", "gain_high"]])
 

@@ -94,10 +94,13 @@ def run(
     belongs under `if __name__ == "__main__":`, else UserError is raised. A notebook needs no such line; but
     workers don't know a strategy or backbone that is defined in one: these belong in a module of their own.
     """
+    _check_script()
     from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.runner.events import Ended, WorkerDied
+    from fer_bench.runner.processes import run as run_workers
+    from fer_bench.runner.processes import visible_devices
     from fer_bench.storage.logged_runs import read_study_runs
 
-    _check_script()
     if isinstance(study, str | Path):
         plans = plan(study, **options)
     elif options:
@@ -106,7 +109,16 @@ def run(
         plans = list(study)
     if len({(each.study, each.mlruns) for each in plans}) != 1:
         raise ValueError("expected plans of one study in one folder mlruns, as `plan` returns them")
-    failures = [failure for each in plans for failure in _run_plan(each, workers, progress)]
+    failures: list[str] = []
+    for each in plans:
+        _show(f"recipe {each.recipe_name}:" if each.recipe_name and progress else "")
+        with closing(run_workers(each, visible_devices(workers))) as events:
+            for event in events:
+                _show(_line(event) if progress else "")
+                if isinstance(event, WorkerDied):
+                    warnings.warn(event.message, RuntimeWarning, stacklevel=2)
+                elif isinstance(event, Ended):
+                    failures += event.failures
     if failures:
         warnings.warn(
             f"{len(failures)} failed, such as {failures[0]}; once the cause is mended, retry_failed=True "
@@ -118,23 +130,11 @@ def run(
     return leaderboard(statuses, repeats)
 
 
-def _run_plan(plan: Plan, workers: int | None, progress: bool) -> tuple[str, ...]:
-    """Run one plan; what failed, a line each."""
-    from fer_bench.runner.events import Ended, WorkerDied
-    from fer_bench.runner.processes import run as run_workers
-    from fer_bench.runner.processes import visible_devices
-
-    failures: tuple[str, ...] = ()
-    with closing(run_workers(plan, visible_devices(workers))) as events:
-        for event in events:
-            if progress and (line := _line(event)):
-                sys.stdout.write(f"{line}\n")
-                sys.stdout.flush()
-            if isinstance(event, WorkerDied):
-                warnings.warn(event.message, RuntimeWarning, stacklevel=3)
-            if isinstance(event, Ended):
-                failures = event.failures
-    return failures
+def _show(line: str) -> None:
+    """Write a line of progress, if it isn't empty."""
+    if line:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _line(event: Event) -> str:
