@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights that a trunk starts from: `origin` in words, `path` and `sha256` of the file if there is one."""
+    """Weights that a trunk starts from: `origin` in words, `path` and `sha256` of its file, if any."""
 
     origin: str
     path: Path | None = None
