@@ -283,7 +283,7 @@ def closed(mlruns: Path, what: str) -> Iterator[None]:
 
 
 CLOSED = ("all", "folder", "database")
-COMMAND = ("-m", "fer_bench.cli.main", "leaderboard", "--study", STUDY)
+COMMAND = ("-m", "fer_bench.cli", "leaderboard", "--study", STUDY)
 
 
 @pytest.mark.parametrize("what", CLOSED)
