@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,14 +58,16 @@ def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weigh
     return Weights("imagenet", path, _checked(path))
 
 
-def download(backbone: str, path: Path) -> None:
+def download(
+    backbone: str, path: Path, run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run
+) -> None:
     """Let Keras download a trunk's ImageNet weights, in a process of its own; raises MissingWeights."""
     script = (
         "import sys; from fer_bench.backbones.base import BACKBONES; "
         "BACKBONES[sys.argv[1]]().trunk(224, weights='imagenet')"
     )
     command = [sys.executable, "-c", script, backbone]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run(command, capture_output=True, text=True, check=False)
     if done.returncode or not path.is_file():
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MissingWeights(

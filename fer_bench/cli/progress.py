@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from fer_bench.cli.plan_view import _plural, hours
+from fer_bench.cli.plan_view import duration, plural
 from fer_bench.runner.events import (
     CellBegun,
     CellEnded,
@@ -23,44 +25,39 @@ from fer_bench.runner.events import (
     Waiting,
     WorkerDied,
 )
-from fer_bench.study.plan import Plan
+
+if TYPE_CHECKING:
+    from fer_bench.study.plan import Plan
+
+SCORES = {  # that a line shows of a result, and how they are called there
+    "val/macro_f1": "val macro-F1",
+    "test/macro_f1": "test macro-F1",
+    "test/accuracy": "test accuracy",
+}
 
 
 def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, ...]:
-    """Show what workers tell until all have ended; returns what failed, a line each."""
-    news: set[type[Event]] = set()
+    """Show the events of a run until all workers have ended; returns what failed, a line each."""
+    anything_done = False
     failures: tuple[str, ...] = ()
-    for event in _bars(events, plan, console) if console.is_terminal else _lines(events, console):
-        news.add(type(event))
-        if isinstance(event, Ended):
-            failures = event.failures
-    if not news & {SlotEnded, Waiting, WorkerDied} and not failures:
+    with _display(plan, console) as show:
+        for event in events:
+            show(event)
+            anything_done |= isinstance(event, SlotEnded | Waiting | WorkerDied)
+            if isinstance(event, Ended):
+                failures = event.failures
+    if not anything_done and not failures:
         results = len(plan.tasks) * (plan.trials + plan.repeats)
         console.print(f"all {results:,} results are there already", highlight=False)
     return failures
 
 
-def _lines(events: Iterable[Event], console: Console) -> Iterator[Event]:
-    waiting: tuple[str, ...] = ()
-    for event in events:
-        if isinstance(event, Loading):
-            console.print("loading Keras and opening the stores ...")
-        elif isinstance(event, Waiting) and event.cells != waiting:
-            waiting = event.cells
-            line = f"waiting for what other workers have: {', '.join(waiting)}"
-            console.print(line, markup=False, soft_wrap=True)
-        _print_result(event, console)
-        yield event
-
-
-def _print_result(event: Event, console: Console) -> None:
-    if isinstance(event, SlotEnded):
-        console.print(_result(event), highlight=False, soft_wrap=not console.is_terminal)
-    elif isinstance(event, WorkerDied):
-        console.print(f"[red]{escape(event.message)}[/red]", highlight=False, soft_wrap=True)
-
-
-def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[Event]:
+@contextmanager
+def _display(plan: Plan, console: Console) -> Iterator[Callable[[Event], None]]:
+    """Function that shows an event, as suits the console."""
+    if not console.is_terminal:
+        yield _Lines(console).show
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -70,87 +67,110 @@ def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[Eve
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bars = _Bars(progress, plan)
-        for event in events:
-            bars.advance(event)
-            _print_result(event, console)
-            yield event
+        yield Bars(progress, plan).show
 
 
-class _Bars:
+class _Lines:
+    """A line for what a user waits for, and for each result."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._waiting_for: tuple[str, ...] = ()
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Loading():
+                self._console.print("loading Keras and opening the stores ...")
+            case Waiting(cells=cells) if cells != self._waiting_for:
+                self._waiting_for = cells
+                line = f"waiting for what other workers have: {', '.join(cells)}"
+                self._console.print(line, markup=False, soft_wrap=True)
+            case _:
+                _print_outcome(event, self._console)
+
+
+class Bars:
     """One bar for all cells; two for each worker: the slots of its cell, and the epochs of its slot."""
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress, self._plan = progress, plan
         note = "loading Keras and opening the stores"
         self._cells = progress.add_task("cells", total=len(plan.tasks), note=note)
-        self._own: dict[int, tuple[TaskID, TaskID]] = {}
-        self._done: set[str] = set()
-        self._clock = _Clock(len(plan.tasks) * (plan.trials + plan.repeats))
+        self._of_workers: dict[int, tuple[TaskID, TaskID]] = {}
+        self._ended_cells: set[str] = set()
+        self._time_left = _TimeLeft(len(plan.tasks) * (plan.trials + plan.repeats))
 
-    def _of(self, worker: int) -> tuple[TaskID, TaskID]:
-        if worker not in self._own:
+    def _of_worker(self, worker: int) -> tuple[TaskID, TaskID]:
+        """The two bars of a worker; made when its first event comes."""
+        if worker not in self._of_workers:
             totals = self._plan.trials + self._plan.repeats, self._plan.spec.recipe.epochs
-            slots, epochs = (self._progress.add_task("", total=t, visible=False, note="") for t in totals)
-            self._own[worker] = slots, epochs
-        return self._own[worker]
+            slots, epochs = (
+                self._progress.add_task("", total=total, visible=False, note="") for total in totals
+            )
+            self._of_workers[worker] = slots, epochs
+        return self._of_workers[worker]
 
-    def advance(self, event: Event) -> None:
-        """Move the bars by one event."""
-        if isinstance(event, Loading | Ended | WorkerDied):
-            return
+    def show(self, event: Event) -> None:
+        """Move the bars by one event, and print a result above them."""
+        if not isinstance(event, Loading | Ended | WorkerDied):
+            self._advance(event, *self._of_worker(event.worker))
+        _print_outcome(event, self._progress.console)
+
+    def _advance(self, event: Event, slots: TaskID, epochs: TaskID) -> None:
         progress, cells = self._progress, self._cells
-        slots, epochs = self._of(event.worker)
         match event:
-            case CellBegun():
-                progress.reset(slots, description=event.cell, visible=True)
-                progress.update(cells, note=self._clock.left())
-            case SlotBegun():
-                progress.reset(epochs, description=f"{event.kind} {event.slot}", visible=True)
+            case CellBegun(cell=cell):
+                progress.reset(slots, description=cell, visible=True)
+                progress.update(cells, note=self._time_left.text())
+            case SlotBegun(kind=kind, slot=slot):
+                progress.reset(epochs, description=f"{kind} {slot}", visible=True)
                 progress.update(epochs, note="")
             case EpochEnded():
                 note = f"macro-F1 {event.macro_f1:.3f}, {event.images_per_second:,.0f} images/s"
                 progress.update(epochs, completed=event.epoch, total=event.epochs, note=note)
             case SlotEnded():
-                self._clock.count()
+                self._time_left.count()
                 progress.advance(slots)
-                progress.update(cells, note=self._clock.left())
-            case Waiting():
+                progress.update(cells, note=self._time_left.text())
+            case Waiting(cells=waiting_for):
                 progress.update(slots, visible=False)
                 progress.update(epochs, visible=False)
-                note = f"waiting for {_plural(len(event.cells), 'cell')} of other workers"
+                note = f"waiting for {plural(len(waiting_for), 'cell')} of other workers"
                 progress.update(cells, note=note)
-            case CellEnded():
-                self._done.add(event.cell)
-                progress.update(cells, completed=len(self._done))
+            case CellEnded(cell=cell):
+                self._ended_cells.add(cell)
+                progress.update(cells, completed=len(self._ended_cells))
 
 
-class _Clock:
-    """Time left, from the slots filled so far."""
+class _TimeLeft:
+    """An estimate from the slots filled so far."""
 
     def __init__(self, slots: int) -> None:
-        self._slots, self._done, self._begun = slots, 0, time.monotonic()
+        self._slots, self._filled, self._begun = slots, 0, time.monotonic()
 
     def count(self) -> None:
-        self._done += 1
+        """Count one more slot as filled."""
+        self._filled += 1
 
-    def left(self) -> str:
-        if not self._done:
+    def text(self) -> str:
+        if not self._filled:
             return ""
-        seconds = (time.monotonic() - self._begun) / self._done * (self._slots - self._done)
-        return f"about {hours(seconds / 3600)} left"
+        seconds = (time.monotonic() - self._begun) / self._filled * (self._slots - self._filled)
+        return f"about {duration(seconds / 3600)} left"
+
+
+def _print_outcome(event: Event, console: Console) -> None:
+    """Print a line for a result, and for a worker that died."""
+    match event:
+        case SlotEnded():
+            console.print(_result(event), highlight=False, soft_wrap=not console.is_terminal)
+        case WorkerDied(message=message):
+            console.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
 
 
 def _result(event: SlotEnded) -> str:
-    what = escape(f"{event.cell} {event.kind} {event.slot}:")
+    slot = escape(f"{event.cell} {event.kind} {event.slot}:")
     if event.status == "failed":
-        return f"[red]{what} failed: {escape(event.error)}[/red]"
-    named = {
-        "val/macro_f1": "val macro-F1",
-        "test/macro_f1": "test macro-F1",
-        "test/accuracy": "test accuracy",
-    }
-    scores = ", ".join(
-        f"{word} {event.scores[key]:.3f}" for key, word in named.items() if key in event.scores
-    )
-    return f"{what} {scores} ({event.seconds:.1f} s)"
+        return f"[red]{slot} failed: {escape(event.error)}[/red]"
+    scores = [f"{name} {event.scores[key]:.3f}" for key, name in SCORES.items() if key in event.scores]
+    return f"{slot} {', '.join(scores)} ({event.seconds:.1f} s)"

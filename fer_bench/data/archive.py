@@ -78,7 +78,7 @@ class Tree:
 class ZipTree(Tree):
     """Files of a zip, read in place; UserError if it is cut short, encrypted, a bomb or names `../`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bomb_bytes: int = BOMB_BYTES) -> None:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
@@ -92,7 +92,7 @@ class ZipTree(Tree):
         for member in members:
             _refuse_unsafe(path, member)
         total = sum(member.file_size for member in members)
-        if total > BOMB_BYTES and total > BOMB_RATIO * path.stat().st_size:
+        if total > bomb_bytes and total > BOMB_RATIO * path.stat().st_size:
             raise UserError(
                 f"{path} would unpack to {total / 2**30:,.0f} GiB: refused as a decompression bomb"
             )

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_bench.data.images import FaceImages
+from fer_bench.data.split_names import SPLITS, SplitName
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
 
-SPLITS = {
-    "official": "train, val and test as imported (FER-2013: Training, PublicTest, PrivateTest)",
-    "union": "train and val from the imported train 90:10, test = the imported val and test together",
-    "random_80_10_10": "stratified over all images, identical ones kept together",
-    "random_80_20": "as many notebooks do: stratified 80:20 over all images, val and test both the 20",
-    "test_as_validation": "as many notebooks do: imported train; val and test both the imported val and test",
-}
-
-
-SELECTS_ON_TEST = ("random_80_20", "test_as_validation")
-
-
+SELECTS_ON_TEST: tuple[SplitName, ...] = ("random_80_20", "test_as_validation")
 _SEED = 2013
 
 

@@ -31,10 +31,10 @@ class TrialData:
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, images: FaceImages, split: Split) -> TrialData:
+    def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
         """Gather the images that a split uses; too many for the device, they stay where they are."""
         used = np.unique(np.concatenate([split.train, split.val, split.test]))
-        large = len(used) * images.pixels[0].size > LARGEST_BANK
+        large = len(used) * images.pixels[0].size > largest_bank
         if large:
             used = np.arange(len(images))
         place = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
@@ -47,3 +47,8 @@ class TrialData:
             classes=images.classes,
             **place,
         )
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Training images of each class, (K,) int64."""
+        return np.bincount(self.labels[self.train], minlength=len(self.classes))

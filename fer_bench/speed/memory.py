@@ -51,7 +51,7 @@ def peak_of_run(words: tuple[str, ...]) -> int:
         line = [
             sys.executable,
             "-m",
-            "fer_bench.cli.main",
+            "fer_bench.cli",
             "run",
             *words,
             "--mlruns",

@@ -15,7 +15,7 @@ COMMANDS = {"--help": 0, "list": 0, "run --study imbalanse": 2}  # with the exit
 
 def measure(rounds: int = 7) -> list[Figure]:
     """Wall time of whole processes, in turn with a bare interpreter's; files are in memory after round 0."""
-    words = {command: ["-m", "fer_bench.cli.main", *command.split()] for command in COMMANDS}
+    words = {command: ["-m", "fer_bench.cli", *command.split()] for command in COMMANDS}
     played = [
         {name: _seconds(line, COMMANDS.get(name, 0)) for name, line in {"": ["-c", "pass"], **words}.items()}
         for _ in range(rounds + 1)

@@ -22,7 +22,7 @@ from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 
 from fer_bench.files import atomic
-from fer_bench.storage.databases import probe, refusal, tracking_uri
+from fer_bench.storage.databases import probe, refusal, remove_journals, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -62,6 +62,7 @@ def create_store(mlruns: Path) -> None:
             client = MlflowClient(f"sqlite:///{fresh.resolve()}")
             client.search_experiments()
             client._tracking_client.store.engine.dispose()
+            remove_journals(database)
             with atomic(database) as temporary:
                 fresh.rename(temporary)
 

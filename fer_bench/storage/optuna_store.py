@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, event
 
 from fer_bench.files import atomic
-from fer_bench.storage.databases import probe, refusal
+from fer_bench.storage.databases import probe, refusal, remove_journals
 from fer_bench.storage.result_files import Result
 from fer_bench.study.spec import Cell, space
 
@@ -73,6 +73,7 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
             with tempfile.TemporaryDirectory(dir=mlruns, prefix=".create-") as folder:
                 fresh = Path(folder) / "optuna.db"
                 RDBStorage(f"sqlite:///{fresh.resolve()}").engine.dispose()
+                remove_journals(database)
                 with atomic(database) as temporary:
                     fresh.rename(temporary)
         url = url or f"sqlite:///{database.resolve()}"

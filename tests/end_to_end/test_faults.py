@@ -1,6 +1,5 @@
 """Trials that raise, disks that are full, databases that are locked: nothing half-written ever counts."""
 
-import ctypes
 import json
 import signal
 import sqlite3
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rights import read_only, without_write_rights
 from servers import free_port, mlflow_server
 from soak import Books, ended, query, start, wait
 from study_runs import RUN, SLOTS, STUDY, assert_goes_on, assert_whole, leaderboard_csv, run_to_the_end
@@ -235,26 +235,6 @@ def test_no_room_for_a_result_file_counts_nothing_by_half(tmp_path):
 # No right to write
 
 
-def ordinary() -> None:
-    """Give up the right of root to write what is read-only, for what is executed next."""
-    libc = ctypes.CDLL(None)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    below = [folder, *folder.rglob("*")]
-    modes = [path.stat().st_mode for path in below]
-    for path, mode in zip(below, modes, strict=True):
-        path.chmod(mode & 0o555)
-    try:
-        yield
-    finally:
-        for path, mode in zip(below, modes, strict=True):
-            path.chmod(mode)
-
-
 @pytest.mark.parametrize("made", [False, True])
 def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
     if made:
@@ -262,7 +242,7 @@ def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
     with read_only(tmp_path / "mlruns" if made else tmp_path):
         (folder := tmp_path.with_name(f"{tmp_path.name}-work")).mkdir()
         code, output = run_to_the_end(
-            folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=ordinary
+            folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=without_write_rights
         )
     assert code == 2
     assert f"error: {tmp_path / 'mlruns'}: can't write results there (Permission denied)" in output
@@ -276,9 +256,11 @@ def test_a_study_that_became_read_only_is_read_but_not_touched(tmp_path, undistu
     run_to_the_end(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {7}, kill)")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")}
     with read_only(tmp_path / "mlruns"):
-        code, output = run_to_the_end(tmp_path, before=ordinary)
+        code, output = run_to_the_end(tmp_path, before=without_write_rights)
         assert code == 2 and "can't write results there" in output
-        code, output = run_to_the_end(tmp_path, words=("leaderboard", "--study", "tiny"), before=ordinary)
+        code, output = run_to_the_end(
+            tmp_path, words=("leaderboard", "--study", "tiny"), before=without_write_rights
+        )
         assert code == 0 and "oversampling" in output
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")} == before
     assert_goes_on(tmp_path, undisturbed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from soak import Books, ended, soak, start, wait
+from soak import Books, compiler, ended, soak, start, wait
 from study_runs import RUN, STUDY, assert_goes_on, leaderboard_csv, run_to_the_end
 
 # kill -9
@@ -148,6 +148,18 @@ def test_workers_killed_at_random_fill_each_slot_once(tmp_path):
         tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"]
     )
     assert figures.faults == [], str(figures)
+
+
+@pytest.mark.slow
+def test_workers_killed_while_they_write_fill_each_slot_once(tmp_path):
+    if not compiler():
+        pytest.skip("to slow down syncs takes a C compiler, on Linux")
+    figures = soak(
+        tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"],
+        syncs=0.01,
+    )  # fmt: skip
+    assert figures.faults == [], str(figures)
+    assert figures.hot.total() > 0, "no kill has met a write"
 
 
 # Ctrl-C: a terminal sends SIGINT to all processes of its foreground group
