@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, backend, device."""
+"""What a result was computed with: commit, versions, backend, device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-NAMED = (
+PACKAGES = (  # whose versions decide the numbers
     "fer-bench",
     "keras",
     "tensorflow",
@@ -35,7 +35,7 @@ CUDA = {  # backend: modules one of which it needs on a GPU, and how to get them
 def commit() -> str:
     """Commit of the code that runs, with `-dirty` where it was changed since; "unknown" outside of git.
 
-    A checkout is asked; an installed copy carries it in its version.
+    In a checkout from git; of an installed copy from its version.
     """
     here = Path(__file__).parent
     try:
@@ -54,36 +54,44 @@ def commit() -> str:
             return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         pass
-    found = re.search(r"\+g([0-9a-f]+)(\.d\d+)?", versions().get("fer-bench", ""))
-    return found[1] + ("-dirty" if found[2] else "") if found else "unknown"
+    match = re.search(r"\+g([0-9a-f]+)(\.d\d+)?", versions().get("fer-bench", ""))
+    return match[1] + ("-dirty" if match[2] else "") if match else "unknown"
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of what decides the numbers; what isn't installed is left out."""
-    found = {"python": platform.python_version()}
-    for name in NAMED:
+    """Versions of Python and of the packages that decide the numbers; one not installed is left out."""
+    installed = {"python": platform.python_version()}
+    for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache
 def gpu() -> tuple[bool, str]:
     """Whether the backend can train on an NVIDIA GPU, and a clause that says why; loads no backend."""
-    tool, shown = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    if not tool or shown.strip() in ("", "-1"):
-        return False, "there is no GPU" if not tool else "CUDA_VISIBLE_DEVICES hides the GPU"
-    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-    if done.returncode or "GPU" not in done.stdout:
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    if shutil.which("nvidia-smi") and shown.strip() in ("", "-1"):
+        return False, "CUDA_VISIBLE_DEVICES hides the GPU"
+    if not nvidia_gpus():
         return False, "there is no GPU"
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     modules, install = CUDA.get(backend, ((), ""))
     if any(map(_importable, modules)) or (backend == "tensorflow" and ctypes.util.find_library("cudnn")):
         return True, f"there is a GPU that {backend} has libraries for"
     return False, f"{backend} has no libraries for the GPU" + (f" ({install})" if install else "")
+
+
+def nvidia_gpus() -> list[str]:
+    """NVIDIA's GPUs in this machine, a line each, as nvidia-smi lists them; none without that tool."""
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    done = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
+    return [] if done.returncode else re.findall("^GPU.*", done.stdout, re.MULTILINE)
 
 
 def _importable(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""A dict of named entries that refuses duplicates, explains unknown names, and finds its entries itself."""
+"""Named entries that are found by looking: duplicates are refused, a wrong name is met with the nearest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -17,8 +18,9 @@ Entry = TypeVar("Entry")
 class Registry(Generic[Entry]):
     """Named entries of one kind: every module in `package`, and what others declare as entry points.
 
-    A module registers itself with the decorator `register`; other packages name a module of theirs in
-    the entry-point group called like the package (`fer_bench.strategies`, ...).
+    A module registers its entry with the decorator `register`; other packages name a module of theirs in the
+    entry-point group called like the package (`fer_bench.strategies`, ...). Nothing is imported before the
+    first look-up.
     """
 
     def __init__(self, kind: str, package: str) -> None:
@@ -28,15 +30,33 @@ class Registry(Generic[Entry]):
         self._found = False
 
     def register(self, name: str) -> Callable[[Entry], Entry]:
-        """Decorator that files an entry under `name`; a name taken by another entry raises ValueError."""
+        """Decorator that adds an entry under `name`; raises ValueError for a name that another entry has."""
 
-        def file(entry: Entry) -> Entry:
+        def add(entry: Entry) -> Entry:
             if name in self._entries:
                 raise ValueError(f"two entries want the name {name!r} of a {self.kind}")
             self._entries[name] = entry
             return entry
 
-        return file
+        return add
+
+    @contextmanager
+    def temporarily(self, **entries: Entry) -> Iterator[None]:
+        """Register further entries for as long as a `with` block lasts, as a test does.
+
+        Modules and entry points that came after the registry's first search are found too, and forgotten at
+        the end. Raises ValueError for a name that is taken.
+        """
+        self._find()
+        permanent, self._entries = self._entries, dict(self._entries)
+        try:
+            importlib.invalidate_caches()  # of folders that Python has looked into before
+            self._search()
+            for name, entry in entries.items():
+                self.register(name)(entry)
+            yield
+        finally:
+            self._entries = permanent
 
     def __getitem__(self, name: str) -> Entry:
         self._find()
@@ -49,9 +69,12 @@ class Registry(Generic[Entry]):
         return iter(sorted(self._entries))
 
     def _find(self) -> None:
-        if self._found:
-            return
-        self._found = True
+        if not self._found:
+            self._found = True
+            self._search()
+
+    def _search(self) -> None:
+        """Import every module of the package and every entry point, which register their entries."""
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")

@@ -1,5 +1,6 @@
-"""Small images to train on: grey, five classes of unequal size, told apart by where they are bright."""
+"""What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,38 @@ LONGEST = "test_seeds"  # begins first: begun last, it would keep one process wa
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem != LONGEST)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder as the current one, with data, weights and stores of its own in it."""
+    for name in ("MLFLOW_TRACKING_URI", "FER_BENCH_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fer_bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command that is to succeed prints, run in this process."""
+    from command import run_command
+
+    def run(*words: object) -> str:
+        code, output = run_command(capsys, monkeypatch, *words)
+        assert code == 0, output
+        return output
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command that is to be refused says, run in this process."""
+    from command import refusal
+
+    return lambda *words: refusal(capsys, monkeypatch, *words)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@ import sys
 
 import pytest
 
-from fer_bench import registry
 from fer_bench.errors import UserError
 from fer_bench.registry import Registry, unknown
 
@@ -76,18 +75,59 @@ def test_the_decorator_gives_the_entry_back():
     assert Registry("fruit", "fer_bench.strategies").register("apple")(int) is int
 
 
-def test_other_packages_add_theirs_by_an_entry_point(package, monkeypatch):
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Another package, installed, that declares a module of its own as an entry point."""
+    (tmp_path / "orchard.py").write_text(USES + "ENTRIES.register('quince')('from elsewhere')")
+    about = tmp_path / "orchard-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: orchard\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[made_up_entries]\nquince = orchard\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("orchard", None)
+
+
+def test_other_packages_add_theirs_by_an_entry_point(package, installed):
     entries = registered(package)
-
-    class Point:
-        def load(self):
-            entries.register("quince")("from elsewhere")
-
-    asked = []
-    monkeypatch.setattr(registry, "entry_points", lambda group: asked.append(group) or [Point()])
     assert list(entries) == ["quince"]
+    assert entries["quince"] == "from elsewhere"
     assert list(entries) == ["quince"], "loaded once"
-    assert asked == ["made_up_entries"]
+
+
+def test_an_entry_can_be_added_for_a_while(package):
+    entries = registered(package)
+    entry(package, "apple", USES + "ENTRIES.register('apple')(1)")
+    with entries.temporarily(fig=2, quince=3):
+        assert list(entries) == ["apple", "fig", "quince"]
+        assert entries["fig"] == 2
+    assert list(entries) == ["apple"]
+
+
+def test_what_was_added_for_a_while_goes_when_the_test_fails(package):
+    entries = registered(package)
+    with pytest.raises(ZeroDivisionError), entries.temporarily(fig=2):
+        _ = 1 / 0
+    assert "fig" not in entries
+
+
+def test_a_name_that_is_taken_can_not_be_taken_for_a_while(package):
+    entries = registered(package)
+    entry(package, "apple", USES + "ENTRIES.register('apple')(1)")
+    with pytest.raises(ValueError, match="two entries want the name 'apple'"), entries.temporarily(apple=2):
+        pass
+    assert entries["apple"] == 1
+
+
+def test_files_and_entry_points_that_came_later_are_found_for_a_while(package, request):
+    entries = registered(package)
+    assert list(entries) == []
+    entry(package, "apple", USES + "ENTRIES.register('apple')(1)")
+    request.getfixturevalue("installed")
+    assert list(entries) == [], "one search is enough"
+    with entries.temporarily():
+        assert list(entries) == ["apple", "quince"]
+    assert list(entries) == []
 
 
 def test_entries_of_the_tool_are_there():

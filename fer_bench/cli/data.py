@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-NAMED = 10  # broken images named on the screen; all are in the import's meta.json
+MOST_NAMED = 10  # images named on the screen; all broken ones are in the import's meta.json
 
 Name = Annotated[str | None, typer.Argument(help="A dataset; fer2013 if imported, else synthetic.")]
 
@@ -61,8 +61,8 @@ def import_(
             raise UserError(
                 f"--name {name or 'is missing'}: expected a name of your own, not {', '.join(DATASETS)}"
             )
-        named = parse_classes(classes) if classes else None
-        draft = read_folder(path, named, size, allow_missing_classes, _track("looking"))
+        class_names = parse_classes(classes) if classes else None
+        draft = read_folder(path, class_names, size, allow_missing_classes, _track("looking"))
     elif name or classes or size is not None or allow_missing_classes:
         raise UserError(
             "--name, --classes, --size and --allow-missing-classes belong to: data import folder PATH"
@@ -112,7 +112,7 @@ def describe(
             out.mkdir(parents=True, exist_ok=True)
     console.print(data_tables.as_imported(images))
     console.print(data_tables.as_used(images, whole_splits(images)))
-    _notes(images)
+    _print_notes(images)
     if out is None:
         console.print("pictures of the classes: add --out FOLDER")
         return
@@ -139,21 +139,21 @@ def audit(
     fer-bench data audit fer2013 --out audit.csv
     """
     from fer_bench.cli import data_tables
-    from fer_bench.data.audit import audit as examine
+    from fer_bench.data.audit import audit as audit_images
     from fer_bench.data.audit import doubtful
     from fer_bench.files import check_csv, write_csv
 
     if out is not None:
         check_csv(out)
     images = _open(name)
-    found = examine(images)
-    console.print(data_tables.findings(images.name, found))
-    _name_all("blank", list(found.blank))
-    _name_all("skipped", list(found.skipped))
-    _notes(images)
+    findings = audit_images(images)
+    console.print(data_tables.findings(images.name, findings))
+    _print_names("blank", list(findings.blank))
+    _print_names("skipped", list(findings.skipped))
+    _print_notes(images)
     if out is not None:
-        write_csv(listed := doubtful(images), out)
-        console.print(f"wrote {escape(str(out))}: {len(listed):,} images", soft_wrap=True)
+        write_csv(doubtful_images := doubtful(images), out)
+        console.print(f"wrote {escape(str(out))}: {len(doubtful_images):,} images", soft_wrap=True)
 
 
 @app.command("list")
@@ -167,11 +167,12 @@ def list_() -> None:
     from fer_bench.cli import data_tables
     from fer_bench.datasets.base import find_dataset, known_datasets
 
-    console.print(data_tables.listing({name: find_dataset(name) for name in known_datasets()}))
+    console.print(data_tables.dataset_list({name: find_dataset(name) for name in known_datasets()}))
 
 
 @contextlib.contextmanager
 def _writing(out: Path) -> Iterator[None]:
+    """Raise UserError for what can't be written in the block."""
     try:
         yield
     except OSError as error:
@@ -179,6 +180,7 @@ def _writing(out: Path) -> Iterator[None]:
 
 
 def _open(name: str | None) -> FaceImages:
+    """Images of a dataset; by default of FER-2013, or where it isn't imported, drawn ones."""
     from fer_bench.datasets.base import dataset_available, open_dataset
 
     images = open_dataset(name or ("fer2013" if dataset_available("fer2013") else "synthetic"))
@@ -187,7 +189,7 @@ def _open(name: str | None) -> FaceImages:
 
 
 def _store(name: str, draft: Draft, started: float) -> None:
-    """Import a draft and say all that was done to it."""
+    """Decode what was read into the cache, and print what came of it."""
     from fer_bench.cli import data_tables
     from fer_bench.data import cache
 
@@ -195,16 +197,18 @@ def _store(name: str, draft: Draft, started: float) -> None:
     console.print(data_tables.as_imported(images))
     for remark in draft.remarks:
         console.print(escape(remark), soft_wrap=True)
-    _name_all("skipped", list(images.skipped))
-    _notes(images)
-    where = escape(str(cache.home()))
+    _print_names("skipped", list(images.skipped))
+    _print_notes(images)
+    folder = escape(str(cache.home()))
     seconds = time.monotonic() - started
     console.print(
-        f"imported {len(images):,} images as {name} into {where} in {seconds:.0f} s", soft_wrap=True
+        f"imported {len(images):,} images as {name} into {folder} in {seconds:.0f} s", soft_wrap=True
     )
 
 
 def _track(what: str) -> Track:
+    """What shows the progress of a loop, on a terminal."""
+
     def tracked(items: Iterable[Any], total: int) -> Iterable[Any]:
         quiet = not console.is_terminal
         return track(items, what, total=total, console=console, transient=True, disable=quiet)
@@ -212,15 +216,16 @@ def _track(what: str) -> Track:
     return tracked
 
 
-def _name_all(what: str, names: list[str]) -> None:
+def _print_names(what: str, names: list[str]) -> None:
+    """Print how many images are blank or skipped, and the first of them."""
     if names:
         console.print(f"{what}: {len(names):,} image{'' if len(names) == 1 else 's'}")
-    for name in names[:NAMED]:
+    for name in names[:MOST_NAMED]:
         console.print(f"  {escape(name)}", soft_wrap=True)
-    if len(names) > NAMED:
-        console.print(f"  ... and {len(names) - NAMED:,} more")
+    if len(names) > MOST_NAMED:
+        console.print(f"  ... and {len(names) - MOST_NAMED:,} more")
 
 
-def _notes(images: FaceImages) -> None:
+def _print_notes(images: FaceImages) -> None:
     for note in images.notes:
         console.print(f"[yellow]note:[/yellow] {escape(note)}", soft_wrap=True)

@@ -57,32 +57,32 @@ def _one_split(images: FaceImages, split: Split) -> Table:
     return table
 
 
-def findings(name: str, found: Audit) -> Table:
+def findings(name: str, audit: Audit) -> Table:
     """What an audit found, one line each."""
-    table = _table(f"{name}: {found.images:,} images; identical means every pixel", "finding", "number")
+    table = _table(f"{name}: {audit.images:,} images; identical means every pixel", "finding", "number")
     lines = [
-        ("images skipped at the import, unreadable", len(found.skipped)),
-        ("images blank (constant), not trained on", len(found.blank)),
-        ("groups of identical images", found.groups),
-        ("  images in them", found.grouped),
-        ("  surplus: beyond the first of each group", found.surplus),
-        ("  images in the largest group", found.largest),
-        ("  groups that reach over several subsets", found.across),
-        ("groups of identical images with conflicting labels", found.conflicting),
-        ("  images in them", found.conflicting_images),
+        ("images skipped at the import, unreadable", len(audit.skipped)),
+        ("images blank (constant), not trained on", len(audit.blank)),
+        ("groups of identical images", audit.groups),
+        ("  images in them", audit.grouped),
+        ("  surplus: beyond the first of each group", audit.surplus),
+        ("  images in the largest group", audit.largest),
+        ("  groups that reach over several subsets", audit.across),
+        ("groups of identical images with conflicting labels", audit.conflicting),
+        ("  images in them", audit.conflicting_images),
     ]
     for text, number in lines:
         table.add_row(text, f"{number:,}")
     table.add_row(
-        "val and test images identical to a training image", f"{found.leaked:,} of {found.held_out:,}"
+        "val and test images identical to a training image", f"{audit.leaked:,} of {audit.held_out:,}"
     )
     table.add_section()
-    for split, (kept, whole) in found.dedup.items():
-        table.add_row(f"test images of {split}, deduplicated", f"{kept:,} of {whole:,}")
+    for split, (without_twins, whole) in audit.dedup.items():
+        table.add_row(f"test images of {split}, deduplicated", f"{without_twins:,} of {whole:,}")
     return table
 
 
-def listing(datasets: Mapping[str, Dataset]) -> Table:
+def dataset_list(datasets: Mapping[str, Dataset]) -> Table:
     """One line for each dataset: how large it is, whether it is there, how to get it."""
     table = _table(None, "name", "images", "classes", "size", "there", "what it is, how to get it")
     for column in table.columns[3:]:

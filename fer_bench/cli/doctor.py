@@ -1,4 +1,4 @@
-"""What fer-bench finds on this machine, each with what to do where something is missing."""
+"""What fer-bench needs and finds on this machine, and what to do where something is missing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.backbones.pretrained import MissingWeights, find_weights
 from fer_bench.datasets.base import DATASETS, dataset_available, known_datasets, open_dataset
 from fer_bench.errors import UserError
-from fer_bench.storage.databases import check_folder, hide_password
+from fer_bench.storage.databases import check_folder, hide_password, no_runs_yet, tracking_uri
 
 GOOD, ABSENT, BAD = "[green]ok[/green]", "[yellow]--[/yellow]", "[red]bad[/red]"
+Finding = tuple[str, str, str]
+"""One of these marks, what it is about, what was found."""
 
 
 def examine(mlruns: Path) -> Table:
@@ -28,21 +30,20 @@ def examine(mlruns: Path) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
-    for part in (_versions(), _machine(), _data(), _weights(), _stores(mlruns)):
-        for row in part:
-            mark, *words = row
-            table.add_row(mark, *map(escape, words))
+    for findings in (_versions(), _machine(), _data(), _weights(), _stores(mlruns)):
+        for mark, subject, text in findings:
+            table.add_row(mark, escape(subject), escape(text))
     return table
 
 
-def _versions() -> Iterator[tuple[str, str, str]]:
-    found = environment.versions()
-    yield GOOD, "versions", ", ".join(f"{name} {number}" for name, number in found.items())
+def _versions() -> Iterator[Finding]:
+    versions = environment.versions()
+    yield GOOD, "versions", ", ".join(f"{name} {number}" for name, number in versions.items())
     commit = environment.commit()
     yield GOOD if commit != "unknown" else ABSENT, "commit", commit
 
 
-def _machine() -> Iterator[tuple[str, str, str]]:
+def _machine() -> Iterator[Finding]:
     script = "from fer_bench.environment import device; print(device())"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -60,7 +61,7 @@ def _machine() -> Iterator[tuple[str, str, str]]:
     yield GOOD, "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
 
 
-def _data() -> Iterator[tuple[str, str, str]]:
+def _data() -> Iterator[Finding]:
     for name in known_datasets():
         if not dataset_available(name):
             yield ABSENT, f"data {name}", f"not imported: {DATASETS[name].how}"
@@ -72,27 +73,25 @@ def _data() -> Iterator[tuple[str, str, str]]:
             yield BAD, f"data {name}", str(error)
         else:
             height, width = images.pixels.shape[1:3]
-            yield (
-                GOOD,
-                f"data {name}",
-                f"{len(images):,} images of {width}x{height}, {images.fingerprint[:12]}",
-            )
+            size = f"{len(images):,} images of {width}x{height}"
+            yield GOOD, f"data {name}", f"{size}, {images.fingerprint[:12]}"
 
 
-def _weights() -> Iterator[tuple[str, str, str]]:
+def _weights() -> Iterator[Finding]:
     for name in BACKBONES:
         if BACKBONES[name].download_name is None:
             continue
         try:
-            found = find_weights(name, "imagenet", may_download=False)
+            weights = find_weights(name, "imagenet", may_download=False)
         except MissingWeights as error:
             yield BAD, f"weights {name}", str(error)
         else:
-            hint = "" if found.path else "; or set FER_BENCH_WEIGHTS=DIR"
-            yield GOOD if found.path else ABSENT, f"weights {name}", f"{found.path or found.origin}{hint}"
+            hint = "" if weights.path else "; or set FER_BENCH_WEIGHTS=DIR"
+            mark = GOOD if weights.path else ABSENT
+            yield mark, f"weights {name}", f"{weights.path or weights.origin}{hint}"
 
 
-def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
+def _stores(mlruns: Path) -> Iterator[Finding]:
     try:
         check_folder(mlruns)
     except UserError as error:
@@ -106,18 +105,24 @@ def _stores(mlruns: Path) -> Iterator[tuple[str, str, str]]:
             open_storage(mlruns, None)
         except UserError as error:
             yield BAD, "optuna", str(error)
+        except OSError as error:
+            yield (
+                ABSENT,
+                "optuna",
+                f"{mlruns} can be read, not written ({error.strerror}): no run goes on there",
+            )
         else:
             yield GOOD, "optuna", str(mlruns / "optuna.db")
 
 
-def _mlflow(mlruns: Path) -> tuple[str, str, str]:
-    from fer_bench.storage.mlflow_client import experiments, open_client, tracking_uri
+def _mlflow(mlruns: Path) -> Finding:
+    from fer_bench.storage.mlflow_client import experiment_names
 
-    uri = tracking_uri(mlruns)
-    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+    if no_runs_yet(mlruns):
         return ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
     try:
-        names = [name for name, _ in experiments(open_client(uri), None).values()]
+        names = list(experiment_names(mlruns).values())
     except UserError as error:
         return BAD, "mlflow", str(error)
-    return GOOD, "mlflow", f"{hide_password(uri)}: {', '.join(names) or 'no experiments yet'}"
+    address = hide_password(tracking_uri(mlruns))
+    return GOOD, "mlflow", f"{address}: {', '.join(names) or 'no experiments yet'}"

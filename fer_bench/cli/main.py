@@ -33,8 +33,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         from fer_bench.environment import commit, versions
 
         typer.echo(f"fer-bench {versions().get('fer-bench', 'not installed')}, commit {commit()}")
@@ -44,7 +44,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", help="Say which fer-bench this is.", callback=_version)
+        bool, typer.Option("--version", help="Say which fer-bench this is.", callback=_print_version)
     ] = False,
 ) -> None:
     pass
@@ -59,10 +59,10 @@ app.command()(predict)
 
 
 def main() -> None:
-    """Run a command; an error that is the user's is a line or a few and exit code 2."""
+    """Run a command; a UserError is printed in a line or a few, with exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # where a terminal's encoding lacks a sign
+            stream.reconfigure(errors="replace")  # for signs that the terminal's encoding lacks
     try:
         try:
             app(standalone_mode=True)
@@ -70,8 +70,8 @@ def main() -> None:
             if sys.stdout:
                 sys.stdout.flush()
     except UserError as error:
-        told = f"[bold red]error:[/bold red] {escape(str(error))}"
-        Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+        message = f"[bold red]error:[/bold red] {escape(str(error))}"
+        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(1)
@@ -121,9 +121,9 @@ def speed(
 
     fer-bench speed overhead start
     """
-    from fer_bench.speed.report import run as measure
+    from fer_bench.speed.report import run as run_measurements
 
-    measure(measurements or (), console)
+    run_measurements(measurements or (), console)
 
 
 @app.command()

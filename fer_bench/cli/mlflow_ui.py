@@ -10,13 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from fer_bench.errors import UserError
-from fer_bench.storage.databases import hide_password
+from fer_bench.storage.databases import hide_password, no_runs_yet, tracking_uri
 
 START_SECONDS = 90
 
@@ -28,8 +29,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     """
     if not 1 <= port <= 65535:
         raise UserError(f"--port {port}: expected a number from 1 to 65535")
-    from fer_bench.storage.mlflow_client import experiments, open_client, tracking_uri
-    from fer_bench.storage.tracking import VIEW
+    from fer_bench.storage.mlflow_client import experiment_names
 
     uri = tracking_uri(mlruns)
     if uri.startswith("http"):
@@ -37,23 +37,15 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
             f"the runs are on a server already: {hide_password(uri)}", highlight=False, markup=False
         )
         return
-    if uri.startswith("sqlite") and not (mlruns / "mlflow.db").exists():
+    if no_runs_yet(mlruns):
         raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")
     _check_free(port)
-    found = experiments(open_client(uri), None)
+    experiments = experiment_names(mlruns)
     address = f"http://127.0.0.1:{port}"
     server = _start(uri, port)
     try:
-        _wait(server, address)
-        for number, (name, _) in found.items():
-            page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
-            page += f"&viewStateShareKey={VIEW}"
-            console.print(
-                f"[bold]{escape(name)}[/bold]\n"
-                f"  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
-        console.print("Ctrl-C ends it")
+        _wait_for(server, address)
+        _print_pages(experiments, address, console)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.wait()
     except KeyboardInterrupt:
@@ -62,6 +54,20 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait()
+
+
+def _print_pages(experiments: Mapping[str, str], address: str, console: Console) -> None:
+    """Print, for each experiment (id -> name), its page of runs and that of their tables side by side."""
+    from fer_bench.storage.mlflow_client import VIEW
+
+    for number, name in experiments.items():
+        page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
+        console.print(
+            f"[bold]{escape(name)}[/bold]\n"
+            f"  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    console.print("Ctrl-C ends it")
 
 
 def _check_free(port: int) -> None:
@@ -90,7 +96,7 @@ def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+def _wait_for(server: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -20,9 +20,10 @@ from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from fer_bench.inference.export import Exported
+    from fer_bench.inference.predict import Prediction
 
-COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before those of the classes
-CLOSE = 1e-3  # a larger difference from the run's own probabilities is pointed out
+COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before one for each class
+ROUNDING = 1e-3  # a larger difference from the run's own probabilities is pointed out
 
 
 def export(
@@ -44,12 +45,12 @@ def export(
 
     fer-bench export --study imbalance --cell mobilenet_v2/oversampling --out model.keras
     """
-    _check_place(out)
+    _check_writable(out)
     _load_keras()
-    from fer_bench.inference.export import export as write
+    from fer_bench.inference.export import export as write_model
 
-    chosen = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
-    _tell(out, write(mlruns, study_name(study), cell, chosen, out))
+    board = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
+    _print_exported(out, write_model(mlruns, study_name(study), cell, board, out))
 
 
 def predict(
@@ -88,28 +89,37 @@ def predict(
     opened = open_model(model)
     if as_csv and (twice := sorted({*COLUMNS} & {*opened.classes})):
         raise UserError(f"--csv has columns of its own named like classes: {', '.join(twice)}; use --json")
-    show: Any = _Json if as_json else _Csv if as_csv else _Table
-    shown, unread = show(opened.classes), 0
-    for each in predict_files(opened, files, not no_detect):
-        if isinstance(each, Unreadable):
-            unread += 1
-            told = f"[red]not read:[/red] {escape(each.file)}: {escape(each.reason)}"
-            Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+    output_format = _Json if as_json else _Csv if as_csv else _Table
+    output: _Output = output_format(opened.classes)
+    unreadable = 0
+    for result in predict_files(opened, files, not no_detect):
+        if isinstance(result, Unreadable):
+            unreadable += 1
+            line = f"[red]not read:[/red] {escape(result.file)}: {escape(result.reason)}"
+            Console(stderr=True).print(line, highlight=False, soft_wrap=True)
         else:
-            shown.add(each.row(opened.classes))
-    shown.end()
-    if unread:
+            output.add(result)
+    output.end()
+    if unreadable:
         raise SystemExit(1)
+
+
+class _Output(Protocol):
+    """A format of predictions."""
+
+    def add(self, prediction: Prediction) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class _Json:
     """A line per picture."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        pass
+        self._classes = classes
 
-    def add(self, row: dict[str, Any]) -> None:
-        typer.echo(json.dumps(row))
+    def add(self, prediction: Prediction) -> None:
+        typer.echo(json.dumps(prediction.row(self._classes)))
 
     def end(self) -> None:
         pass
@@ -123,10 +133,10 @@ class _Csv:
         self._rows = csv.writer(sys.stdout, lineterminator="\n")
         self._rows.writerow([*COLUMNS, *classes])
 
-    def add(self, row: dict[str, Any]) -> None:
-        given = [row["probabilities"][name] for name in self._classes]
-        notes = "; ".join(row["notes"])
-        self._rows.writerow([row["file"], row["expression"], row["probability"], row["faces"], notes, *given])
+    def add(self, prediction: Prediction) -> None:
+        row = prediction.row(self._classes)
+        first = [row["file"], row["expression"], row["probability"], row["faces"], "; ".join(row["notes"])]
+        self._rows.writerow(first + [row["probabilities"][name] for name in self._classes])
 
     def end(self) -> None:
         sys.stdout.flush()
@@ -136,21 +146,23 @@ class _Table:
     """A table at the end."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
+        self._classes = classes
         self._picture = Column("Picture", overflow="fold", no_wrap=True)
         self._table = Table(self._picture, "Expression", "Second", "Remarks", box=None, pad_edge=False)
 
-    def add(self, row: dict[str, Any]) -> None:
-        first, second, *_ = (f"{escape(name)} {p:.1%}" for name, p in row["probabilities"].items())
-        if len(row["file"]) > console.width // 2:
+    def add(self, prediction: Prediction) -> None:
+        likeliest = prediction.row(self._classes)["probabilities"].items()
+        first, second, *_ = (f"{escape(name)} {probability:.1%}" for name, probability in likeliest)
+        if len(prediction.file) > console.width // 2:
             self._picture.no_wrap = False
-        self._table.add_row(escape(row["file"]), first, second, "; ".join(row["notes"]))
+        self._table.add_row(escape(prediction.file), first, second, "; ".join(prediction.notes))
 
     def end(self) -> None:
         if self._table.row_count:
             console.print(self._table)
 
 
-def _check_place(out: Path) -> None:
+def _check_writable(out: Path) -> None:
     """Raise UserError, before anything takes time, where `out` can't be written."""
     if out.suffix != ".keras":
         raise UserError(f"--out {out}: expected a name that ends in .keras")
@@ -164,11 +176,11 @@ def _check_place(out: Path) -> None:
 
 
 def _load_keras() -> None:
-    """Load Keras without what TensorFlow tells of itself meanwhile, which no setting of it turns off."""
+    """Load Keras without what TensorFlow prints meanwhile, which no setting of its own turns off."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     standard_error = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
     try:
         import keras  # noqa: F401
     finally:
@@ -176,27 +188,30 @@ def _load_keras() -> None:
         os.close(standard_error)
 
 
-def _tell(out: Path, done: Exported) -> None:
-    kept = done.kept
+def _print_exported(out: Path, exported: Exported) -> None:
+    """Print which model was written where, and how near its predictions are to the run's own."""
+    kept = exported.kept
     board = kept.record.board
-    names = {"dataset": "dataset", "split": "split", "budget": "budget", "recipe_name": "recipe"}
-    where = ", ".join(f"{word} {board[name]}" for name, word in names.items() if board.get(name))
+    words = {"dataset": "dataset", "split": "split", "budget": "budget", "recipe_name": "recipe"}
+    shown_board = ", ".join(f"{word} {board[name]}" for name, word in words.items() if board.get(name))
     height, width, channels = kept.image_shape
     lines = [
         f"wrote {out} ({out.stat().st_size / 2**20:.1f} MB)",
-        f"  {kept.record.backbone}/{kept.record.strategy}, {where}: {kept.place}",
+        f"  {kept.record.backbone}/{kept.record.strategy}, {shown_board}: {kept.place}",
         f"  test macro-F1 {kept.record.metrics['test/macro_f1']:.1%}; classes: {', '.join(kept.classes)}",
         f"  trained on {width}x{height} {'grey' if channels == 1 else 'RGB'} images",
-        f"  in MLflow: {done.address}",
+        f"  in MLflow: {exported.address}",
     ]
-    if done.difference is None:
+    if exported.difference is None:
         lines.append(
             "  not compared with what the run predicted: its images are not here, or under other names"
         )
     else:
-        lines.append(f"  its probabilities are those that the run predicted, to within {done.difference:.1g}")
+        lines.append(
+            f"  its probabilities are those that the run predicted, to within {exported.difference:.1g}"
+        )
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
-    if done.difference is not None and done.difference > CLOSE:
+    if exported.difference is not None and exported.difference > ROUNDING:
         console.print(
             "[yellow]more than rounding: trained in bfloat16, or on another device? Else the backbone or the "
             f"strategy has changed since commit {kept.record.commit}[/yellow]",

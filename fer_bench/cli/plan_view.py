@@ -16,18 +16,21 @@ from fer_bench.study.plan import Plan
 
 def show_plans(plans: Iterable[Plan], console: Console) -> None:
     """Print what will be done, with effective priors and the estimated cost; what plans share only once."""
-    told: list[object] = []
+    printed: list[Text | _PlanTable] = []
     for plan in plans:
         for line in _head(plan):
-            if line not in told:
+            if line not in printed:
                 console.print(line)
-        told += _head(plan)
+        printed += _head(plan)
         console.print(_cost(plan))
-        for part in (_backbones(plan), _strategies(plan)):
-            console.print(f"{part.title}: as above" if part in told else part.table())
-            for warning in () if part in told else part.warnings:
+        for table in (_backbones(plan), _strategies(plan)):
+            if table in printed:
+                console.print(f"{table.title}: as above")
+                continue
+            console.print(table.render())
+            for warning in table.warnings:
                 console.print(Text(warning, style="yellow"))
-            told.append(part)
+            printed.append(table)
 
 
 def _head(plan: Plan) -> Iterator[Text]:
@@ -54,24 +57,25 @@ def _head(plan: Plan) -> Iterator[Text]:
 
 def _cost(plan: Plan) -> Text:
     return Text(
-        f"{_plural(len(plan.tasks), 'cell')} x "
-        f"({_plural(plan.trials, 'trial')} + {_plural(plan.repeats, 'repeat')}), "
+        f"{plural(len(plan.tasks), 'cell')} x "
+        f"({plural(plan.trials, 'trial')} + {plural(plan.repeats, 'repeat')}), "
         f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
-        f"roughly {hours(plan.hours)} in all; results in {plan.mlruns}"
+        f"roughly {duration(plan.hours)} in all; results in {plan.mlruns}"
     )
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A table of a plan: a name in the first column of each row; what is wrong with them stands below."""
+class _PlanTable:
+    """A table of a plan: a name in the first column of each row; what is wrong with a row stands below."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[str, ...]  # columns that hold them
+    numbers: tuple[str, ...]  # names of the columns that hold numbers
     warnings: tuple[str, ...] = ()
 
-    def table(self) -> Table:
+    def render(self) -> Table:
+        """The table as it is printed, without its warnings."""
         table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
         for place, column in enumerate(self.header):
             justify: Literal["left", "right"] = "right" if column in self.numbers else "left"
@@ -81,31 +85,32 @@ class _Part:
         return table
 
 
-def _backbones(plan: Plan) -> _Part:
+def _backbones(plan: Plan) -> _PlanTable:
     rows = []
     for name in plan.spec.backbones:
         tasks = [task for task in plan.tasks if task.cell.backbone == name]
         weights = tasks[0].weights
-        rows.append((name, weights.origin, weights.sha256[:12], hours(sum(t.hours for t in tasks))))
-    return _Part("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
+        rows.append((name, weights.origin, weights.sha256[:12], duration(sum(t.hours for t in tasks))))
+    return _PlanTable("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
 
 
-def _strategies(plan: Plan) -> _Part:
+def _strategies(plan: Plan) -> _PlanTable:
     tasks = {task.cell.strategy: task for task in plan.tasks}
     classes = tuple(plan.tasks[0].effective_prior)
     rows = [(n, *(f"{100 * share:.1f}" for share in t.effective_prior.values())) for n, t in tasks.items()]
     warnings = tuple(f"{name}: {'; '.join(task.warnings)}" for name, task in tasks.items() if task.warnings)
-    return _Part("Effective class prior, %", ("strategy", *classes), tuple(rows), classes, warnings)
+    return _PlanTable("Effective class prior, %", ("strategy", *classes), tuple(rows), classes, warnings)
 
 
-def hours(value: float) -> str:
-    """A duration in the unit that suits it."""
-    if value < 1 / 60:
-        return f"{value * 3600:.0f} s"
-    if value < 2:
-        return f"{value * 60:.0f} min"
-    return f"{value:.1f} h" if value < 72 else f"{value / 24:,.0f} days"
+def duration(hours: float) -> str:
+    """Hours as text, in the unit that suits them."""
+    if hours < 1 / 60:
+        return f"{hours * 3600:.0f} s"
+    if hours < 2:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:,.0f} days"
 
 
-def _plural(number: int, word: str) -> str:
+def plural(number: int, word: str) -> str:
+    """A number of things, such as `1 cell` or `2 cells`."""
     return f"{number} {word}" + ("" if number == 1 else "s")

@@ -3,57 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from fer_bench.cli.plan_view import _plural, hours
-from fer_bench.runner.processes import Event
-from fer_bench.study.plan import Plan
+from fer_bench.cli.plan_view import duration, plural
+from fer_bench.runner.events import (
+    CellBegun,
+    CellEnded,
+    Ended,
+    EpochEnded,
+    Event,
+    Loading,
+    SlotBegun,
+    SlotEnded,
+    Waiting,
+    WorkerDied,
+)
+
+if TYPE_CHECKING:
+    from fer_bench.study.plan import Plan
+
+SCORES = {  # that a line shows of a result, and how they are called there
+    "val/macro_f1": "val macro-F1",
+    "test/macro_f1": "test macro-F1",
+    "test/accuracy": "test accuracy",
+}
 
 
-def follow(events: Iterable[Event], plan: Plan, console: Console) -> dict[str, Any]:
-    """Show what a worker tells until it ends; returns the facts of its end."""
-    named: set[str] = set()
-
-    def noted() -> Iterator[Event]:
-        for name, facts in events:
-            named.add(name)
-            yield name, facts
-
-    shown = _bars(noted(), plan, console) if console.is_terminal else _lines(noted(), console)
-    *_, last = shown
-    if not named & {"result", "waiting", "died"} and not last["failures"]:
+def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, ...]:
+    """Show the events of a run until all workers have ended; returns what failed, a line each."""
+    anything_done = False
+    failures: tuple[str, ...] = ()
+    with _display(plan, console) as show:
+        for event in events:
+            show(event)
+            anything_done |= isinstance(event, SlotEnded | Waiting | WorkerDied)
+            if isinstance(event, Ended):
+                failures = event.failures
+    if not anything_done and not failures:
         results = len(plan.tasks) * (plan.trials + plan.repeats)
         console.print(f"all {results:,} results are there already", highlight=False)
-    return last
+    return failures
 
 
-def _lines(events: Iterable[Event], console: Console) -> Iterator[dict[str, Any]]:
-    waiting: list[str] = []
-    for name, facts in events:
-        if name == "loading":
-            console.print("loading Keras and opening the stores ...")
-        elif name == "waiting" and facts["cells"] != waiting:
-            waiting = facts["cells"]
-            told = f"waiting for what other workers have: {', '.join(waiting)}"
-            console.print(told, markup=False, soft_wrap=True)
-        _tell(name, facts, console)
-        yield facts
-
-
-def _tell(name: str, facts: dict[str, Any], console: Console) -> None:
-    if name == "result":
-        console.print(_result(facts), highlight=False, soft_wrap=not console.is_terminal)
-    elif name == "died":
-        console.print(f"[red]{escape(facts['message'])}[/red]", highlight=False, soft_wrap=True)
-
-
-def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dict[str, Any]]:
+@contextmanager
+def _display(plan: Plan, console: Console) -> Iterator[Callable[[Event], None]]:
+    """Function that shows an event, as suits the console."""
+    if not console.is_terminal:
+        yield _Lines(console).show
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -63,85 +67,110 @@ def _bars(events: Iterable[Event], plan: Plan, console: Console) -> Iterator[dic
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        bars = _Bars(progress, plan)
-        for name, facts in events:
-            bars.advance(name, facts)
-            _tell(name, facts, console)
-            yield facts
+        yield Bars(progress, plan).show
 
 
-class _Bars:
+class _Lines:
+    """A line for what a user waits for, and for each result."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._waiting_for: tuple[str, ...] = ()
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Loading():
+                self._console.print("loading Keras and opening the stores ...")
+            case Waiting(cells=cells) if cells != self._waiting_for:
+                self._waiting_for = cells
+                line = f"waiting for what other workers have: {', '.join(cells)}"
+                self._console.print(line, markup=False, soft_wrap=True)
+            case _:
+                _print_outcome(event, self._console)
+
+
+class Bars:
     """One bar for all cells; two for each worker: the slots of its cell, and the epochs of its slot."""
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress, self._plan = progress, plan
         note = "loading Keras and opening the stores"
         self._cells = progress.add_task("cells", total=len(plan.tasks), note=note)
-        self._own: dict[int, tuple[TaskID, TaskID]] = {}
-        self._done: set[str] = set()
-        self._clock = _Clock(len(plan.tasks) * (plan.trials + plan.repeats))
+        self._of_workers: dict[int, tuple[TaskID, TaskID]] = {}
+        self._ended_cells: set[str] = set()
+        self._time_left = _TimeLeft(len(plan.tasks) * (plan.trials + plan.repeats))
 
-    def _of(self, worker: int) -> tuple[TaskID, TaskID]:
-        if worker not in self._own:
+    def _of_worker(self, worker: int) -> tuple[TaskID, TaskID]:
+        """The two bars of a worker; made when its first event comes."""
+        if worker not in self._of_workers:
             totals = self._plan.trials + self._plan.repeats, self._plan.spec.recipe.epochs
-            slots, epochs = (self._progress.add_task("", total=t, visible=False, note="") for t in totals)
-            self._own[worker] = slots, epochs
-        return self._own[worker]
-
-    def advance(self, name: str, facts: dict[str, Any]) -> None:
-        """Move the bars by one event."""
-        if name in ("loading", "end", "died"):
-            return
-        progress, cells = self._progress, self._cells
-        slots, epochs = self._of(facts["worker"])
-        if name == "cell":
-            progress.reset(slots, description=facts["cell"], visible=True)
-            progress.update(cells, note=self._clock.left())
-        elif name == "slot":
-            progress.reset(epochs, description=f"{facts['kind']} {facts['slot']}", visible=True)
-            progress.update(epochs, note="")
-        elif name == "epoch":
-            note = f"macro-F1 {facts['score']:.3f}, {facts['rate']:,.0f} images/s"
-            progress.update(epochs, completed=facts["epoch"], total=facts["epochs"], note=note)
-        elif name == "result":
-            self._clock.count()
-            progress.advance(slots)
-            progress.update(cells, note=self._clock.left())
-        elif name == "waiting":
-            progress.update(slots, visible=False)
-            progress.update(epochs, visible=False)
-            progress.update(
-                cells, note=f"waiting for {_plural(len(facts['cells']), 'cell')} of other workers"
+            slots, epochs = (
+                self._progress.add_task("", total=total, visible=False, note="") for total in totals
             )
-        elif name == "cell_end":
-            self._done.add(facts["cell"])
-            progress.update(cells, completed=len(self._done))
+            self._of_workers[worker] = slots, epochs
+        return self._of_workers[worker]
+
+    def show(self, event: Event) -> None:
+        """Move the bars by one event, and print a result above them."""
+        if not isinstance(event, Loading | Ended | WorkerDied):
+            self._advance(event, *self._of_worker(event.worker))
+        _print_outcome(event, self._progress.console)
+
+    def _advance(self, event: Event, slots: TaskID, epochs: TaskID) -> None:
+        progress, cells = self._progress, self._cells
+        match event:
+            case CellBegun(cell=cell):
+                progress.reset(slots, description=cell, visible=True)
+                progress.update(cells, note=self._time_left.text())
+            case SlotBegun(kind=kind, slot=slot):
+                progress.reset(epochs, description=f"{kind} {slot}", visible=True)
+                progress.update(epochs, note="")
+            case EpochEnded():
+                note = f"macro-F1 {event.macro_f1:.3f}, {event.images_per_second:,.0f} images/s"
+                progress.update(epochs, completed=event.epoch, total=event.epochs, note=note)
+            case SlotEnded():
+                self._time_left.count()
+                progress.advance(slots)
+                progress.update(cells, note=self._time_left.text())
+            case Waiting(cells=waiting_for):
+                progress.update(slots, visible=False)
+                progress.update(epochs, visible=False)
+                note = f"waiting for {plural(len(waiting_for), 'cell')} of other workers"
+                progress.update(cells, note=note)
+            case CellEnded(cell=cell):
+                self._ended_cells.add(cell)
+                progress.update(cells, completed=len(self._ended_cells))
 
 
-class _Clock:
-    """Time left, from the slots filled so far."""
+class _TimeLeft:
+    """An estimate from the slots filled so far."""
 
     def __init__(self, slots: int) -> None:
-        self._slots, self._done, self._begun = slots, 0, time.monotonic()
+        self._slots, self._filled, self._begun = slots, 0, time.monotonic()
 
     def count(self) -> None:
-        self._done += 1
+        """Count one more slot as filled."""
+        self._filled += 1
 
-    def left(self) -> str:
-        if not self._done:
+    def text(self) -> str:
+        if not self._filled:
             return ""
-        seconds = (time.monotonic() - self._begun) / self._done * (self._slots - self._done)
-        return f"about {hours(seconds / 3600)} left"
+        seconds = (time.monotonic() - self._begun) / self._filled * (self._slots - self._filled)
+        return f"about {duration(seconds / 3600)} left"
 
 
-def _result(facts: dict[str, Any]) -> str:
-    what = escape(f"{facts['cell']} {facts['kind']} {facts['slot']}:")
-    if facts["status"] == "failed":
-        return f"[red]{what} failed: {escape(facts['error'])}[/red]"
-    named = {
-        "val/macro_f1": "val macro-F1",
-        "test/macro_f1": "test macro-F1",
-        "test/accuracy": "test accuracy",
-    }
-    scores = ", ".join(f"{word} {facts[key]:.3f}" for key, word in named.items() if key in facts)
-    return f"{what} {scores} ({facts['seconds']:.1f} s)"
+def _print_outcome(event: Event, console: Console) -> None:
+    """Print a line for a result, and for a worker that died."""
+    match event:
+        case SlotEnded():
+            console.print(_result(event), highlight=False, soft_wrap=not console.is_terminal)
+        case WorkerDied(message=message):
+            console.print(f"[red]{escape(message)}[/red]", highlight=False, soft_wrap=True)
+
+
+def _result(event: SlotEnded) -> str:
+    slot = escape(f"{event.cell} {event.kind} {event.slot}:")
+    if event.status == "failed":
+        return f"[red]{slot} failed: {escape(event.error)}[/red]"
+    scores = [f"{name} {event.scores[key]:.3f}" for key, name in SCORES.items() if key in event.scores]
+    return f"{slot} {', '.join(scores)} ({event.seconds:.1f} s)"

@@ -4,62 +4,29 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 from rich.markup import escape
 
 from fer_bench.cli.leaderboard import board, show
-from fer_bench.cli.options import (
-    Address,
-    Budget,
-    DatasetName,
-    KeepWeights,
-    Mlruns,
-    Names,
-    RecipeName,
-    Repeats,
-    RetryFailed,
-    SplitName,
-    Storage,
-    StudyName,
-    Trials,
-    Workers,
-    console,
-)
+from fer_bench.cli.options import PlanOptions, RunOptions, console, takes
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from fer_bench.runner.processes import Event
+    from fer_bench.runner.events import Event
     from fer_bench.study.plan import Plan
 
+    Start: TypeAlias = Callable[[Plan], Generator[Event]]
 
-def run(
-    context: typer.Context,
-    study: StudyName = "imbalance",
-    dataset: DatasetName = None,
-    split: SplitName = None,
-    recipe: RecipeName = None,
-    budget: Budget = None,
-    backbones: Names = None,
-    strategies: Names = None,
-    trials: Trials = None,
-    repeats: Repeats = None,
-    mlruns: Mlruns = Path("mlruns"),
-    storage: Storage = None,
-    keep_weights: KeepWeights = "one",
-    retry_failed: RetryFailed = False,
-    workers: Workers = None,
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where workers run.")] = "local",
-    address: Address = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Start even what takes many hours.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
-) -> None:
+
+@takes(RunOptions)
+def run(options: RunOptions) -> None:
     """Run a study, or go on with it: tune every cell, repeat it with fresh seeds, log it all to MLflow.
 
     What is finished is never done again: the same command after a crash, or with more trials or repeats,
@@ -74,38 +41,19 @@ def run(
     fer-bench run --study my_study.yaml --dry-run
     """
     from fer_bench.cli.plan_view import show_plans
-    from fer_bench.runner.processes import run as launch
-    from fer_bench.runner.processes import visible_devices
-    from fer_bench.runner.ray_cluster import run as run_on_ray
 
-    plans = _planned(context.params)
+    plans = plans_for(options, may_download=not options.dry_run)
     show_plans(plans, console)
-    if dry_run:
+    if options.dry_run:
         return
-    _consent(plans, yes)
-    on_ray = partial(run_on_ray, address=address, workers=workers)
-    start = on_ray if engine == "ray" else partial(launch, devices=visible_devices(workers))
-    failures = _followed(plans, start)
-    _summary(plans, study)
-    _fail_if(failures)
+    ask_consent(plans, options.yes)
+    failures = run_all(plans, _starter(options))
+    _show_results(plans, options.study)
+    exit_if_failed(failures)
 
 
-def worker(
-    context: typer.Context,
-    study: StudyName = "imbalance",
-    dataset: DatasetName = None,
-    split: SplitName = None,
-    recipe: RecipeName = None,
-    budget: Budget = None,
-    backbones: Names = None,
-    strategies: Names = None,
-    trials: Trials = None,
-    repeats: Repeats = None,
-    mlruns: Mlruns = Path("mlruns"),
-    storage: Storage = None,
-    keep_weights: KeepWeights = "one",
-    retry_failed: RetryFailed = False,
-) -> None:
+@takes(PlanOptions)
+def worker(options: PlanOptions) -> None:
     """Work on a study with others, on this machine or on several: takes cells that nobody works on.
 
     Start any number, with the options of the `run` they help. Workers of one machine share the folder mlruns;
@@ -115,32 +63,58 @@ def worker(
 
     fer-bench worker --study imbalance --budget full
     """
-    plans = _planned(context.params)
-    from fer_bench.runner.processes import run as launch
+    from fer_bench.runner.processes import run as run_here
 
-    failures = _followed(plans, launch)
+    plans = plans_for(options)
+    failures = run_all(plans, run_here)
     console.print(f"every cell of {plans[0].study} is done", highlight=False, markup=False)
-    _fail_if(failures)
+    exit_if_failed(failures)
 
 
-def _planned(options: dict[str, Any]) -> list[Plan]:
-    from dataclasses import replace
-
+def plans_for(options: PlanOptions, may_download: bool = True) -> list[Plan]:
+    """A plan for each recipe; raises UserError for what can't be run."""
     from fer_bench.storage.databases import check_folder, check_storage
     from fer_bench.study.plan import make_plans
 
-    check_folder(options["mlruns"])
-    check_storage(options["storage"])
-    names = ("dataset", "split", "budget", "trials", "repeats", "mlruns", "storage")
-    wanted = {name: options[name] for name in names} | {"recipe_name": options["recipe"]}
-    wanted |= {name: _listed(options[name]) for name in ("backbones", "strategies")}
-    plans = make_plans(options["study"], may_download=not options.get("dry_run"), **wanted)
-    own = {name: options[name] for name in ("keep_weights", "retry_failed")}
-    return [replace(plan, **own) for plan in plans]
+    check_folder(options.mlruns)
+    check_storage(options.storage)
+    plans = make_plans(
+        options.study,
+        recipe_name=options.recipe,
+        dataset=options.dataset,
+        split=options.split,
+        budget=options.budget,
+        backbones=_listed(options.backbones),
+        strategies=_listed(options.strategies),
+        trials=options.trials,
+        repeats=options.repeats,
+        mlruns=options.mlruns,
+        storage=options.storage,
+        may_download=may_download,
+    )
+    return [
+        replace(plan, keep_weights=options.keep_weights, retry_failed=options.retry_failed) for plan in plans
+    ]
 
 
-def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> list[str]:
-    """Work on one plan after the other; what failed."""
+def _listed(names: str | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in names.split(",") if name.strip()) if names is not None else None
+
+
+def _starter(options: RunOptions) -> Start:
+    """What runs a plan: workers on this machine, or on a Ray cluster."""
+    if options.engine == "ray":
+        from fer_bench.runner.ray_cluster import run as run_on_ray
+
+        return partial(run_on_ray, address=options.address, workers=options.workers)
+    from fer_bench.runner.processes import run as run_here
+    from fer_bench.runner.processes import visible_devices
+
+    return partial(run_here, devices=visible_devices(options.workers))
+
+
+def run_all(plans: Sequence[Plan], start: Start) -> list[str]:
+    """Run one plan after the other and show how it goes; what failed, a line each."""
     from fer_bench.cli.progress import follow
     from fer_bench.runner.processes import terminated_as_interrupted
 
@@ -151,19 +125,16 @@ def _followed(plans: list[Plan], start: Callable[[Plan], Generator[Event]]) -> l
                 if plan.recipe_name:
                     console.print(f"recipe {plan.recipe_name}:", highlight=False, markup=False)
                 with closing(start(plan)) as events:
-                    failures += follow(events, plan, console)["failures"]
+                    failures += follow(events, plan, console)
         except KeyboardInterrupt:
             console.print("interrupted; nothing finished is lost: the same command goes on where it stopped")
             raise SystemExit(130) from None
     return failures
 
 
-def _listed(names: str | None) -> tuple[str, ...] | None:
-    return tuple(name.strip() for name in names.split(",") if name.strip()) if names is not None else None
-
-
-def _consent(plans: list[Plan], yes: bool) -> None:
-    from fer_bench.cli.plan_view import hours
+def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
+    """Ask before many hours begin; raises UserError where nobody is there to answer."""
+    from fer_bench.cli.plan_view import duration
     from fer_bench.study.cost import MANY_HOURS
 
     cost = sum(plan.hours for plan in plans)
@@ -171,24 +142,29 @@ def _consent(plans: list[Plan], yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UserError(
-            f"this plan takes roughly {hours(cost)}: --yes starts it, --budget chooses a smaller one"
+            f"this plan takes roughly {duration(cost)}: --yes starts it, --budget chooses a smaller one"
         )
-    if not typer.confirm(f"This takes roughly {hours(cost)}. Start?"):
+    if not typer.confirm(f"This takes roughly {duration(cost)}. Start?"):
         raise SystemExit(1)
 
 
-def _summary(plans: list[Plan], study: str) -> None:
-    plan = plans[0]
-    show(board(plan.study, plan.mlruns, [plan.experiment for plan in plans]))
-    where = "" if plan.mlruns == Path("mlruns") else f" --mlruns {shlex.quote(str(plan.mlruns))}"
-    console.print(
-        f"runs: fer-bench ui{where}\n"
-        f"csv:  fer-bench leaderboard --study {shlex.quote(study)}{where} --out leaderboard.csv",
-        highlight=False, markup=False, soft_wrap=True,
-    )  # fmt: skip
+def _show_results(plans: Sequence[Plan], study: str) -> None:
+    mlruns = plans[0].mlruns
+    show(board(plans[0].study, mlruns, [plan.experiment for plan in plans]))
+    console.print(next_commands(study, mlruns), highlight=False, markup=False, soft_wrap=True)
 
 
-def _fail_if(failures: list[str]) -> None:
+def next_commands(study: str, mlruns: Path) -> str:
+    """Commands to look further into what was run, as a shell takes them."""
+    option = "" if mlruns == Path("mlruns") else f" --mlruns {shlex.quote(str(mlruns))}"
+    return (
+        f"runs: fer-bench ui{option}\n"
+        f"csv:  fer-bench leaderboard --study {shlex.quote(study)}{option} --out leaderboard.csv"
+    )
+
+
+def exit_if_failed(failures: Sequence[str]) -> None:
+    """End the program with code 1 where something failed, and name the first of it."""
     if failures:
         console.print(
             f"[red]{len(failures)} failed, such as {escape(failures[0])}; once the cause is mended, "

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-CHUNK_BYTES = 64 * 2**20  # of image weights held at once
-
-
+CHUNK_BYTES = 64 * 2**20  # of image weights in memory at a time
 RUNS_AT_ONCE = 128  # in one matrix product
 
 
@@ -20,56 +18,61 @@ def image_draws(
     classes: int,
     draws: int = 2000,
     seed: int = 0,
+    *,
+    chunk_bytes: int = CHUNK_BYTES,
+    runs_at_once: int = RUNS_AT_ONCE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Macro-F1 of each of R runs on each of `draws` resampled test sets, and on their share of `subset`.
 
     labels (n,) int, predictions (R, n) int, groups (n,) int: images that share a number (identical ones)
     are drawn together; subset (n,) bool. Both results are (draws, R) float32. A class without an image in a
     draw is left out of that draw's mean; without any image it is NaN. All runs see the same draws, here and
-    in any call with equal labels, groups, draws and seed: their differences are paired.
+    in any call with equal labels, groups, draws and seed: their differences are paired. `chunk_bytes` and
+    `runs_at_once` bound the memory and don't change the result.
     """
     labels, predictions = np.asarray(labels), np.atleast_2d(predictions)
     if {len(labels), len(groups), len(subset)} != {predictions.shape[1]}:
         raise ValueError(f"{len(labels)} labels, predictions {predictions.shape}, {len(groups)} groups")
     # F1 = 2 TP / (support + predicted): of a confusion matrix its diagonal and its two margins are enough.
     order = np.lexsort((labels, subset))
-    labels, guesses = labels[order], predictions[:, order].T
+    labels, by_image = labels[order], predictions[:, order].T
     begin = np.count_nonzero(~subset)
     parts = slice(begin), slice(begin, None)
-    every = []
-    for weights in _image_weights(np.asarray(groups)[order], draws, seed):
-        runs = (guesses[:, at : at + RUNS_AT_ONCE] for at in range(0, guesses.shape[1], RUNS_AT_ONCE))
+    chunks = []
+    for weights in _image_weights(np.asarray(groups)[order], draws, seed, chunk_bytes):
         f1 = []
-        for some in runs:
-            outside, inside = (_counts(labels[p], some[p], weights[:, p], classes) for p in parts)
+        for at in range(0, by_image.shape[1], runs_at_once):
+            runs = by_image[:, at : at + runs_at_once]
+            outside, inside = (_counts(labels[p], runs[p], weights[:, p], classes) for p in parts)
             f1.append([_macro_f1(*map(np.add, outside, inside)), _macro_f1(*inside)])
-        every.append(np.concatenate(f1, axis=2))
-    whole, share = np.concatenate(every, axis=1)
+        chunks.append(np.concatenate(f1, axis=2))
+    whole, share = np.concatenate(chunks, axis=1)
     return whole, share
 
 
 def _counts(
-    labels: np.ndarray, guesses: np.ndarray, weights: np.ndarray, classes: int
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weighted images of each class that are right, guessed and there: (K, draws, R), the last (K, draws, 1).
+    """True positives, predicted images and support of each class: (K, draws, R), the last (K, draws, 1).
 
-    labels (n,) sorted, guesses (n, R), weights (draws, n); sums of whole numbers are exact in float32.
+    labels (n,) sorted, predictions (n, R), weights (draws, n): how often each image is drawn. Sums of whole
+    numbers are exact in float32.
     """
-    right = np.zeros((classes, len(weights), guesses.shape[1]), np.float32)
-    there = np.zeros((classes, len(weights), 1), np.float32)
+    true_positives = np.zeros((classes, len(weights), predictions.shape[1]), np.float32)
+    support = np.zeros((classes, len(weights), 1), np.float32)
     for label in range(classes):
         begin, end = np.searchsorted(labels, (label, label + 1))
-        drawn = weights[:, begin:end]
-        right[label] = drawn @ (guesses[begin:end] == label).astype(np.float32)
-        there[label, :, 0] = drawn.sum(axis=1)
-    guessed = np.stack([weights @ (guesses == label).astype(np.float32) for label in range(classes)])
-    return right, guessed, there
+        of_class = weights[:, begin:end]
+        true_positives[label] = of_class @ (predictions[begin:end] == label).astype(np.float32)
+        support[label, :, 0] = of_class.sum(axis=1)
+    predicted = np.stack([weights @ (predictions == label).astype(np.float32) for label in range(classes)])
+    return true_positives, predicted, support
 
 
-def _macro_f1(right: np.ndarray, guessed: np.ndarray, there: np.ndarray) -> np.ndarray:
+def _macro_f1(true_positives: np.ndarray, predicted: np.ndarray, support: np.ndarray) -> np.ndarray:
     """Mean over classes of 2 TP / (support + predicted) from `_counts`, (draws, R) float32."""
-    present = (there > 0).sum(axis=0)
-    f1 = 2 * right / np.maximum(guessed + there, 1)  # an absent class has no right ones, and adds nothing
+    present = (support > 0).sum(axis=0)
+    f1 = 2 * true_positives / np.maximum(predicted + support, 1)  # an absent class has none, and adds nothing
     return np.where(present, f1.sum(axis=0) / np.maximum(present, 1).astype(np.float32), np.nan)
 
 
@@ -84,10 +87,10 @@ def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     values = np.asarray(values, np.float64)
     draws, seeds = values.shape
-    drawn = np.random.default_rng([seed, 1]).integers(seeds, size=(draws, seeds))
+    resampled = np.random.default_rng([seed, 1]).integers(seeds, size=(draws, seeds))
     mean = values.mean(axis=1)
     stretch = np.sqrt(seeds / max(seeds - 1, 1))
-    return mean + stretch * (np.take_along_axis(values, drawn, axis=1).mean(axis=1) - mean)
+    return mean + stretch * (np.take_along_axis(values, resampled, axis=1).mean(axis=1) - mean)
 
 
 def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -96,14 +99,14 @@ def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _image_weights(groups: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """Blocks (b, n) float32 of how often each image is drawn: multinomial over groups, b rows at a time."""
+def _image_weights(groups: np.ndarray, draws: int, seed: int, chunk_bytes: int) -> Iterator[np.ndarray]:
+    """Blocks (b, n) float32 of how often each image is drawn: multinomial over groups, b draws at a time."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1
     generator = np.random.default_rng([seed, 0])
-    block = max(1, CHUNK_BYTES // (4 * len(member)))
+    block = max(1, chunk_bytes // (4 * len(member)))
     for start in range(0, draws, block):
         rows = min(block, draws - start)
-        drawn = generator.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
+        resampled = generator.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
+        times = np.bincount(resampled.ravel(), minlength=rows * count).reshape(rows, count)
         yield times.astype(np.float32)[:, member]

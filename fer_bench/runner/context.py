@@ -5,21 +5,48 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from fer_bench.data.trial_data import TrialData
-from fer_bench.storage.optuna_store import OptunaStore
-from fer_bench.storage.tracking import Tracker
+from fer_bench.runner.events import Report
+from fer_bench.storage.stores import Stores
+from fer_bench.strategies.base import Strategy
 from fer_bench.study.plan import Plan
+from fer_bench.study.recipe import Settings
+
+if TYPE_CHECKING:
+    from fer_bench.training.outcome import Outcome, Row
+    from fer_bench.training.trainer import Trainer
 
 
-@dataclass
+class TrainTrial(Protocol):
+    """What trains one trial: `training.trial.run_trial`, or what tests and `speed` put in its place."""
+
+    def __call__(
+        self,
+        trainer: Trainer,
+        strategy: Strategy,
+        settings: Settings,
+        seed: int,
+        data: TrialData,
+        *,
+        test: bool = ...,
+        on_epoch: Callable[[Row], None] = ...,
+    ) -> Outcome:
+        """Train once from scratch; raise what makes the slot fail."""
+        ...
+
+
+@dataclass(frozen=True)
 class WorkerContext:
-    """What all cells of a worker share: the plan, the images, the stores, and whom to tell."""
+    """The plan of a worker, its images and databases, where its events go, and what trains a trial.
+
+    `begun` (unix seconds) tells failures of this run from those of earlier ones, which may be tried again.
+    """
 
     plan: Plan
     data: TrialData
-    tracker: Tracker
-    book: OptunaStore
-    report: Callable[..., None]
-    failures: list[str] = field(default_factory=list)
+    stores: Stores
+    report: Report
+    train: TrainTrial
     begun: float = field(default_factory=time.time)

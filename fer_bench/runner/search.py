@@ -1,4 +1,4 @@
-"""How a cell's parameters are found, slot by slot; the only module that knows Optuna."""
+"""How a cell's parameters are found, slot by slot, by Optuna's sampler."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from optuna.samplers import TPESampler
 
 from fer_bench.hashing import derive_seed
 from fer_bench.search_space import suggest
-from fer_bench.storage.optuna_store import _trial
+from fer_bench.storage.optuna_store import frozen_trial
 from fer_bench.storage.result_files import Result
 from fer_bench.study.spec import Cell, defaults, space
 
@@ -29,6 +29,6 @@ def draw(cell: Cell, shared_key: str, slot: int, history: Mapping[int, Result]) 
     shared, own = space(cell)
     sampler = TPESampler(seed=derive_seed(shared_key, "draw", slot), n_startup_trials=STARTUP_SLOTS)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials([_trial(cell, history[s]) for s in sorted(history) if s < slot])
+    study.add_trials([frozen_trial(cell, history[s]) for s in sorted(history) if s < slot])
     trial = study.ask()
     return suggest(trial, shared) | suggest(trial, own)

@@ -1,4 +1,4 @@
-"""MLflow's client: stores opened and made, runs searched, our tags."""
+"""MLflow's client and its query language: stores made and opened, experiments and runs found."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+# MLflow reads these when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from filelock import FileLock
-from mlflow.entities import Run, ViewType
-from mlflow.exceptions import MlflowException
+from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 
-from fer_bench.errors import UserError, phrase
 from fer_bench.files import atomic
-from fer_bench.storage.databases import probe, refusal
+from fer_bench.storage.databases import probe, refusal, remove_journals, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 PREFIX = "fer_bench."  # of our tags
+PAGE = 1000  # runs asked for at a time
+VIEW = "repeats"  # MLflow's page opens with `?viewStateShareKey=repeats` on what is worth comparing
 
 
-PAGE = 1000
+@dataclass(frozen=True, eq=False)
+class LoggedRun:
+    """A run in MLflow: our tags without their prefix, last value of each metric, start in unix seconds."""
 
-
-def tracking_uri(mlruns: Path) -> str:
-    """$MLFLOW_TRACKING_URI, else the SQLite database in the folder `mlruns`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(mlruns / 'mlflow.db').resolve()}"
+    run_id: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    started: float
+    artifact_uri: str
 
 
 def create_store(mlruns: Path) -> None:
@@ -38,10 +51,10 @@ def create_store(mlruns: Path) -> None:
     """
     database = mlruns / "mlflow.db"
     with FileLock(mlruns / ".create.lock"):
-        for left in mlruns.glob(".create-*"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        for left in mlruns.glob(".*.db.*.tmp"):
-            left.unlink(missing_ok=True)
+        for folder_left in mlruns.glob(".create-*"):  # by a process that was killed
+            shutil.rmtree(folder_left, ignore_errors=True)
+        for file_left in mlruns.glob(".*.db.*.tmp"):
+            file_left.unlink(missing_ok=True)
         if os.environ.get("MLFLOW_TRACKING_URI") or database.exists():
             return
         with tempfile.TemporaryDirectory(dir=mlruns, prefix=".create-") as folder:
@@ -49,6 +62,7 @@ def create_store(mlruns: Path) -> None:
             client = MlflowClient(f"sqlite:///{fresh.resolve()}")
             client.search_experiments()
             client._tracking_client.store.engine.dispose()
+            remove_journals(database)
             with atomic(database) as temporary:
                 fresh.rename(temporary)
 
@@ -64,43 +78,52 @@ def open_client(uri: str) -> MlflowClient:
     return client
 
 
-def search(client: MlflowClient, experiments: list[str], condition: str) -> Iterator[Run]:
-    """All active runs that meet a condition, page by page."""
+def search_runs(
+    client: MlflowClient, experiments: Sequence[str], status: str | None = None, **tags: str
+) -> Iterator[LoggedRun]:
+    """All runs of experiments that are not deleted, have these of our tags and this status, oldest first."""
+    conditions = [is_tagged(key, value) for key, value in tags.items()]
+    conditions += [f"attributes.status = '{status}'"] if status else []
     token = None
     while True:
         page = client.search_runs(
-            experiments, condition, ViewType.ACTIVE_ONLY, PAGE, ["attributes.start_time ASC"], token
+            list(experiments),
+            " and ".join(conditions),
+            ViewType.ACTIVE_ONLY,
+            PAGE,
+            ["attributes.start_time ASC"],
+            token,
         )
-        yield from page
+        yield from map(_logged_run, page)
         token = page.token
         if not token:
             return
 
 
-def experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str, dict[str, str]]]:
-    """Experiments of a study (or of all): id -> name and our tags."""
-    token, found = None, {}
+def _logged_run(run: Run) -> LoggedRun:
+    tags = {k.removeprefix(PREFIX): value for k, value in run.data.tags.items() if k.startswith(PREFIX)}
+    info = run.info
+    return LoggedRun(info.run_id, tags, run.data.metrics, info.start_time / 1000, info.artifact_uri)
+
+
+def find_experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str, dict[str, str]]]:
+    """Experiments of a study (None: of all): id -> name and our tags."""
+    token, experiments = None, {}
     while True:
         page = client.search_experiments(page_token=token)
         for experiment in page:
-            tags = _ours(experiment.tags)
+            tags = our_tags(experiment.tags)
             if "study" in tags and study in (None, tags["study"]):
-                found[experiment.experiment_id] = (experiment.name, tags)
+                experiments[experiment.experiment_id] = (experiment.name, tags)
         token = page.token
         if not token:
-            return found
+            return experiments
 
 
-def artifact(client: MlflowClient, run: Run, name: str) -> Path:
-    """Local path of a run's artifact, downloaded where the store is remote; UserError where it is not."""
-    try:
-        return Path(client.download_artifacts(run.info.run_id, name))
-    except (MlflowException, OSError) as error:
-        said = phrase(error)
-        raise UserError(
-            f"can't get {run.info.artifact_uri}/{name} ({said}): check the server and your permissions; if "
-            "it is gone for good, delete the run in MLflow and run the study again"
-        ) from None
+def experiment_names(mlruns: Path) -> dict[str, str]:
+    """Experiments of all studies in the store of `mlruns`: id -> name; UserError where it can't be opened."""
+    experiments = find_experiments(open_client(tracking_uri(mlruns)), None)
+    return {number: name for number, (name, _) in experiments.items()}
 
 
 def safe_name(name: str) -> str:
@@ -108,14 +131,15 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", name)
 
 
-def _is(tag: str, value: str) -> str:
-    return f"tags.`{PREFIX}{tag}` = {json.dumps(value)}"
+def is_tagged(key: str, value: str) -> str:
+    """Condition of MLflow's query language: one of our tags has this value."""
+    return f"tags.`{PREFIX}{key}` = {json.dumps(value)}"
 
 
-def _ours(tags: Mapping[str, str]) -> dict[str, str]:
-    """Our tags; what was too long for one is put together again."""
-    found: dict[str, str] = {}
+def our_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Our tags of an experiment; what was too long for one tag is put together again."""
+    whole: dict[str, str] = {}
     for key in sorted(key for key in tags if key.startswith(PREFIX)):
         name = key.removeprefix(PREFIX).partition(":")[0]
-        found[name] = found.get(name, "") + tags[key]
-    return found
+        whole[name] = whole.get(name, "") + tags[key]
+    return whole

@@ -1,4 +1,4 @@
-"""A model kept among a run's artifacts as MLflow keeps models; with tracking.py, all that knows MLflow."""
+"""A model kept among a run's artifacts, as MLflow keeps models."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import mlflow.keras
 import numpy as np
 from mlflow.models import Model, ModelSignature
-from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
+
+from fer_bench.storage.databases import tracking_uri
+from fer_bench.storage.mlflow_client import open_client
 
 NAME = "model"
 # Of what is raised as well it would print a hundred lines.
@@ -21,7 +24,7 @@ HISTORY = "mlflow.log-model.history"  # tag by which MLflow's page knows a model
 
 
 def log_model(
-    client: MlflowClient,
+    mlruns: Path,
     run_id: str,
     model: Any,
     example: np.ndarray,
@@ -33,15 +36,16 @@ def log_model(
     Not as one of MLflow's "logged models", which lie outside of the run: each export would add one, and they
     outlive their run. `requirements` are given, or MLflow would load the model in a process to find them out.
     """
-    given = Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1, -1))])
-    made = Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)))])
+    client = open_client(tracking_uri(mlruns))
+    pictures = Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1, -1))])
+    probabilities = Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)))])
     about = Model(artifact_path=NAME, run_id=run_id)
     with tempfile.TemporaryDirectory() as folder:
         mlflow.keras.save_model(
             model,
             folder,
             mlflow_model=about,
-            signature=ModelSignature(given, made),
+            signature=ModelSignature(pictures, probabilities),
             input_example=example,
             pip_requirements=requirements,
             metadata={"classes": list(classes)},

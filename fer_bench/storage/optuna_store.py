@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,11 +13,11 @@ import optuna
 from filelock import FileLock
 from optuna.distributions import FloatDistribution
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState, create_trial
-from sqlalchemy import event
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import Connection, event
 
 from fer_bench.files import atomic
-from fer_bench.storage.databases import probe, refusal
+from fer_bench.storage.databases import probe, refusal, remove_journals
 from fer_bench.storage.result_files import Result
 from fer_bench.study.spec import Cell, space
 
@@ -40,13 +41,14 @@ class OptunaStore:
         tried = {(t.user_attrs["slot"], t.user_attrs["attempt"]) for t in entered}
         for result in results:
             if result.slot not in done and (result.slot, result.attempt) not in tried:
-                trial = _trial(cell, result)
+                trial = frozen_trial(cell, result)
                 noted = ("slot", "attempt", "seed", "run_id")
                 trial.user_attrs = {key: getattr(result, key) for key in noted}
                 study.add_trial(trial)
 
 
-def _trial(cell: Cell, result: Result) -> optuna.trial.FrozenTrial:
+def frozen_trial(cell: Cell, result: Result) -> FrozenTrial:
+    """A finished slot as Optuna keeps it."""
     shared, own = space(cell)
     complete = result.status == "complete"
     return create_trial(
@@ -71,6 +73,7 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
             with tempfile.TemporaryDirectory(dir=mlruns, prefix=".create-") as folder:
                 fresh = Path(folder) / "optuna.db"
                 RDBStorage(f"sqlite:///{fresh.resolve()}").engine.dispose()
+                remove_journals(database)
                 with atomic(database) as temporary:
                     fresh.rename(temporary)
         url = url or f"sqlite:///{database.resolve()}"
@@ -82,20 +85,20 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
         except Exception as error:  # SQLAlchemy's, alembic's and the driver's own errors come through
             raise refusal("Optuna storage", url, error) from None
     if sqlite:
-        _serialise(storage)
+        _lock_at_begin(storage)
     return storage
 
 
-def _serialise(storage: RDBStorage) -> None:
-    """Let every transaction on SQLite lock for writing at its begin: else two workers take one trial."""
+def _lock_at_begin(storage: RDBStorage) -> None:
+    """Let transactions on SQLite lock for writing when they begin: else two workers could take one trial."""
     storage.engine.dispose()
 
     @event.listens_for(storage.engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
+    def _connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         with contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("PRAGMA busy_timeout=60000")
 
     @event.listens_for(storage.engine, "begin")
-    def _begin(connection: Any) -> None:
+    def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+BOARD = ("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images")
+"""What runs that are ranked together have in common, by the names of their tags."""
+
+
+def median_place(count: int) -> int:
+    """Place of the median among `count` repeats in order of validation macro-F1: of two, the lower."""
+    return (count - 1) // 2
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
@@ -43,12 +51,11 @@ class Predictions:
 class RepeatRecord:
     """One counted repeat, as it was logged.
 
-    `cell` is the key; `board` says what may be ranked together: study, recipe_name, dataset,
-    data_fingerprint, split, budget, images; `recipe` is a short hash; `shared_key` is the cell's key less its
-    strategy, the same for cells that a gain may be taken between; `selected_from` is the number of trials
-    that its parameters are the best of; `started` is in unix seconds; `predictions` loads them when called.
-    Tags that are read: weights, weights_hash, selects_on_test, honest_ceiling, reported (JSON), and warnings,
-    alarms and notes (";"-joined).
+    `cell` is the key; `board` says what may be ranked together, by the names in BOARD; `recipe` is a short
+    hash; `shared_key` is the cell's key less its strategy, the same for cells that a gain may be taken
+    between; `selected_from` is the number of trials that its parameters are the best of; `started` is in unix
+    seconds; `predictions` loads them when called. Tags that are read: weights, weights_hash, selects_on_test,
+    honest_ceiling, reported (JSON), and warnings, alarms and notes (";"-joined).
     """
 
     cell: str

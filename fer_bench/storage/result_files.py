@@ -1,7 +1,7 @@
 """What survives a kill: one file per finished trial or repeat.
 
-A result file is the truth; the stores of Optuna and MLflow are books that can be brought up to date from it.
-It is written under a temporary name and renamed, so that it is whole or not there.
+A result file is the truth: the databases of Optuna and MLflow can be made anew from it. It is written under a
+temporary name and renamed, so that it is whole or not there.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from fer_bench.files import atomic
 
 Kind = Literal["trial", "repeat"]
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 3  # at a slot that is killed each time
+PREDICTIONS = "predictions.npz"  # a run's copy of its result file
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
     """One finished attempt at a slot of a cell; plain data but for `arrays`, empty where not asked for."""
 
@@ -48,7 +49,7 @@ class Result:
 
 
 class ResultFiles:
-    """The files of one cell: attempts begun, results."""
+    """The files of one cell: attempts that have begun, and results."""
 
     def __init__(self, folder: Path, cell: str) -> None:
         self.cell = cell
@@ -63,7 +64,7 @@ class ResultFiles:
                 path.unlink(missing_ok=True)
 
     def begin(self, kind: Kind, slot: int) -> int:
-        """Note that an attempt at a slot begins; its number, from 1."""
+        """Note that an attempt at a slot begins; returns its number, from 1."""
         self.folder.mkdir(parents=True, exist_ok=True)
         attempt = 1 + max(map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*")), default=0)
         (self.folder / f"{kind}-{slot:03}-{attempt}.begun").touch(exist_ok=False)
@@ -81,7 +82,7 @@ class ResultFiles:
         return path
 
     def adopt(self, path: Path) -> bool:
-        """Take over a result file of this cell from elsewhere; whether it is one."""
+        """Copy a result file of this cell from elsewhere; returns whether it was one."""
         result = read_result(path)
         if result is None or result.cell != self.cell:
             return False
@@ -91,21 +92,21 @@ class ResultFiles:
         return True
 
     def results(self, kind: Kind) -> dict[int, Result]:
-        """Finished slots without their arrays, of each the latest attempt. Broken files count as absent."""
-        found: dict[int, Result] = {}
+        """Finished slots without their arrays, of each the latest attempt; broken files count as absent."""
+        latest: dict[int, Result] = {}
         for path in self.folder.glob(f"{kind}-*.npz"):
             result = read_result(path)
             if result and result.cell == self.cell:
-                found[result.slot] = max(result, found.get(result.slot, result), key=lambda r: r.attempt)
-        return found
+                latest[result.slot] = max(result, latest.get(result.slot, result), key=lambda r: r.attempt)
+        return latest
 
     def whole(self, result: Result) -> Result | None:
-        """A result with its arrays; None, and no longer there, where its file turns out to be broken."""
+        """Read a result with its arrays; a file that turns out to be broken is removed, and None returned."""
         path = self._path(result.kind, result.slot, result.attempt)
-        found = read_result(path, arrays=True)
-        if found is None:
+        whole = read_result(path, arrays=True)
+        if whole is None:
             path.unlink(missing_ok=True)
-        return found
+        return whole
 
     def lost(self, kind: Kind, slot: int) -> int:
         """How many attempts at a slot have begun after its latest result and never ended."""

@@ -1,31 +1,27 @@
-"""Runs written and read: the only module that knows MLflow."""
+"""One experiment of MLflow: its runs begun, filled, ended and counted."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from fer_bench.storage.mlflow_client import PREFIX, _is, _ours, open_client, search, tracking_uri
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from fer_bench.errors import UserError
-from fer_bench.storage.databases import artifact_place, check_place
+from fer_bench.storage.databases import artifact_place, check_place, tracking_uri
+from fer_bench.storage.mlflow_client import PREFIX, VIEW, is_tagged, open_client, our_tags, search_runs
 from fer_bench.storage.result_files import Result
 
+if TYPE_CHECKING:
+    from fer_bench.storage.run_record import Artifacts
+
 LONGEST_TAG = 4000  # letters; MLflow takes 20,000 of an experiment's, its servers' databases 5,000
-VIEW = "repeats"  # MLflow's page opens with `?viewStateShareKey=repeats` on what is worth comparing
 SHOWN = ("test/macro_f1", "test/balanced_accuracy", "test/accuracy", "test_dedup/macro_f1", "val/macro_f1")
 
 
@@ -70,7 +66,7 @@ class Tracker:
                 name = key if not place else f"{key}:{place:03}"
                 self._client.set_experiment_tag(self.id, PREFIX + name, part)
         view = {
-            "searchFilter": f"{_is('kind', 'repeat')} and {_is('counted', 'true')}",
+            "searchFilter": f"{is_tagged('kind', 'repeat')} and {is_tagged('counted', 'true')}",
             "orderByKey": f"metrics.`{SHOWN[0]}`",
             "orderByAsc": False,
             "selectedColumns": [f"metrics.`{key}`" for key in SHOWN],
@@ -79,9 +75,9 @@ class Tracker:
 
     def description(self) -> dict[str, str]:
         """Our tags of the experiment."""
-        return _ours(self._client.get_experiment(self.id).tags)
+        return our_tags(self._client.get_experiment(self.id).tags)
 
-    def start(self, name: str, tags: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
+    def start(self, name: str, tags: Mapping[str, str], parameters: Mapping[str, object]) -> str:
         """Begin a run; its id."""
         run = self._client.create_run(
             self.id, run_name=name, tags={PREFIX + key: value for key, value in tags.items()}
@@ -111,16 +107,15 @@ class Tracker:
 
     def open_runs(self) -> dict[str, list[str]]:
         """Runs that still count as running, by cell."""
-        found: dict[str, list[str]] = {}
-        for run in self._search("attributes.status = 'RUNNING'"):
-            found.setdefault(_ours(run.data.tags).get("cell", ""), []).append(run.info.run_id)
-        return found
+        run_ids: dict[str, list[str]] = {}
+        for run in search_runs(self._client, [self.id], status="RUNNING"):
+            run_ids.setdefault(run.tags.get("cell", ""), []).append(run.run_id)
+        return run_ids
 
     def counted(self, cell: str) -> dict[tuple[str, int], tuple[int, str]]:
         """Attempt and run that count, for each kind and slot of a cell."""
-        runs = self._search(f"{_is('cell', cell)} and {_is('counted', 'true')}")
-        found = [(_ours(run.data.tags), run.info.run_id) for run in runs]
-        return {(tags["kind"], int(tags["slot"])): (int(tags["attempt"]), run) for tags, run in found}
+        runs = search_runs(self._client, [self.id], cell=cell, counted="true")
+        return {(r.tags["kind"], int(r.tags["slot"])): (int(r.tags["attempt"]), r.run_id) for r in runs}
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path | None:
         """Copy a run's artifact into a folder; None where the run has none of that name."""
@@ -149,11 +144,8 @@ class Tracker:
             return False
         return info.experiment_id == self.id and info.lifecycle_stage == "active"
 
-    def book(self, run_id: str, result: Result, tables: Mapping[str, Any], files: Mapping[str, Any]) -> None:
-        """Write all of a result into its run, end it, and last of all let it count.
-
-        `tables`: name -> rows; `files`: name -> text, a matplotlib figure, or a path to copy.
-        """
+    def log_result(self, run_id: str, result: Result, artifacts: Artifacts, predictions: Path) -> None:
+        """Write all of a result into its run, end it, and last of all let it count."""
         stamp = int(result.finished * 1000)
         for epoch, row in enumerate(result.history, 1):
             self.log_epoch(run_id, epoch, row)
@@ -163,28 +155,23 @@ class Tracker:
             metrics=[Metric(key, value, stamp, 0) for key, value in numbers.items()],
             tags=[RunTag(PREFIX + key, value[:5000]) for key, value in result.origin.items()],
         )
-        for name, rows in tables.items():  # not by log_table, which would append to what an attempt left
-            self._client.log_text(run_id, pd.DataFrame(rows).to_json(orient="split", index=False), name)
-        listed = [{"path": name, "type": "table"} for name in tables]
-        self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(listed))
-        for name, content in files.items():
-            self._log_file(run_id, name, content)
+        self._log_artifacts(run_id, artifacts)
+        self._client.log_artifact(run_id, str(predictions))
         if result.error:
             self._client.set_tag(run_id, PREFIX + "error", result.error[:5000])
         self._client.set_terminated(run_id, "FINISHED" if result.status == "complete" else "FAILED", stamp)
         self._client.set_tag(run_id, PREFIX + "counted", "true")
         self._written.pop(run_id, None)
 
-    def _log_file(self, run_id: str, name: str, content: Any) -> None:
-        if isinstance(content, Path):
-            self._client.log_artifact(run_id, str(content))
-        elif isinstance(content, str):
-            self._client.log_text(run_id, content, name)
-        else:
-            self._client.log_figure(run_id, content, name, save_kwargs={"dpi": 120})
-
-    def _search(self, condition: str) -> Iterator[Run]:
-        return search(self._client, [self.id], condition)
+    def _log_artifacts(self, run_id: str, artifacts: Artifacts) -> None:
+        for name, rows in artifacts.tables.items():  # not by log_table, which would append to an attempt's
+            self._client.log_text(run_id, pd.DataFrame(rows).to_json(orient="split", index=False), name)
+        listed = [{"path": name, "type": "table"} for name in artifacts.tables]
+        self._client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps(listed))
+        for name, text in artifacts.texts.items():
+            self._client.log_text(run_id, text, name)
+        for name, figure in artifacts.figures.items():
+            self._client.log_figure(run_id, figure, name, save_kwargs={"dpi": 120})
 
 
 def _epoch_metrics(epoch: int, row: Mapping[str, float]) -> list[Metric]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,11 @@ from fer_bench.errors import UserError
 from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.cost import estimate_hours
 from fer_bench.study.file import read_study
+from fer_bench.study.keep import Keep
 from fer_bench.study.prior import assess
 from fer_bench.study.recipe import settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
-
-Keep = Literal["none", "one", "all"]
 
 
 @dataclass(frozen=True)

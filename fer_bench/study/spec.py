@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fer_bench.backbones.base import BACKBONES
+from fer_bench.data.split_names import SplitName
 from fer_bench.hashing import digest
 from fer_bench.registry import unknown
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.messages import explained
 from fer_bench.study.recipe import Positive, Real, Recipe, Settings, Strict, settings
-
-SplitName = Literal["official", "union", "random_80_10_10", "random_80_20", "test_as_validation"]
 
 
 class SearchRange(Strict):

@@ -1,3 +1,5 @@
+"""The commands `fer-bench data ...`."""
+
 import io
 import os
 import sys
@@ -7,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 from typer.testing import CliRunner
 
 from fer_bench.cli.data import app
@@ -21,7 +22,7 @@ TINY = {"Training": 4, "PublicTest": 2, "PrivateTest": 2}
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("fer_bench.cli.data.console", Console(width=140))
+    monkeypatch.setenv("COLUMNS", "140")
     return tmp_path / "home"
 
 
@@ -36,10 +37,10 @@ def run(*arguments):
 
 def refused(*arguments):
     """The message of a command that is to be refused; one line."""
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         run(*arguments)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
 
 
 def save_faces(root, folders, n=3, seed=0, size=48):

@@ -1,114 +1,103 @@
-"""What a plan shows on a terminal."""
+"""What a run shows while it goes on."""
 
 import io
-import textwrap
-from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from fer_bench.cli.plan_view import show_plans
-from fer_bench.cli.progress import follow
-from fer_bench.study.plan import make_plan, make_plans
-
-STUDY = """
-    dataset: synthetic
-    backbones: [compact_cnn]
-    strategies: [none, oversampling]
-    train_images: 300
-    val_images: 100
-    test_images: 1000
-    recipe: {image_size: 32, batch_size: 32, weights: none, phases: [{trainable: all, epochs: 2}]}
-    budgets:
-      quick: {repeats: 3}
-"""
-BARE = {"image_size": 32, "batch_size": 32, "weights": "none", "augmentation": "none"}
-
-
-def test_the_plan_says_why_what_and_what_is_wrong_with_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    path = tmp_path / "mine.yaml"
-    path.write_text(textwrap.dedent(STUDY))
-    plan = replace(make_plan(str(path)), notes=("augmented copies [many]",), twins=91)
-    console = Console(file=io.StringIO(), width=200)
-    show_plans([plan], console)
-    lines = console.file.getvalue().splitlines()
-    assert lines[0] == "budget quick, as the faces are synthetic (others: )"
-    assert "300 train, 100 val, 1,000 test images" in lines[1]
-    assert lines[2] == "note: augmented copies [many]"
-    assert lines[3].startswith("note: 91 of the 1,000 test images are also in train or val")
-    assert "2 cells x (1 trial + 3 repeats), at most 18 steps" in lines[4]
-
-
-RECIPES = (
-    STUDY
-    + """
-    recipes:
-      long_one: {recipe: {augmentation: {rotation: 10}}}
-      other_order: {strategies: [oversampling, none]}
-      like_the_first: {recipe: {augmentation: {rotation: 20}}}
-"""
+from fer_bench.cli.progress import Bars, follow
+from fer_bench.runner.events import (
+    CellBegun,
+    CellEnded,
+    Ended,
+    EpochEnded,
+    Event,
+    Loading,
+    SlotBegun,
+    SlotEnded,
+    Waiting,
+    WorkerDied,
 )
 
-
-def shown(tmp_path, monkeypatch, text, **options) -> list[str]:
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    (tmp_path / "mine.yaml").write_text(textwrap.dedent(text))
-    console = Console(file=io.StringIO(), width=80)
-    show_plans(make_plans(str(tmp_path / "mine.yaml"), **options), console)
-    return console.file.getvalue().splitlines()
-
-
-def test_what_recipes_share_is_said_once(tmp_path, monkeypatch):
-    lines = shown(tmp_path, monkeypatch, RECIPES)
-    assert len([line for line in lines if line.startswith("note: a stand-in")]) == 1
-    assert len([line for line in lines if line.startswith("2 cells x")]) == 3
-    heads = [line.rstrip() for line in lines if line.startswith(("mine, recipe", "Backbones", "Effective"))]
-    assert [line.partition(": synth")[0] for line in heads] == [
-        "mine, recipe long_one", "Backbones", "Effective class prior, %",
-        "mine, recipe other_order", "Backbones: as above", "Effective class prior, %",
-        "mine, recipe like_the_first", "Backbones: as above", "Effective class prior, %: as above",
-    ]  # fmt: skip
+PLAN = SimpleNamespace(
+    tasks=("a", "b"), trials=1, repeats=2, spec=SimpleNamespace(recipe=SimpleNamespace(epochs=3))
+)
+NOTHING_TO_DO = [Loading(), CellBegun(cell="a"), CellEnded(cell="a"), Ended()]
+SCORES = {"val/macro_f1": 0.51, "test/macro_f1": 0.49, "test/accuracy": 0.6, "val/loss": 1.0}
+GOOD = SlotEnded(cell="vgg16/none", kind="repeat", slot=1, status="complete", seconds=2.34, scores=SCORES)
+BAD = SlotEnded(cell="a/[none]", kind="trial", slot=0, status="failed", seconds=1, error="[no] memory")
 
 
-def test_names_stay_whole_at_80_columns_and_warnings_stand_below(tmp_path, monkeypatch):
-    strategies = ("none", "targeted_augmentation")
-    lines = shown(tmp_path, monkeypatch, STUDY, strategies=strategies, recipe=BARE, mlruns=Path("[red]m[/x]"))
-    assert any(line.startswith("targeted_augmentation  ") for line in lines)
-    assert lines[-1].rstrip() == "targeted_augmentation: no-op: changes nothing on this data"
-    assert "results in [red]m[/x]" in " ".join(lines)
+def followed(*events: Event, terminal: bool = False) -> tuple[tuple[str, ...], str]:
+    """What `follow` returns, and what it prints."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
+    return follow(events, PLAN, console), console.file.getvalue()
 
 
-def test_a_run_that_finds_all_results_says_so():
-    plan = SimpleNamespace(tasks=("a", "b"), trials=1, repeats=2)
-    none = [("loading", {}), ("cell", {"cell": "a"}), ("end", {"failures": []})]
-    for events, told in ((none, True), ([("waiting", {"cells": ["a"]}), *none], False)):
-        console = Console(file=io.StringIO(), width=80)
-        assert follow(events, plan, console) == {"failures": []}
-        assert ("all 6 results are there already" in console.file.getvalue()) == told
+def test_each_result_is_a_line_and_what_failed_is_returned():
+    failures, text = followed(Loading(), GOOD, BAD, Ended(failures=("a/[none] trial 0: [no] memory",)))
+    assert failures == ("a/[none] trial 0: [no] memory",)
+    assert text.splitlines() == [
+        "loading Keras and opening the stores ...",
+        "vgg16/none repeat 1: val macro-F1 0.510, test macro-F1 0.490, test accuracy 0.600 (2.3 s)",
+        "a/[none] trial 0: failed: [no] memory",
+    ]
+
+
+def test_what_is_waited_for_is_said_when_it_changes():
+    waiting = Waiting(cells=("a", "[b]"))
+    _, text = followed(waiting, waiting, Waiting(cells=("[b]",)), Ended())
+    lines = [line.removeprefix("waiting for what other workers have: ") for line in text.splitlines()]
+    assert lines == ["a, [b]", "[b]"]
+
+
+def test_a_worker_that_died_is_named():
+    assert followed(WorkerDied(message="the worker was [killed]"), Ended())[1] == "the worker was [killed]\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        ([], True), ([Waiting(cells=("a",))], False), ([GOOD], False),
+        ([WorkerDied(message="killed")], False),
+    ],
+)  # fmt: skip
+def test_a_run_that_finds_all_results_says_so(terminal, first, said):
+    failures, text = followed(*first, *NOTHING_TO_DO, terminal=terminal)
+    assert failures == ()
+    assert ("all 6 results are there already" in text) == said
+
+
+def test_a_run_that_failed_before_does_not_say_that_all_is_there():
+    failures, text = followed(Loading(), Ended(failures=("a trial 0: no memory",)))
+    assert failures == ("a trial 0: no memory",)
+    assert "are there already" not in text
+
+
+def test_on_a_terminal_results_stand_above_the_bars():
+    _, text = followed(Loading(), CellBegun(cell="vgg16/none"), GOOD, Ended(), terminal=True)
+    assert "vgg16/none repeat 1: val macro-F1 0.510" in text
 
 
 def test_bars_of_two_workers_stand_side_by_side():
-    from rich.progress import Progress
-
-    from fer_bench.cli.progress import _Bars
-
-    plan = SimpleNamespace(
-        tasks=("a", "b"), trials=1, repeats=1, spec=SimpleNamespace(recipe=SimpleNamespace(epochs=3))
-    )
+    plan = SimpleNamespace(tasks=PLAN.tasks, trials=1, repeats=1, spec=PLAN.spec)
     progress = Progress()
-    bars = _Bars(progress, plan)
+    bars = Bars(progress, plan)
     for worker, cell in enumerate(("mobilenet_v2/none", "vgg16/none")):
-        bars.advance("cell", {"worker": worker, "cell": cell})
-        bars.advance("slot", {"worker": worker, "kind": "trial", "slot": 0})
-        told = {"epoch": 1 + worker, "epochs": 3, "score": 0.5, "rate": 100.0}
-        bars.advance("epoch", {"worker": worker, **told})
-    bars.advance("cell_end", {"worker": 0, "cell": "mobilenet_v2/none"})
-    bars.advance("cell_end", {"worker": 1, "cell": "mobilenet_v2/none"})
-    bars.advance("waiting", {"worker": 0, "cells": ["vgg16/none"]})
+        bars.show(CellBegun(worker=worker, cell=cell))
+        bars.show(SlotBegun(worker=worker, cell=cell, kind="trial", slot=0))
+        bars.show(
+            EpochEnded(worker=worker, epoch=1 + worker, epochs=3, macro_f1=0.5, images_per_second=100.0)
+        )
+    bars.show(CellEnded(worker=0, cell="mobilenet_v2/none"))
+    bars.show(CellEnded(worker=1, cell="mobilenet_v2/none"))
+    bars.show(Waiting(worker=0, cells=("vgg16/none",)))
     assert [(task.description, task.completed, task.visible) for task in progress.tasks] == [
         ("cells", 1, True), ("mobilenet_v2/none", 0, False), ("trial 0", 1, False),
         ("vgg16/none", 0, True), ("trial 0", 2, True),
     ]  # fmt: skip
+    assert progress.tasks[4].fields["note"] == "macro-F1 0.500, 100 images/s"
     assert progress.tasks[0].fields["note"] == "waiting for 1 cell of other workers"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_bad_studies import STUDY, command, refusal
+from tiny_study import tiny_study
 
 from fer_bench.data import cache
 from fer_bench.datasets import fer2013
@@ -24,27 +24,8 @@ from fer_bench.datasets.base import open_dataset
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def fer_bench(capsys, monkeypatch):
-    """Output of a command that is to succeed."""
-
-    def run(*words):
-        code, said = command(capsys, monkeypatch, *words)
-        assert code == 0, said
-        return said
-
-    return run
-
-
-@pytest.fixture
-def refused(capsys, monkeypatch):
-    return lambda *words: refusal(capsys, monkeypatch, *words)
+def folder(workplace):
+    return workplace
 
 
 @pytest.fixture
@@ -416,7 +397,7 @@ DAMAGE = {
 def test_a_copy_damaged_after_import_is_refused_wherever_it_is_used(folder, fer_bench, refused, name, change):
     write(folder / "source", faces(n=20))
     fer_bench("data", "import", "folder", "source", "--name", "mine")
-    (folder / "mine.yaml").write_text(STUDY.replace("synthetic", "mine\nsplit: random_80_10_10"))
+    (folder / "mine.yaml").write_text(tiny_study(dataset="mine", split="random_80_10_10"))
     whole = part(folder, name).read_bytes()
     part(folder, name).write_bytes(change(whole))
     for words in (("data", "describe", "mine"), ("data", "audit", "mine"), ("run", "--study", "mine.yaml")):
@@ -477,7 +458,7 @@ def test_a_home_that_is_no_folder_is_named(folder, refused, monkeypatch):
 KILLED = """
 import os, sys
 from pathlib import Path
-from fer_bench.datasets import store
+from fer_bench.data import cache
 from fer_bench.data.class_folders import read_folder
 
 def track(items, total):

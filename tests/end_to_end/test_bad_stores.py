@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import sqlite3
 import time
 
@@ -10,7 +9,8 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from test_bad_studies import command, edited, refusal
+from servers import free_port
+from tiny_study import tiny_study
 
 from fer_bench.data import cache
 from fer_bench.data.class_folders import read_folder
@@ -20,18 +20,8 @@ from fer_bench.study.plan import make_plan
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    for name in ("MLFLOW_TRACKING_URI", "FER_BENCH_WEIGHTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def refused(capsys, monkeypatch):
-    return lambda *words: refusal(capsys, monkeypatch, *words)
+def folder(workplace):
+    return workplace
 
 
 # Stores
@@ -67,12 +57,6 @@ def become_foreign(path):
     path.unlink()
     with sqlite3.connect(path) as database:
         database.execute("create table songs (title text)")
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 AGAIN = "move the file away, and fer-bench run makes it anew from its result files; or another --mlruns"
@@ -146,7 +130,7 @@ def test_an_address_that_nothing_can_open_is_refused_without_its_password(folder
         assert "secret" not in str(told.value)
 
 
-def test_doctor_names_what_is_broken(folder, capsys, monkeypatch, made):
+def test_doctor_names_what_is_broken(folder, fer_bench, monkeypatch, made):
     shutil.copytree(made, folder / "mlruns")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(folder))
     for part in ("_machine", "_data"):
@@ -154,9 +138,7 @@ def test_doctor_names_what_is_broken(folder, capsys, monkeypatch, made):
     (folder / "resnet50.weights.h5").write_bytes(b"[text]")
     (folder / "mlruns/mlflow.db").write_bytes(b"text")
     (folder / "mlruns/optuna.db").write_bytes(b"text")
-    code, said = command(capsys, monkeypatch, "doctor")
-    said = " ".join(said.split())
-    assert code == 0
+    said = " ".join(fer_bench("doctor").split())
     assert "no vgg16.weights.h5 in the folder" in said
     assert "is no whole HDF5 file" in said
     assert "can't open the MLflow store" in said
@@ -197,18 +179,19 @@ def faces(root, seed):
     return root
 
 
-def study(backbones="compact_cnn", weights="none"):
+def study(backbones=("compact_cnn",), weights="none"):
     """A study on an import called mine, of few images."""
-    text = edited("synthetic", "mine\nsplit: random_80_10_10").replace("[compact_cnn]", f"[{backbones}]")
-    text = re.sub(r"\w+_images: \d+\n", "", text)
-    return text.replace("weights: none", f"weights: {weights}\n  batch_size: 8")
+    return tiny_study(
+        recipe={"image_size": 32, "batch_size": 8, "weights": weights}, backbones=list(backbones),
+        dataset="mine", split="random_80_10_10", train_images=None, val_images=None, test_images=None,
+    )  # fmt: skip
 
 
 @pytest.fixture
 def pretrained(folder):
     """Write a study of backbones that want pretrained weights."""
     cache.save("mine", read_folder(faces(folder / "faces", seed=1)))
-    return lambda backbones: (folder / "mine.yaml").write_text(study(backbones, "imagenet"))
+    return lambda *backbones: (folder / "mine.yaml").write_text(study(backbones, "imagenet"))
 
 
 def hdf5(path, cut=False):
@@ -221,7 +204,7 @@ def hdf5(path, cut=False):
 def test_weights_that_are_missing_are_named_with_what_to_type_instead(
     folder, refused, pretrained, monkeypatch
 ):
-    pretrained("vgg16, mobilenet_v2")
+    pretrained("vgg16", "mobilenet_v2")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(folder))
     hdf5(folder / "mobilenet_v2.weights.h5")
     said = refused("run", "--study", "mine.yaml", "--dry-run")
@@ -233,7 +216,7 @@ def test_weights_that_are_missing_are_named_with_what_to_type_instead(
 
 @pytest.mark.parametrize("named", ["nowhere", "mine.yaml"])
 def test_a_folder_of_weights_that_is_none_is_said_once(folder, refused, pretrained, monkeypatch, named):
-    pretrained("vgg16, mobilenet_v2, resnet50, mobilenet_conv")
+    pretrained("vgg16", "mobilenet_v2", "resnet50", "mobilenet_conv")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", named)
     said = refused("run", "--study", "mine.yaml", "--dry-run")
     assert f"FER_BENCH_WEIGHTS names {named}: expected a folder of <trunk>.weights.h5" in said
@@ -259,13 +242,12 @@ def test_weights_that_are_cut_short_are_found_before_anything_trains(
 # Other data under the same name
 
 
-def test_a_dataset_imported_anew_under_its_name_makes_other_cells(folder, capsys, monkeypatch):
+def test_a_dataset_imported_anew_under_its_name_makes_other_cells(folder, fer_bench):
     (folder / "mine.yaml").write_text(study())
     plans = []
     for seed in (1, 2, 1):
         root = faces(folder / f"faces{len(plans)}", seed)
-        code, said = command(capsys, monkeypatch, "data", "import", "folder", root, "--name", "mine")
-        assert code == 0, said
+        fer_bench("data", "import", "folder", root, "--name", "mine")
         plans.append(make_plan("mine.yaml"))
     first, other, again = plans
     assert first.fingerprint != other.fingerprint
@@ -275,7 +257,8 @@ def test_a_dataset_imported_anew_under_its_name_makes_other_cells(folder, capsys
 
 
 def test_results_on_other_data_of_the_same_name_are_never_ranked_with_the_new():
-    from fer_bench.leaderboard.ranking import CellStatus, HeldOut, Predictions, RepeatRecord, leaderboard
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.storage.records import CellStatus, HeldOut, Predictions, RepeatRecord
 
     number = np.arange(40)
     images = HeldOut(number % 2, number, np.ones(40, bool), number.astype(str))

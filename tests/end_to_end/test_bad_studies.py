@@ -1,70 +1,23 @@
 """What a user may give for a study, and is told in a few lines; through the real command line."""
 
 import json
-import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tiny_study
 
-from fer_bench.cli.main import main
 from fer_bench.study.file import read_study, study_files
 from fer_bench.study.resolve import resolve
 
-STUDY = """\
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [none]
-train_images: 300
-val_images: 100
-test_images: 100
-recipe:
-  weights: none
-  image_size: 32
-  phases: [{trainable: all, epochs: 1}]
-search:
-  learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
-budgets:
-  quick: {trials: 1}
-"""
-
-
-def command(capsys, monkeypatch, *words: object) -> tuple[int, str]:
-    """Exit code and all output of a command, run as a shell would."""
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(sys, "argv", ["fer-bench", *map(str, words)])
-    code = 0
-    try:
-        main.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    out, err = capsys.readouterr()
-    return code, out + err
-
-
-def refusal(capsys, monkeypatch, *words: object) -> str:
-    """What a command says that is to be refused: exit code 2, a few lines, no word of our insides."""
-    code, said = command(capsys, monkeypatch, *words)
-    assert code == 2, said
-    assert said.startswith("error: "), said
-    assert len(said.splitlines()) <= 4, said
-    assert len(said) < 900, said
-    assert not re.search("Traceback|pydantic|sqlalche|validation error", said), said
-    return " ".join(said.split())
+STUDY = tiny_study.STUDY.replace("[none, oversampling]", "[none]") + "budgets:\n  quick: {trials: 1}\n"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    assert not (tmp_path / "mlruns").exists()
-
-
-@pytest.fixture
-def refused(capsys, monkeypatch):
-    return lambda *words: refusal(capsys, monkeypatch, *words)
+def folder(workplace):
+    """The current folder, in which a refused command writes nothing."""
+    yield workplace
+    assert not (workplace / "mlruns").exists()
 
 
 def edited(old: str, new: str) -> str:
@@ -99,18 +52,18 @@ CASES = {
     "budget's key": ("{trials: 1}", "{trails: 1}", "unknown study key 'trails': did you mean 'trials'?"),
     # types
     "word for a number": (
-        "train_images: 300",
+        "train_images: 200",
         "train_images: lots",
         "train_images: expected a whole number, got 'lots'",
     ),
-    "point": ("train_images: 300", "train_images: 300.5", "train_images: expected a whole number, got 300.5"),
+    "point": ("train_images: 200", "train_images: 300.5", "train_images: expected a whole number, got 300.5"),
     "quoted": (
-        "train_images: 300",
+        "train_images: 200",
         "train_images: '300'",
         "train_images: expected a whole number without quotes, got '300'",
     ),
     "yes for an int": (
-        "train_images: 300",
+        "train_images: 200",
         "train_images: yes",
         "train_images: expected a whole number, got True",
     ),
@@ -132,14 +85,14 @@ CASES = {
         "search.learning_rate: expected keys",
     ),
     "word for keys": (
-        "{trainable: all, epochs: 1}",
+        "{trainable: all, epochs: 2}",
         "all",
         "recipe.phases.0: expected keys and values, got 'all'",
     ),
     "nothing": (
-        "train_images: 300",
+        "train_images: 200",
         "train_images:\nbackbones: []",
-        "line 5: key 'backbones' is there twice, keep one",
+        "line 7: key 'backbones' is there twice, keep one",
     ),
     "null": ("[compact_cnn]", "~", "backbones: expected a list"),
     "budget that is a number": ("{trials: 1}", "3", "budgets: expected a mapping"),
@@ -167,7 +120,7 @@ CASES = {
         "recipe.phases.0.trainable: expected head, all or {last: N}, N a whole number from 1, got 'tail'",
     ),
     "last layers": ("trainable: all", "trainable: {last: 0}", "trainable: expected head, all or {last: N}"),
-    "phase without epochs": (", epochs: 1", "", "recipe.phases.0.epochs: is missing"),
+    "phase without epochs": (", epochs: 2", "", "recipe.phases.0.epochs: is missing"),
     "per cent": (
         "recipe:\n",
         "reported: {accuracy: 50.5}\nrecipe:\n",
@@ -186,24 +139,24 @@ CASES = {
     "budget named by a number": ("  quick:", "  1:", "budgets: expected a mapping"),
     # numbers
     "empty list": ("[none]", "[]", "strategies: expected at least one"),
-    "empty phases": ("[{trainable: all, epochs: 1}]", "[]", "recipe.phases: expected at least one"),
+    "empty phases": ("[{trainable: all, epochs: 2}]", "[]", "recipe.phases: expected at least one"),
     "zero": (
-        "train_images: 300",
+        "train_images: 200",
         "train_images: 0",
         "train_images: expected 1 or more, got 0",
     ),
     "negative": (
-        "epochs: 1",
+        "epochs: 2",
         "epochs: -1",
         "recipe.phases.0.epochs: expected 1 or more, got -1",
     ),
-    "huge": ("epochs: 1", f"epochs: {10**30}", "recipe.phases.0.epochs: expected 1000000 or less, got 1"),
-    "digits": ("epochs: 1", f"epochs: {'9' * 5000}", "is not plain YAML: Exceeds the limit"),
+    "huge": ("epochs: 2", f"epochs: {10**30}", "recipe.phases.0.epochs: expected 1000000 or less, got 1"),
+    "digits": ("epochs: 2", f"epochs: {'9' * 5000}", "is not plain YAML: Exceeds the limit"),
     "nan": ("low: 1.0e-4", "low: .nan", "search.learning_rate.low: expected a finite number, got nan"),
     "inf": ("high: 1.0e-2", "high: .inf", "search.learning_rate.high: expected a finite number, got inf"),
     "inf in a phase": (
-        "epochs: 1",
-        "epochs: 1, learning_rate: .inf",
+        "epochs: 2",
+        "epochs: 2, learning_rate: .inf",
         "learning_rate: expected a finite number, got inf",
     ),
     "upside down": ("low: 1.0e-4", "low: 1.0", "low 1.0 must not exceed high 0.01"),
@@ -214,24 +167,24 @@ CASES = {
         "the recipe's own value 0.001 (tried first) lies outside",
     ),
     "out of bounds": (
-        "image_size: 32",
+        "image_size: 24",
         "image_size: 4096",
         "recipe.image_size: expected 255 or less, got 4096",
     ),
     # YAML
     "open": ("[none]", "[none", "is not plain YAML: line 4"),
-    "tab": ("  weights", "\tweights", "is not plain YAML: line 8"),
+    "tab": ("  weights", "\tweights", "is not plain YAML: line 12"),
     "python": (
         "[none]",
         "!!python/object/apply:os.system ['true']",
         "is not plain YAML: line 3: could not determine",
     ),
     "key twice": (
-        "val_images: 100",
-        "val_images: 100\nval_images: 9",
-        "line 6: key 'val_images' is there twice",
+        "val_images: 80",
+        "val_images: 80\nval_images: 9",
+        "line 8: key 'val_images' is there twice",
     ),
-    "key twice inside": ("epochs: 1", "epochs: 1, epochs: 2", "line 10: key 'epochs' is there twice"),
+    "key twice inside": ("epochs: 2", "epochs: 2, epochs: 3", "line 14: key 'epochs' is there twice"),
     "alias": ("[none]", "&a [none]\nx: *a", "line 4: alias *a: aliases are not read, write it out"),
     "month": ("dataset: synthetic", "dataset: 2024-13-45", "is not plain YAML: month must be in 1..12"),
     "tag": ("[none]", "!!bool maybe", "is not plain YAML"),
@@ -288,7 +241,7 @@ def test_a_study_s_file_needs_a_name_that_an_experiment_can_have(folder, refused
 
 
 def test_hints_name_what_a_shell_takes_and_this_study_is_found_by(monkeypatch):
-    from fer_bench.cli.main import run as run_cli
+    from fer_bench.cli import run as run_cli
 
     told: list[str] = []
     monkeypatch.setattr(run_cli, "board", lambda *_: None)
@@ -306,7 +259,7 @@ def test_a_dot_in_a_study_s_name_stays(folder):
 
 
 def test_a_study_of_many_digits_is_refused_in_one_line(folder, refused):
-    (folder / "mine.yaml").write_text(edited("300", "0x" + "f" * 9_000))
+    (folder / "mine.yaml").write_text(edited("200", "0x" + "f" * 9_000))
     assert "train_images: expected" in refused("run", "--study", "mine.yaml", "--dry-run")
 
 

@@ -40,7 +40,7 @@ def fer_bench(folder: Path, *words: str, code: int = 0) -> str:
     environment = os.environ | {"FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(
-        [sys.executable, "-m", "fer_bench.cli.main", *words],
+        [sys.executable, "-m", "fer_bench.cli", *words],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
@@ -152,7 +152,7 @@ def test_ui_serves_the_runs_and_leaves_no_process(study):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "fer_bench.cli.main", "ui", "--port", str(port)]
+    command = [sys.executable, "-m", "fer_bench.cli", "ui", "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
         shown = [ui.stdout.readline() for _ in range(4)]

@@ -1,33 +1,27 @@
 """Trials that raise, disks that are full, databases that are locked: nothing half-written ever counts."""
 
-import ctypes
 import json
-import os
 import signal
-import socket
 import sqlite3
 import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
-import test_survival
+from rights import read_only, without_write_rights
+from servers import free_port, mlflow_server
 from soak import Books, ended, query, start, wait
-from test_survival import RUN, SLOTS, STUDY, csv, go, goes_on, whole
+from study_runs import RUN, SLOTS, STUDY, assert_goes_on, assert_whole, leaderboard_csv, run_to_the_end
+from tiny_study import tiny_study
 
 from fer_bench.storage.result_files import read_result
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
-
-undisturbed, clean_up = test_survival.undisturbed, test_survival.clean_up
+from fer_bench.strategies.base import LossTerms, Strategy
 
 # A trial that raises
 
@@ -56,59 +50,44 @@ FAULTS: dict[str, tuple[Callable[[], None], str]] = {
 
 @dataclass(frozen=True)
 class Faulty(Strategy):
-    """Does what the test asks for while `acts`."""
+    """Fails while it is trained with."""
 
-    acts: ClassVar[bool] = False
-    fault: ClassVar[str] = ""
+    fault: str
 
     def loss_terms(self, class_counts: np.ndarray, progress: float) -> LossTerms:
-        if not Faulty.acts:
-            return LossTerms()
         FAULTS[self.fault][0]()
         return LossTerms(scale=float("nan"))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, fault):
-    import fer_bench.runner.cell
+def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, fault):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.worker import work
     from fer_bench.storage.logged_runs import read_study_runs
     from fer_bench.study.plan import make_plan
+    from fer_bench.training.trial import run_trial
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert "none" in list(STRATEGIES)
-    monkeypatch.setattr(STRATEGIES, "_entries", {**STRATEGIES._entries, "faulty": Faulty})
-    Path("tiny.yaml").write_text(STUDY.replace("[none, oversampling]", "[faulty, none]"))
-    plan = make_plan("tiny.yaml")
-    Faulty.fault, trainings = fault, count()
-    run_trial = fer_bench.runner.cell.run_trial
-
-    def second_fails(*args, **kwargs):
-        monkeypatch.setattr(Faulty, "acts", next(trainings) == 1)
-        try:
-            return run_trial(*args, **kwargs)
-        finally:
-            Faulty.acts = False
-
-    monkeypatch.setattr("fer_bench.runner.cell.run_trial", second_fails)
+    Path("tiny.yaml").write_text(tiny_study())
+    plan, trainings = make_plan("tiny.yaml"), count()
     plan.results.mkdir(parents=True)
-    ends: list[dict] = []
-    work(plan, lambda name, **facts: ends.append(facts) if name == "end" else None)
+
+    def second_fails(trainer, strategy, *args, **kwargs):
+        used = Faulty(fault) if next(trainings) == 1 else strategy
+        return run_trial(trainer, used, *args, **kwargs)
+
+    failures = work(plan, lambda event: None, second_fails)
     why = FAULTS[fault][1]
-    assert len(ends[0]["failures"]) == 1
-    assert ends[0]["failures"][0].startswith(f"compact_cnn/faulty trial 1: {why}")
+    assert len(failures) == 1
+    assert failures[0].startswith(f"compact_cnn/none trial 1: {why}")
     books = Books.of(Path("mlruns"))
     assert books.statuses == {"FINISHED": 7, "FAILED": 1}
     assert books.trials == {"COMPLETE": 3, "FAIL": 1}
     assert books.counted.total() == 8
     frame = leaderboard(*read_study_runs(Path("mlruns"), "tiny"))
     warnings = frame.set_index("strategy")["warnings"]
-    assert why in warnings["faulty"] and "1 of 2 trials failed" in warnings["faulty"]
-    assert "failed" not in warnings["none"]
+    assert why in warnings["none"] and "1 of 2 trials failed" in warnings["none"]
+    assert "failed" not in warnings["oversampling"]
     assert frame["repeats"].tolist() == [2, 2], "its cell goes on with the trial that has a score"
     from rich.console import Console
 
@@ -117,11 +96,11 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(tmp_path, monkeypatch, 
     assert " ".join(why.split()[:3]) in " ".join(shown.get().split())
 
 
-RAISES = "hurt('fer_bench.runner.cell:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
+RAISES = "hurt('fer_bench.training.trial:run_trial', {2, 4}, fail(MemoryError('no room for the rare')))"
 
 
 def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path):
-    code, output = go(tmp_path, RAISES)
+    code, output = run_to_the_end(tmp_path, RAISES)
     assert code == 1
     assert "Traceback" not in output
     assert "compact_cnn/none trial 1: failed: MemoryError: no room for the rare" in output
@@ -130,7 +109,7 @@ def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path
     books = Books.of(tmp_path / "mlruns")
     assert books.counted.total() == 8 and books.statuses == {"FINISHED": 6, "FAILED": 2}
     before = books.results
-    code, output = go(tmp_path)
+    code, output = run_to_the_end(tmp_path)
     assert code == 1, "it still has failed"
     assert Books.of(tmp_path / "mlruns").results == before, "what raises is not tried for ever"
 
@@ -163,7 +142,7 @@ def sound(folder: Path) -> int:
 
 def stopped(folder: Path, hurt: str, word: str) -> None:
     """Be stopped by a fault: few lines that name it, no run left that counts by half."""
-    code, output = go(folder, hurt)
+    code, output = run_to_the_end(folder, hurt)
     assert code not in (0, -signal.SIGKILL), output
     assert "Traceback" not in output
     assert word in output
@@ -215,7 +194,7 @@ def reason(place: str) -> str:
 @pytest.mark.parametrize("place", FULL)
 def test_no_room_stops_the_run_and_it_goes_on_later(tmp_path, undisturbed, place):
     stopped(tmp_path, FULL[place], reason(place))
-    goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed)
 
 
 @contextmanager
@@ -243,7 +222,7 @@ def test_a_disk_that_is_really_full(tmp_path, undisturbed, size):
     with small_disk(tmp_path / "mlruns", size) as resize:
         stopped(tmp_path, "", "")
         resize("64m")
-        goes_on(tmp_path, undisturbed)
+        assert_goes_on(tmp_path, undisturbed)
 
 
 def test_no_room_for_a_result_file_counts_nothing_by_half(tmp_path):
@@ -256,33 +235,15 @@ def test_no_room_for_a_result_file_counts_nothing_by_half(tmp_path):
 # No right to write
 
 
-def ordinary() -> None:
-    """Give up the right of root to write what is read-only, for what is executed next."""
-    libc = ctypes.CDLL(None)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    below = [folder, *folder.rglob("*")]
-    modes = [path.stat().st_mode for path in below]
-    for path, mode in zip(below, modes, strict=True):
-        path.chmod(mode & 0o555)
-    try:
-        yield
-    finally:
-        for path, mode in zip(below, modes, strict=True):
-            path.chmod(mode)
-
-
 @pytest.mark.parametrize("made", [False, True])
 def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
     if made:
         (tmp_path / "mlruns").mkdir()
     with read_only(tmp_path / "mlruns" if made else tmp_path):
         (folder := tmp_path.with_name(f"{tmp_path.name}-work")).mkdir()
-        code, output = go(folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=ordinary)
+        code, output = run_to_the_end(
+            folder, words=(*RUN, "--mlruns", str(tmp_path / "mlruns")), before=without_write_rights
+        )
     assert code == 2
     assert f"error: {tmp_path / 'mlruns'}: can't write results there (Permission denied)" in output
     assert "choose another with --mlruns" in output
@@ -292,15 +253,17 @@ def test_mlruns_that_is_read_only_is_the_users_to_mend(tmp_path, made):
 
 @pytest.mark.slow
 def test_a_study_that_became_read_only_is_read_but_not_touched(tmp_path, undisturbed):
-    go(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {7}, kill)")
+    run_to_the_end(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {7}, kill)")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")}
     with read_only(tmp_path / "mlruns"):
-        code, output = go(tmp_path, before=ordinary)
+        code, output = run_to_the_end(tmp_path, before=without_write_rights)
         assert code == 2 and "can't write results there" in output
-        code, output = go(tmp_path, words=("leaderboard", "--study", "tiny"), before=ordinary)
+        code, output = run_to_the_end(
+            tmp_path, words=("leaderboard", "--study", "tiny"), before=without_write_rights
+        )
         assert code == 0 and "oversampling" in output
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")} == before
-    goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed)
 
 
 # Locked databases
@@ -343,14 +306,14 @@ def test_a_database_locked_for_30_seconds_spoils_nothing(tmp_path, undisturbed, 
     if code:
         assert "database is locked" in output and "goes on where it stopped" in output
         assert "Traceback" not in output
-        goes_on(tmp_path, undisturbed)
-    whole(tmp_path, undisturbed)
+        assert_goes_on(tmp_path, undisturbed)
+    assert_whole(tmp_path, undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlflow.db", "optuna.db"])
 def test_a_database_locked_at_the_start_spoils_nothing(tmp_path, undisturbed, name):
-    go(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {2}, kill)")
+    run_to_the_end(tmp_path, "hurt('fer_bench.storage.result_files:ResultFiles.begin', {2}, kill)")
     process = start(tmp_path, *RUN)
     with locked(tmp_path / "mlruns" / name):
         time.sleep(60)
@@ -358,72 +321,26 @@ def test_a_database_locked_at_the_start_spoils_nothing(tmp_path, undisturbed, na
     if code:
         assert code == 2 and "database is locked" in output
         assert "Traceback" not in output
-    goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed)
 
 
 # A server that is away
 
 
-@contextmanager
-def server(folder: Path, port: int) -> Iterator[None]:
-    """An MLflow server on a database and artifacts in `folder`."""
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-        ),
-        *(
-            "--backend-store-uri",
-            f"sqlite:///{folder / 'server.db'}",
-            "--artifacts-destination",
-            str(folder / "kept"),
-        ),
-    ]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    with (folder / "server.txt").open("ab") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        for _ in range(1200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, (folder / "server.txt").read_text()
-                time.sleep(0.1)
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-        assert ended(process.pid) == []
-
-
 @pytest.mark.slow
 def test_a_server_away_for_30_seconds_is_waited_for(tmp_path, undisturbed, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     (tmp_path / "tiny.yaml").write_text(STUDY)
-    with server(tmp_path, port):
+    with mlflow_server(tmp_path, port):
         process = start(tmp_path, *RUN, MLFLOW_TRACKING_URI=uri)
         wait(tmp_path / "output.txt", process, "compact_cnn/none trial 1:")
     time.sleep(30)
-    with server(tmp_path, port):
+    with mlflow_server(tmp_path, port):
         code = process.wait(timeout=600)
         output = (tmp_path / "output.txt").read_text()
         assert code == 0, output
         assert "compact_cnn/oversampling repeat 1:" in output
         assert Books.of(tmp_path / "mlruns", tmp_path / "server.db").faults(**SLOTS) == []
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        pd.testing.assert_frame_equal(csv(tmp_path), undisturbed)
+        pd.testing.assert_frame_equal(leaderboard_csv(tmp_path), undisturbed)

@@ -7,27 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from postgres import free_port, postgres, programs
-from soak import Books, kill, query, start, wait
-from test_faults import server
+from servers import free_port, mlflow_server, postgres, postgres_programs
+from soak import Books, ended, kill, query, start, wait
+from tiny_study import tiny_study
 
-STUDY = """
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [none, class_weights, focal_loss, oversampling]
-trials: 2
-repeats: 2
-train_images: 200
-val_images: 60
-test_images: 80
-recipe:
-  image_size: 16
-  batch_size: 32
-  weights: none
-  augmentation: none
-  phases: [{trainable: all, epochs: 2}]
-search: {dropout: {low: 0.0, high: 0.5}}
-"""
+from fer_bench.runner.events import CellBegun, Ended, Event, SlotEnded
+
+STUDY = tiny_study(
+    recipe={"image_size": 16}, strategies=["none", "class_weights", "focal_loss", "oversampling"],
+    search={"dropout": {"low": 0.0, "high": 0.5}},
+)  # fmt: skip
 SLOTS = {"cells": 4, "trials": 2, "repeats": 2}
 
 
@@ -51,8 +40,6 @@ def test_two_workers_of_one_command_share_the_cells(tmp_path):
 
 
 def test_a_worker_dies_with_the_process_that_started_it(tmp_path):
-    from soak import ended
-
     (tmp_path / "tiny.yaml").write_text(STUDY)
     process = start(tmp_path, "worker", "--study", "tiny.yaml")
     wait(tmp_path / "output.txt", process, "loading")
@@ -62,14 +49,14 @@ def test_a_worker_dies_with_the_process_that_started_it(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not programs(), reason="PostgreSQL is not installed")
+@pytest.mark.skipif(not postgres_programs(), reason="PostgreSQL is not installed")
 def test_two_machines_share_a_study_through_postgresql_and_an_mlflow_server(tmp_path):
     port, machines = free_port(), [tmp_path / "one", tmp_path / "two"]
     for machine in machines:
         machine.mkdir()
         (machine / "tiny.yaml").write_text(STUDY)
     (tmp_path / "served").mkdir()
-    with postgres(tmp_path / "cluster") as address, server(tmp_path / "served", port):
+    with postgres(tmp_path / "cluster") as address, mlflow_server(tmp_path / "served", port):
         env = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
         words = ["worker", "--study", "tiny.yaml", "--storage", f"{address}/optuna"]
         running = [start(machine, *words, **env) for machine in machines]
@@ -91,30 +78,27 @@ def test_two_machines_share_a_study_through_postgresql_and_an_mlflow_server(tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is not installed")
-def test_ray_places_workers_anew_when_a_node_is_lost(tmp_path, monkeypatch):
+def test_ray_places_workers_anew_when_a_node_is_lost(workplace, monkeypatch):
     from ray.cluster_utils import Cluster
 
     from fer_bench.runner.ray_cluster import run
     from fer_bench.study.plan import make_plan
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2])]))
     Path("tiny.yaml").write_text(STUDY)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     lost = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    told = []
+    events: list[Event] = []
     try:
-        for name, facts in run(make_plan("tiny.yaml"), cluster.address, 2):
-            told.append((name, facts))
-            if name == "result" and lost:
+        for event in run(make_plan("tiny.yaml"), cluster.address, 2):
+            events.append(event)
+            if isinstance(event, SlotEnded) and lost:
                 cluster.remove_node(lost, allow_graceful=False)
                 lost = None
     finally:
         cluster.shutdown()
-    assert told[-1] == ("end", {"failures": []})
-    assert Books.of(tmp_path / "mlruns").faults(**SLOTS) == []
-    assert {facts["worker"] for name, facts in told if name == "cell"} == {0, 1}
-    assert query(tmp_path / "mlruns" / "mlflow.db", "select count(*) from runs")[0][0] >= 16
+    assert events[-1] == Ended(failures=())
+    assert Books.of(workplace / "mlruns").faults(**SLOTS) == []
+    assert {event.worker for event in events if isinstance(event, CellBegun)} == {0, 1}
+    assert query(workplace / "mlruns" / "mlflow.db", "select count(*) from runs")[0][0] >= 16

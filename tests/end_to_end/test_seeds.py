@@ -20,7 +20,7 @@ def test_there_are_five():
 def test_a_seed_runs_as_written_and_as_it_should_be(path, tmp_path):
     environment = os.environ | {"FER_BENCH_HOME": str(tmp_path / "home"), "COLUMNS": "160"}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "fer_bench.cli.main"]
+    command = [sys.executable, "-m", "fer_bench.cli"]
 
     def fer_bench(*words):
         done = subprocess.run(

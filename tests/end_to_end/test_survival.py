@@ -1,108 +1,14 @@
 """Killed at any point and run again, a study is what it would have been; real processes, real trainings."""
 
-import io
-import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pytest
-from soak import Books, clear, ended, query, soak, start, wait
-
-STUDY = """
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [none, oversampling]
-trials: 2
-repeats: 2
-train_images: 200
-val_images: 80
-test_images: 100
-recipe:
-  image_size: 24
-  batch_size: 32
-  weights: none
-  augmentation: {flip: true, rotation: 10}
-  phases: [{trainable: all, epochs: 2}]
-search:
-  learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
-"""
-TIMES = ["train_seconds", "setup_seconds", "images_per_second", "commits"]
-RUN = ("run", "--study", "tiny.yaml")
-SLOTS = {"cells": 2, "trials": 2, "repeats": 2}
-
-
-def go(folder: Path, hurt: str = "", words: tuple[str, ...] = RUN, **how: Any) -> tuple[int, str]:
-    """Run a command to its end, whatever that is: exit code and what it printed; nothing of it is left."""
-    (folder / "tiny.yaml").write_text(STUDY)
-    process = start(folder, *words, hurt=hurt, **how)
-    code = process.wait(timeout=900)
-    assert ended(process.pid) == []
-    return code, (folder / "output.txt").read_text()
-
-
-def csv(folder: Path) -> pd.DataFrame:
-    """The leaderboard's CSV as text, less what may differ from one time to another."""
-    from fer_bench.files import write_csv
-    from fer_bench.leaderboard.ranking import leaderboard
-    from fer_bench.storage.logged_runs import read_study_runs
-
-    write_csv(leaderboard(*read_study_runs(folder / "mlruns", "tiny")), folder / "board.csv")
-    return pd.read_csv(io.StringIO((folder / "board.csv").read_text()), dtype=str).drop(columns=TIMES)
-
-
-def attempts(folder: Path) -> dict[str, int]:
-    """Result files with the time they were written; each name carries its attempt."""
-    return Books.of(folder / "mlruns").results
-
-
-def goes_on(folder: Path, undisturbed: pd.DataFrame) -> None:
-    """The same command makes the study what it would have been, and trains nothing again."""
-    before = attempts(folder)
-    code, output = go(folder)
-    assert code == 0, output
-    after = attempts(folder)
-    assert before.items() <= after.items(), "finished slots stay as they were"
-    assert len({name.rsplit("-", 1)[0] for name in after}) == len(after) == 8, (
-        "one attempt of each got to its end"
-    )
-    whole(folder, undisturbed)
-
-
-def whole(folder: Path, undisturbed: pd.DataFrame) -> None:
-    assert Books.of(folder / "mlruns").faults(**SLOTS) == []
-    pd.testing.assert_frame_equal(csv(folder), undisturbed)
-    for table in (folder / "mlruns" / "artifacts").rglob("per_class.json"):
-        if str(table.parent.parent.name) in counted_runs(folder):
-            assert len(json.loads(table.read_text())["data"]) == 7, "one row for each class"
-
-
-def counted_runs(folder: Path) -> set[str]:
-    statement = "select run_uuid from tags where key = 'fer_bench.counted' and value = 'true'"
-    return {run for (run,) in query(folder / "mlruns" / "mlflow.db", statement)}
-
-
-@pytest.fixture(autouse=True)
-def clean_up() -> Iterator[None]:
-    """Leave no process behind, whatever a test has come to."""
-    yield
-    clear()
-
-
-@pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory) -> pd.DataFrame:
-    """CSV of a run that nothing happens to."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    code, output = go(folder)
-    assert code == 0, output
-    assert Books.of(folder / "mlruns").faults(**SLOTS) == []
-    return csv(folder)
-
+from soak import Books, compiler, ended, soak, start, wait
+from study_runs import RUN, STUDY, assert_goes_on, leaderboard_csv, run_to_the_end
 
 # kill -9
 
@@ -135,7 +41,7 @@ def dying(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", dying)
+replace("fer_bench.training.trial:run_trial", dying)
 """
 RENAME = (
     "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
@@ -183,7 +89,7 @@ SOME = ("training", "before counted")  # in the ordinary run of the tests, one a
 
 def die(folder: Path, point: str) -> None:
     """Be killed there."""
-    code, output = go(folder, POINTS[point].hurt)
+    code, output = run_to_the_end(folder, POINTS[point].hurt)
     assert code == -signal.SIGKILL, output
     books = Books.of(folder / "mlruns")
     found = books.begun, len(books.results), books.trials.total(), books.counted.total()
@@ -194,27 +100,27 @@ def die(folder: Path, point: str) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_and_run_again_a_study_is_what_it_would_have_been(tmp_path, undisturbed, point):
     die(tmp_path, point)
-    goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed)
 
 
 def test_killed_twice_and_run_again(tmp_path, undisturbed):
     die(tmp_path, "training")
     books = Books.of(tmp_path / "mlruns")
     assert books.statuses["RUNNING"] == 1
-    code, output = go(tmp_path, TAG.format(call=2, when="before", only=COUNTED))
+    code, output = run_to_the_end(tmp_path, TAG.format(call=2, when="before", only=COUNTED))
     assert code == -signal.SIGKILL, output
     books = Books.of(tmp_path / "mlruns")
     assert (books.begun, len(books.results), books.counted.total()) == (4, 3, 2)
     assert books.statuses == {"FINISHED": 3, "KILLED": 1}
-    goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed)
 
 
 @pytest.mark.slow
 def test_what_kills_left_half_written_goes(tmp_path):
     for point in ("MLflow's schema", "MLflow's database moved", "half a result file"):
         die(tmp_path, point)
-    go(tmp_path, "hurt('keras:Model.save_weights', {1}, kill, 'after')")
-    code, output = go(tmp_path)
+    run_to_the_end(tmp_path, "hurt('keras:Model.save_weights', {1}, kill, 'after')")
+    code, output = run_to_the_end(tmp_path)
     assert code == 0, output
     left = [*(tmp_path / "mlruns").rglob("*.tmp"), *(tmp_path / "mlruns").glob(".create-*")]
     left += (tmp_path / "mlruns" / "results").rglob("*.weights.h5")
@@ -226,14 +132,14 @@ def test_a_slot_that_kills_its_process_is_tried_three_times(tmp_path):
     """... and not for ever; the study goes on without it."""
     deadly = TRAINING.format(trial=1)
     for _ in range(3):
-        code, output = go(tmp_path, deadly)
+        code, output = run_to_the_end(tmp_path, deadly)
         assert code == -signal.SIGKILL, output
-    code, output = go(tmp_path)
+    code, output = run_to_the_end(tmp_path)
     assert code == 1 and "killed 3 times, not tried again" in output
     books = Books.of(tmp_path / "mlruns")
     assert books.counted.total() == 8 and books.trials == {"COMPLETE": 3, "FAIL": 1}
     assert books.statuses == {"FINISHED": 7, "FAILED": 1, "KILLED": 3}
-    assert "killed 3 times" in csv(tmp_path)["warnings"].str.cat()
+    assert "killed 3 times" in leaderboard_csv(tmp_path)["warnings"].str.cat()
 
 
 @pytest.mark.slow
@@ -242,6 +148,18 @@ def test_workers_killed_at_random_fill_each_slot_once(tmp_path):
         tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"]
     )
     assert figures.faults == [], str(figures)
+
+
+@pytest.mark.slow
+def test_workers_killed_while_they_write_fill_each_slot_once(tmp_path):
+    if not compiler():
+        pytest.skip("to slow down syncs takes a C compiler, on Linux")
+    figures = soak(
+        tmp_path, workers=2, cells=8, kills=4, seed=3, seconds=0.5, commands=["run --study soak.yaml"],
+        syncs=0.01,
+    )  # fmt: skip
+    assert figures.faults == [], str(figures)
+    assert figures.hot.total() > 0, "no kill has met a write"
 
 
 # Ctrl-C: a terminal sends SIGINT to all processes of its foreground group
@@ -280,7 +198,7 @@ def lasting(run_trial):
     return train
 
 
-replace("fer_bench.runner.cell:run_trial", lasting)
+replace("fer_bench.training.trial:run_trial", lasting)
 """
 SLOW_TO_END = """
 hurt('mlflow.tracking.client:MlflowClient.set_terminated', EVER, lambda: time.sleep(60), 'before',

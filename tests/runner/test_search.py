@@ -1,45 +1,23 @@
-"""How parameters are found: slots, their pairing across strategies, and Optuna's books."""
+"""How parameters are found: slots, and their pairing across strategies."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-import optuna
 import pytest
+import search_history
+from search_history import SEARCH, cell, history, result
 
 import fer_bench
-from fer_bench.errors import UserError
 from fer_bench.runner.search import STARTUP_SLOTS, draw
-from fer_bench.search_space import Range, ranges
-from fer_bench.storage.optuna_store import OptunaStore, open_storage
-from fer_bench.storage.result_files import Result, best
+from fer_bench.search_space import ranges
+from fer_bench.storage.result_files import best
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.recipe import Recipe
 from fer_bench.study.resolve import resolve
-from fer_bench.study.spec import Cell, as_used, defaults, space
+from fer_bench.study.spec import as_used, defaults, space
 
+SUPPORT = str(Path(search_history.__file__).parent)
 ROOT = str(Path(fer_bench.__file__).parent.parent)
-SEARCH = {"learning_rate": Range(1e-5, 1e-2, True), "dropout": Range(0.0, 0.5)}
-RECIPE = Recipe(learning_rate=2e-3, head={"dropout": 0.2})
-
-
-def cell(strategy="focal_loss", search=SEARCH):
-    return Cell("compact_cnn", strategy, RECIPE, search)
-
-
-def result(slot, parameters, score=0.5, status="complete"):
-    made = Result("key", "trial", slot, 1, 7, parameters, status, f"run-{slot}", 1.0)
-    if status == "complete":
-        made.scores = {"val/macro_f1": score}
-    return made
-
-
-def history(slots, strategy="focal_loss", score=lambda parameters: 0.5):
-    found = {}
-    for slot in range(slots):
-        parameters = draw(cell(strategy), "shared", slot, found)
-        found[slot] = result(slot, parameters, score(parameters))
-    return found
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
@@ -113,12 +91,11 @@ def test_a_slot_is_the_same_whenever_and_wherever_it_is_drawn():
         backwards = dict(reversed(found.items()))
         assert draw(cell(), "shared", slot, backwards) == found[slot].parameters
     script = (
-        "import sys; sys.path[:0] = sys.argv[1:]; import test_search as t; "
-        "print(t.history(12)[11].parameters)"
+        "import sys; sys.path[:0] = sys.argv[1:]; from search_history import history; "
+        "print(history(12)[11].parameters)"
     )
-    here = str(Path(__file__).parent)
     fresh = subprocess.run(
-        [sys.executable, "-c", script, here, ROOT], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, SUPPORT, ROOT], capture_output=True, text=True, check=True
     )
     assert fresh.stdout.strip() == repr(found[11].parameters)
 
@@ -152,84 +129,3 @@ def test_the_best_is_the_earliest_of_the_highest_among_the_planned_slots():
     assert best(found, 5).slot == 3
     assert best({4: found[4]}, 5) is None
     assert best({}, 5) is None
-
-
-# The books
-
-
-@pytest.fixture
-def book(tmp_path):
-    return OptunaStore(tmp_path, None)
-
-
-def trials(tmp_path, experiment="study", name="compact_cnn/focal_loss", key="key"):
-    study = optuna.load_study(
-        study_name=f"{experiment} {name} {key}", storage=f"sqlite:///{tmp_path / 'optuna.db'}"
-    )
-    return study.get_trials()
-
-
-def test_a_slot_is_entered_once(tmp_path, book):
-    found = history(2)
-    for _ in range(3):
-        for slot in found:
-            book.add("study", cell(), "key", [found[slot]])
-    entered = trials(tmp_path)
-    assert [t.user_attrs["slot"] for t in entered] == [0, 1]
-    assert [t.params for t in entered] == [r.parameters for r in found.values()]
-    assert {t.state for t in entered} == {optuna.trial.TrialState.COMPLETE}
-    assert entered[0].value == 0.5
-    assert entered[0].user_attrs["run_id"] == "run-0"
-
-
-def test_a_failed_slot_is_entered_as_failed(tmp_path, book):
-    book.add("study", cell(), "key", [result(0, defaults(cell()), status="failed")])
-    (trial,) = trials(tmp_path)
-    assert trial.state == optuna.trial.TrialState.FAIL
-    assert trial.value is None
-
-
-def test_cells_and_experiments_have_studies_of_their_own(tmp_path, book):
-    parameters = defaults(cell("none"))
-    book.add("study", cell("none"), "key", [result(0, parameters)])
-    book.add("other", cell("none"), "key", [result(0, parameters)])
-    book.add("study", cell(), "key2", [result(0, defaults(cell()))])
-    names = optuna.get_all_study_names(f"sqlite:///{tmp_path / 'optuna.db'}")
-    assert sorted(names) == [
-        "other compact_cnn/none key", "study compact_cnn/focal_loss key2", "study compact_cnn/none key"
-    ]  # fmt: skip
-
-
-ENTER = """
-import sys
-from pathlib import Path
-sys.path[:0] = sys.argv[3:]
-import test_search as t
-book = t.OptunaStore(Path(sys.argv[1]), None)
-for slot, found in t.history(3).items():
-    book.add(sys.argv[2], t.cell(), "key", [found])
-"""
-
-
-def test_four_processes_may_make_the_storage_at_once(tmp_path):
-    here = str(Path(__file__).parent)
-    commands = [[sys.executable, "-c", ENTER, str(tmp_path), f"study{i}", here, ROOT] for i in range(4)]
-    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-    errors = [process.communicate()[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, errors
-    for i in range(4):
-        assert [t.user_attrs["slot"] for t in trials(tmp_path, f"study{i}")] == [0, 1, 2]
-    assert {path.name for path in tmp_path.iterdir()} <= {"optuna.db", ".create.lock"}, "nothing left behind"
-
-
-def test_a_storage_that_can_not_be_opened_is_the_users_to_mend(tmp_path):
-    (tmp_path / "optuna.db").write_text("this is no database, however long it may be " * 100)
-    with pytest.raises(UserError, match="can't open the Optuna storage") as caught:
-        open_storage(tmp_path, None)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_password_is_not_said(tmp_path):
-    with pytest.raises(UserError) as caught:
-        open_storage(tmp_path, "nosuch://me:secret@localhost/db")
-    assert "secret" not in str(caught.value)

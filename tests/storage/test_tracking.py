@@ -3,24 +3,22 @@
 import multiprocessing
 import sqlite3
 import time
+from typing import Any
 
 import pytest
 
 from fer_bench.errors import UserError
-from fer_bench.storage.result_files import Result
-
-
-def make_store(folder):
-    from fer_bench.storage.mlflow_client import create_store
-
-    create_store(folder)
+from fer_bench.storage.mlflow_client import create_store, open_client
+from fer_bench.storage.result_files import PREDICTIONS, Result, write_result
+from fer_bench.storage.run_record import Artifacts
+from fer_bench.storage.tracking import Tracker
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mlruns")
     context = multiprocessing.get_context("spawn")
-    makers = [context.Process(target=make_store, args=(folder,)) for _ in range(2)]
+    makers = [context.Process(target=create_store, args=(folder,)) for _ in range(2)]
     for maker in makers:
         maker.start()
     for maker in makers:
@@ -31,8 +29,6 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def tracker(store, monkeypatch):
-    from fer_bench.storage.tracking import Tracker
-
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return Tracker(store, "study-data-budget")
 
@@ -41,15 +37,27 @@ def tags(slot=0, attempt=1, cell="abc"):
     return {"cell": cell, "kind": "trial", "slot": str(slot), "attempt": str(attempt), "study": "study"}
 
 
-def result(run_id, **changes):
+def result(run_id: str, **changes: Any) -> Result:
     history = [
         {"train/loss": 1.5, "val/macro_f1": 0.25, "time": 1.7e9},
         {"train/loss": 1.0, "time": 1.7e9 + 60},
     ]
-    given = {"cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {}}
-    given |= {"status": "complete", "run_id": run_id, "started": time.time(), "finished": time.time()}
-    given |= {"scores": {"val/macro_f1": 0.5}, "history": history, "origin": {"commit": "c0ffee"}}
-    return Result(**given | changes)
+    fields = {"cell": "abc", "kind": "trial", "slot": 0, "attempt": 1, "seed": 7, "parameters": {}}
+    fields |= {"status": "complete", "run_id": run_id, "started": time.time(), "finished": time.time()}
+    fields |= {"scores": {"val/macro_f1": 0.5}, "history": history, "origin": {"commit": "c0ffee"}}
+    return Result(**fields | changes)
+
+
+@pytest.fixture
+def log(tracker, tmp_path):
+    """Log a result with its file into a run."""
+
+    def log_result(run_id: str, artifacts: Artifacts = Artifacts(), **changes: Any) -> None:  # noqa: B008
+        logged = result(run_id, **changes)
+        write_result(logged, tmp_path / PREDICTIONS)
+        tracker.log_result(run_id, logged, artifacts, tmp_path / PREDICTIONS)
+
+    return log_result
 
 
 def test_a_store_made_by_two_processes_at_once_opens_and_is_whole(store):
@@ -58,18 +66,18 @@ def test_a_store_made_by_two_processes_at_once_opens_and_is_whole(store):
     assert {path.name for path in store.iterdir()} - {".create.lock"} == {"mlflow.db"}
 
 
-def test_a_booked_run_is_finished_and_counts(tracker):
+def test_a_logged_run_is_finished_and_counts(tracker, log):
     run = tracker.start("a", tags(), {"learning_rate": 1e-3})
     assert tracker.open_runs() == {"abc": [run]}
-    tracker.book(run, result(run), {"per_class.json": [{"class": "happy", "f1": 0.5}]}, {"note.txt": "hello"})
+    log(run, Artifacts({"per_class.json": [{"class": "happy", "f1": 0.5}]}, {"note.txt": "hello"}))
     assert tracker.open_runs() == {}
     assert tracker.counted("abc") == {("trial", 0): (1, run)}
 
 
-def test_booking_twice_stores_the_curve_once(tracker, store):
+def test_logging_twice_stores_the_curve_once(tracker, store, log):
     run = tracker.start("b", tags(cell="twice"), {})
     for _ in range(2):
-        tracker.book(run, result(run, cell="twice"), {}, {})
+        log(run, cell="twice")
     with sqlite3.connect(store / "mlflow.db") as connection:
         points = connection.execute(
             "select step, value from metrics where run_uuid = ? and key = 'train/loss' order by step", (run,)
@@ -77,19 +85,18 @@ def test_booking_twice_stores_the_curve_once(tracker, store):
         assert points.fetchall() == [(1, 1.5), (2, 1.0)]
 
 
-def test_a_superseded_run_no_longer_counts(tracker):
+def test_a_superseded_run_no_longer_counts(tracker, log):
     old = tracker.start("old", tags(cell="two"), {})
-    tracker.book(old, result(old, cell="two"), {}, {})
+    log(old, cell="two")
     new = tracker.start("new", tags(cell="two", attempt=2), {})
     tracker.discount(old)
-    tracker.book(new, result(new, cell="two", attempt=2), {}, {})
+    log(new, cell="two", attempt=2)
     assert tracker.counted("two") == {("trial", 0): (2, new)}
 
 
-def test_a_failed_run_says_why(tracker):
+def test_a_failed_run_says_why(tracker, log):
     run = tracker.start("bad", tags(cell="bad"), {})
-    failed = result(run, cell="bad", status="failed", error="ValueError: no", scores={}, history=[])
-    tracker.book(run, failed, {}, {})
+    log(run, cell="bad", status="failed", error="ValueError: no", scores={}, history=[])
     logged = tracker._client.get_run(run)
     assert logged.data.tags["fer_bench.error"] == "ValueError: no"
     assert logged.info.status == "FAILED"
@@ -107,8 +114,6 @@ def test_a_missing_run_is_not_had(tracker):
 
 
 def test_a_deleted_experiment_is_the_users_error(tracker, store):
-    from fer_bench.storage.tracking import Tracker
-
     gone = Tracker(store, "gone")
     gone._client.delete_experiment(gone.id)
     with pytest.raises(UserError, match="was deleted in MLflow"):
@@ -116,8 +121,6 @@ def test_a_deleted_experiment_is_the_users_error(tracker, store):
 
 
 def test_a_store_that_is_no_database_is_one_line(tmp_path, monkeypatch):
-    from fer_bench.storage.mlflow_client import open_client
-
     broken = tmp_path / "mlflow.db"
     broken.write_text("not a database, but long enough to be taken for one " * 20)
     with pytest.raises(UserError, match="can't open the MLflow store") as error:
@@ -158,9 +161,6 @@ def test_a_worker_whose_data_set_another_names_at_the_same_time_goes_on(tracker,
 
 
 def test_a_moved_folder_is_not_written_to_where_it_was(tmp_path, monkeypatch):
-    from fer_bench.storage.mlflow_client import create_store
-    from fer_bench.storage.tracking import Tracker
-
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (before := tmp_path / "before").mkdir()
     create_store(before)

@@ -1,16 +1,13 @@
 """What a plan says before anything trains."""
 
 import textwrap
-from dataclasses import dataclass
 
-import numpy as np
 import pytest
+from gpus import machine_with_gpu
 
+from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError
-from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.plan import make_plan, make_plans
-from fer_bench.study.prior import assess
-from fer_bench.study.recipe import Recipe, settings
+from fer_bench.study.plan import _choose, make_plan, make_plans
 
 STUDY = """
     dataset: synthetic
@@ -97,13 +94,6 @@ def test_other_weights_make_another_cell(study, tmp_path, monkeypatch):
     assert keys[0] != keys[1]
 
 
-def test_a_download_that_fails_says_what_to_set(study, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("fer_bench.backbones.pretrained.subprocess.run", lambda *a, **k: Done())
-    with pytest.raises(UserError, match=r"no network.*FER_BENCH_WEIGHTS"):
-        make_plan(study(**{"weights: none": "weights: imagenet"}), backbones=("mobilenet_v2",))
-
-
 def test_a_downloaded_file_is_used(study, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     from fer_bench.backbones.base import BACKBONES
@@ -132,33 +122,6 @@ def test_data_faults_trials_and_images_travel_with_every_run(study):
     assert "drawn faces" in tags["notes"] and ";" not in tags["notes"]
 
 
-LABELS, CLASSES = np.repeat([0, 1], [90, 10]), ("happy", "sad")
-
-
-def judged(strategy, strength=1.0, **recipe):
-    """Prior of the rarer class, and warnings."""
-    made = Recipe(**recipe)
-    used = settings(made).model_copy(update={"augmentation_strength": strength})
-    prior, warnings = assess(strategy, LABELS, CLASSES, made, used)
-    return prior["sad"], warnings
-
-
-def test_a_strength_is_a_no_op_where_the_recipe_has_nothing_to_strengthen():
-    targeted, no_op = STRATEGIES["targeted_augmentation"](), ("no-op: changes nothing on this data",)
-    assert judged(targeted, augmentation={"rotation": 10}) == (0.1, ())
-    assert judged(targeted, augmentation={"flip": True}) == (0.1, no_op)
-    assert judged(targeted, strength=0.0, augmentation={"rotation": 10}) == (0.1, no_op)
-    assert judged(targeted, strength=0.0, augmentation=None) == (0.1, no_op)
-
-
-def test_made_features_count_in_the_prior_and_phases_without_them_are_told():
-    smote, head = STRATEGIES["smote"](), {"trainable": "head", "epochs": 3}
-    assert judged(smote, augmentation=None, phases=[head]) == (0.5, ())
-    assert judged(smote, augmentation=None, phases=[head, {"trainable": "all", "epochs": 2}]) == (
-        0.5, ("acts in the first 3 of 5 epochs: the trunk is frozen in these only",),
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "with_features", [{"augmentation": "none"}, {"phases": [{"trainable": "head", "epochs": 2}]}]
 )
@@ -177,24 +140,8 @@ def test_smote_without_a_phase_on_features_is_refused_in_one_line(study, with_fe
     assert plan.tasks[1].warnings == ("acts in the first 2 of 4 epochs: the trunk is frozen in these only",)
 
 
-def test_a_drawn_strategy_is_assessed_as_it_is_used():
-    labels = np.repeat([0, 1], [90, 10])
-    plain = Recipe(), settings(Recipe())
-    for power, prior, warnings in (
-        (0.0, 0.1, ("no-op: changes nothing on this data",)),
-        (0.5, 0.25, ()),
-        (1.0, 0.5, ()),
-    ):
-        found = assess(STRATEGIES["class_weights"](power=power), labels, ("happy", "sad"), *plain)
-        assert found == ({"happy": 1 - prior, "sad": prior}, warnings)
-    assert assess(STRATEGIES["none"](), labels, ("happy", "sad"), *plain) == ({"happy": 0.9, "sad": 0.1}, ())
-
-    class Double(STRATEGIES["class_weights"]):
-        def resample(self, labels, seed, progress):
-            return np.repeat(np.arange(len(labels)), np.where(labels == 1, 9, 1))
-
-    (_, (warning,)) = assess(Double(), labels, ("happy", "sad"), *plain)
-    assert warning.startswith("effective prior beyond flat")
+class Elsewhere(Dataset):
+    """Available, and not synthetic."""
 
 
 @pytest.mark.parametrize(
@@ -205,32 +152,12 @@ def test_a_drawn_strategy_is_assessed_as_it_is_used():
         ("GPU 0: H100", False, "hour", "tensorflow has no libraries for the GPU (pip install"),
     ],
 )
-def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(
-    monkeypatch, listed, libraries, budget, reason
-):
-    from fer_bench import environment
-    from fer_bench.study.plan import _choose
-
-    for name in ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(environment.shutil, "which", lambda tool: f"/bin/{tool}")
-    told = Done(returncode=0, stdout=listed)
-    monkeypatch.setattr(environment.subprocess, "run", lambda *given, **keys: told)
-    monkeypatch.setattr(environment, "find_spec", lambda module: libraries or None)
-    monkeypatch.setattr(environment.ctypes.util, "find_library", lambda name: None)
-    monkeypatch.setattr("fer_bench.study.plan.dataset_available", lambda name: True)
-    environment.gpu.cache_clear()
-    _, chosen, why = _choose({"budgets": {"hour": {}, "full": {}}}, None, None)
-    environment.gpu.cache_clear()
+def test_the_full_budget_is_for_a_gpu_that_the_backend_can_use(tmp_path, listed, libraries, budget, reason):
+    content = {"dataset": "elsewhere", "budgets": {"hour": {}, "full": {}}}
+    with machine_with_gpu(tmp_path, listed, libraries), DATASETS.temporarily(elsewhere=Elsewhere):
+        _, chosen, why = _choose(content, None, None)
     assert chosen == budget
     assert why.startswith(f"budget {budget}, as {reason}")
-
-
-@dataclass
-class Done:
-    returncode: int = 1
-    stdout: str = ""
-    stderr: str = "Traceback ...\nException: no network"
 
 
 RECIPES = (

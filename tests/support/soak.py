@@ -5,12 +5,17 @@ python tests/support/soak.py --workers 2 --cells 60 --kills 12
 Workers share one study of short stand-in trials; their process groups are killed (SIGKILL) at random moments
 and started again until the study is done. It prints figures, and exits with 1 unless every slot counts
 exactly once.
+
+Random moments hardly ever meet a write, which takes milliseconds. With `--slow-syncs 0.01`, every fsync and
+fdatasync takes so many seconds longer, and all workers are killed at once while mlflow.db or optuna.db is
+written. The figures say how many kills left a hot journal, which SQLite has to roll back. Needs a C compiler.
 """
 
 import argparse
 import os
 import random
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,11 +24,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from stand_ins import install_strategies
+from tiny_study import tiny_study
 
 # Python imports `sitecustomize` when it starts, in a spawned worker as well: the product needs no hook.
 SITE = '''
@@ -134,14 +141,16 @@ def start(
     site = Path(tempfile.mkdtemp(dir=folder, prefix="site-"))
     (site / "sitecustomize.py").write_text(SITE + hurt)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        ),
         "FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true", **env,
     }  # fmt: skip
     for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - env.keys():
         environment.pop(name, None)
     with (folder / output).open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fer_bench.cli.main", *words],
+            [sys.executable, "-m", "fer_bench.cli", *words],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             start_new_session=True, preexec_fn=prepare,
         )  # fmt: skip
@@ -261,81 +270,101 @@ class Books:
         return wrong
 
 
-# The soak
+# Kills while a database is written
 
-STUDY = """
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [{strategies}]
-trials: 2
-repeats: 1
-train_images: 200
-val_images: 60
-test_images: 80
-recipe:
-  image_size: 16
-  batch_size: 32
-  weights: none
-  augmentation: none
-  phases: [{{trainable: head, epochs: 2}}]
-search: {{dropout: {{low: 0.0, high: 0.5}}}}
+SYNCS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+
+static int slowly(const char *name, int file) {
+    int (*sync)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+    usleep(MICROSECONDS);
+    return sync(file);
+}
+
+int fsync(int file) { return slowly("fsync", file); }
+int fdatasync(int file) { return slowly("fdatasync", file); }
 """
 
-# Strategies of no meaning, so that one study has many cells; trials that sleep and guess, by their seed.
+
+def compiler() -> str | None:
+    """A C compiler, which `slow_syncs` needs, on a system that knows LD_PRELOAD."""
+    return (shutil.which("cc") or shutil.which("gcc")) if sys.platform == "linux" else None
+
+
+def slow_syncs(folder: Path, seconds: float) -> dict[str, str]:
+    """Variables that let every fsync and fdatasync of a process and its children take so much longer."""
+    source, library = folder / "syncs.c", folder / "syncs.so"
+    source.write_text(SYNCS.replace("MICROSECONDS", str(round(seconds * 1e6))))
+    subprocess.run([compiler() or "cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+def hot(database: Path) -> bool:
+    """Whether a database has a journal that would be rolled back if its writer were gone.
+
+    It begins with zeros until it is whole on the disk. To open the database would roll it back.
+    """
+    try:
+        with database.with_name(f"{database.name}-journal").open("rb") as file:
+            return file.read(1) not in (b"", b"\0")
+    except FileNotFoundError:
+        return False
+
+
+def kill_writing(running: list[subprocess.Popen], database: Path, delay: float) -> bool:
+    """Kill all `delay` seconds after a database begins to be written; whether it is left to be rolled back.
+
+    All, because one that goes on would roll back what another left before it is started again.
+    """
+    while not hot(database):
+        if all(process.poll() is not None for process in running):
+            return False
+        time.sleep(0.001)
+    time.sleep(delay)
+    for process in running:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for process in running:
+        process.wait()
+        assert not ended(process.pid)
+    return hot(database)
+
+
+# The soak
+
+SEARCH = {"dropout": {"low": 0.0, "high": 0.5}}
+
+# Trials that sleep and guess. Replaced where it is defined: all else is the real command.
 STAND_INS = """
-NAMES = {names!r}
-
-
-def register(find):
-    def and_more(self):
-        first = not self._found
-        find(self)
-        if first and self.kind == "strategy":
-            from dataclasses import dataclass
-            from fer_bench.strategies.base import Strategy
-
-            for name in NAMES:
-                self._entries[name] = dataclass(frozen=True)(type(name, (Strategy,), {{}}))
-    return and_more
-
-
 def guess(run_trial):
-    def stand_in(trainer, strategy, settings, seed, data, *, test=False, on_epoch=lambda row: None):
-        import numpy as np
-        from fer_bench.training.outcome import Outcome
+    from stand_ins import SleepingTraining
 
-        rng = np.random.default_rng(seed)
-        time.sleep(rng.uniform(0.0, {seconds}))
-        classes = len(data.classes)
-        row = dict.fromkeys(("train/objective", "train/loss", "train/accuracy", "val/loss"), 1.0)
-        row |= dict.fromkeys(("val/accuracy", "val/macro_f1", "learning_rate", "seconds", "phase"), 0.5)
-        on_epoch(row)
-        time.sleep(rng.uniform(0.0, {seconds}))
-        logits = rng.normal(size=(len(data.val) + len(data.test), classes)).astype("float32")
-        tested = logits[len(data.val):] if test else None
-        return Outcome(logits[:len(data.val)], tested, [row], 1, 6, 0.1, 0.1, 100.0, 100.0)
-    return stand_in
+    return SleepingTraining(0.0, {seconds})
 
 
-replace("fer_bench.registry:Registry._find", register)
-replace("fer_bench.runner.cell:run_trial", guess)
+replace("fer_bench.training.trial:run_trial", guess)
 """
 
 
 @dataclass
 class Figures:
-    """What a soak has come to."""
+    """What a soak has come to; `hot`: how many kills left this database to be rolled back."""
 
     kills: int
     at_start: int
     books: Books
     seconds: float
     faults: list[str]
+    syncs: float
+    hot: Counter[str]
 
     def __str__(self) -> str:
         lost = self.books.begun - len(self.books.results)
+        left = f"{self.hot.total()} left a hot journal {dict(self.hot)}, " if self.syncs else ""
         return (
-            f"{self.kills} kills ({self.at_start} while starting), {self.seconds:.0f} s: "
+            f"{self.kills} kills ({self.at_start} while starting), {left}{self.seconds:.0f} s: "
             f"{len(self.books.counted)} slots, counted {self.books.counted.total()} times; "
             f"{self.books.begun} attempts begun, {lost} of them lost; runs {dict(self.books.statuses)}; "
             f"Optuna {dict(self.books.trials)}; "
@@ -345,31 +374,58 @@ class Figures:
 
 
 def soak(
-    folder: Path, workers: int, cells: int, kills: int, seed: int, seconds: float, commands: Iterable[str]
+    folder: Path,
+    workers: int,
+    cells: int,
+    kills: int,
+    seed: int,
+    seconds: float,
+    commands: Iterable[str],
+    syncs: float = 0.0,
 ) -> Figures:
-    """Have workers do a study and kill one of them `kills` times; `commands`: theirs, in turn."""
+    """Have workers do a study and kill one of them `kills` times; `commands`: theirs, in turn.
+
+    With slow `syncs`, so many seconds each, all of them are killed each time, while a database is written.
+    """
     rng, begun = random.Random(seed), time.monotonic()
-    extra = [f"s{number:02}" for number in range(cells - 1)]
-    (folder / "soak.yaml").write_text(STUDY.format(strategies=", ".join(["none", *extra])))
-    hurt = STAND_INS.format(names=extra, seconds=seconds)
+    study = tiny_study(
+        recipe={"image_size": 16, "phases": [{"trainable": "head", "epochs": 2}]}, repeats=1,
+        strategies=["none", *install_strategies(folder, cells - 1)], search=SEARCH,
+    )  # fmt: skip
+    (folder / "soak.yaml").write_text(study)
+    hurt = STAND_INS.format(seconds=2 * seconds)
     lines = [shlex.split(each) for each in commands]
+    slow = slow_syncs(folder, syncs) if syncs else {}
 
     def launch(number: int) -> subprocess.Popen:
         words = lines[number % len(lines)]
-        return start(folder, *words, hurt=hurt, output=f"worker-{number}.txt")
+        return start(folder, *words, hurt=hurt, output=f"worker-{number}.txt", **slow)
 
     running = {number: launch(number) for number in range(workers)}
     done = at_start = failed = 0
+    hot: Counter[str] = Counter()
+
+    def strike(number: int) -> list[int]:
+        """Kill this worker, or all of them while a database is written; which were killed."""
+        if not syncs:
+            if running[number].poll() is not None:
+                return []
+            kill(running[number])
+            return [number]
+        database = folder / "mlruns" / ("mlflow.db", "optuna.db")[done % 2]
+        hot[database.name] += kill_writing(list(running.values()), database, rng.uniform(0.0, 2.0 * syncs))
+        return [each for each in running if running[each].returncode == -signal.SIGKILL]
+
     while running:
         if done < kills:
             number = rng.choice(sorted(running))
             early = rng.random() < 0.2
             wait(folder / f"worker-{number}.txt", running[number], "loading" if early else " trial ")
             time.sleep(rng.uniform(0.0, 8.0 * seconds))
-            if running[number].poll() is None:
-                kill(running[number])
+            killed = strike(number)
+            if killed:
                 done, at_start = done + 1, at_start + early
-                running[number] = launch(number)
+                running |= {each: launch(each) for each in killed}
         else:
             time.sleep(0.5)
         for number, process in list(running.items()):
@@ -384,7 +440,7 @@ def soak(
         faults.append(f"{failed} workers say that something failed")
     if done < kills:
         faults.append(f"only {done} kills before all was done: more cells, or longer trials")
-    return Figures(done, at_start, books, time.monotonic() - begun, faults)
+    return Figures(done, at_start, books, time.monotonic() - begun, faults, syncs, hot)
 
 
 def wait(output: Path, process: subprocess.Popen, word: str, patience: float = 600.0) -> None:
@@ -406,12 +462,21 @@ def main() -> int:
         "--command", action="append",
         help="of a worker, after `fer-bench`; several take turns (default: run --study soak.yaml)",
     )  # fmt: skip
+    parser.add_argument(
+        "--slow-syncs", type=float, default=0.0, metavar="SECONDS",
+        help="let an fsync take so much longer, e.g. 0.01, and kill all workers while a database is written",
+    )  # fmt: skip
     chosen = parser.parse_args()
+    if chosen.slow_syncs and not compiler():
+        parser.error("--slow-syncs needs a C compiler (cc or gcc), on Linux")
     with tempfile.TemporaryDirectory() as folder:
-        figures = soak(
-            Path(folder), chosen.workers, chosen.cells, chosen.kills, chosen.seed, chosen.seconds,
-            chosen.command or ["run --study soak.yaml"],
-        )  # fmt: skip
+        try:
+            figures = soak(
+                Path(folder), chosen.workers, chosen.cells, chosen.kills, chosen.seed, chosen.seconds,
+                chosen.command or ["run --study soak.yaml"], chosen.slow_syncs,
+            )  # fmt: skip
+        finally:
+            clear()
     sys.stdout.write(f"{figures}\n")
     return bool(figures.faults)
 

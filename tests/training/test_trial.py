@@ -355,22 +355,6 @@ def test_fewer_images_than_a_batch_fail():
         stream(batch=128)
 
 
-def test_only_images_of_the_split_lie_on_the_device():
-    from fer_bench.data.trial_data import TrialData
-
-    faces = draw_faces()
-    split = Split("made", np.array([5, 9]), np.array([2]), np.array([7, 11]), np.array([True, False]), False)
-    found = TrialData.of(faces, split)
-    assert found.pixels.shape == (5, 24, 24, 1)
-    for name in ("train", "val", "test"):
-        place, origin = getattr(found, name), getattr(split, name)
-        np.testing.assert_array_equal(found.pixels[place], faces.pixels[origin])
-        np.testing.assert_array_equal(found.labels[place], faces.labels[origin])
-        np.testing.assert_array_equal(found.ids[place], faces.ids[origin])
-        np.testing.assert_array_equal(found.groups[place], faces.twins()[origin])
-    np.testing.assert_array_equal(found.dedup, [True, False])
-
-
 def test_the_epoch_that_is_kept_is_the_recipe_s_choice(data):
     phases = [{"trainable": "all", "epochs": 4}]
     for monitor in ("macro_f1", "accuracy", "loss"):

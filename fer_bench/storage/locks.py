@@ -1,4 +1,4 @@
-"""Whose cell it is: at any time one worker alone works on a cell, and its claim ends with it."""
+"""Locks on cells: at any time one worker alone works on a cell, and its lock goes when its process ends."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-Held = Callable[[], bool]
-NOTICED_DEAD = ("tcp_keepalives_idle = 20", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 4")
+StillHeld = Callable[[], bool]
+DEAD_PEER_SETTINGS = (
+    "tcp_keepalives_idle = 20",
+    "tcp_keepalives_interval = 5",
+    "tcp_keepalives_count = 4",
+)
 
 
 @contextmanager
-def claim(folder: Path, storage: str | None, cell: str) -> Iterator[Held | None]:
-    """Claim a cell for the block; gives what tells whether it is still held, or None where another has it.
+def cell_lock(folder: Path, storage: str | None, cell: str) -> Iterator[StillHeld | None]:
+    """Lock a cell for the block; gives what says whether it is still held, or None where another has it.
 
-    Workers that share a PostgreSQL `storage` may be on several machines: there the claim is a lock of the
-    database, else of a file in `folder`. Both go when the process does, however it ends.
+    Workers that share a PostgreSQL `storage` may be on several machines: there it is an advisory lock of the
+    database, else a lock on a file in `folder`. Both go when the process does, however it ends.
     """
     if storage and storage.startswith("postgresql"):
-        with _in_database(storage, cell) as held:
-            yield held
+        with _advisory_lock(storage, cell) as still_held:
+            yield still_held
         return
     (folder / cell).mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / cell / "claim.lock")
@@ -38,8 +42,8 @@ def claim(folder: Path, storage: str | None, cell: str) -> Iterator[Held | None]
 
 
 @contextmanager
-def _in_database(storage: str, cell: str) -> Iterator[Held | None]:
-    """An advisory lock, which PostgreSQL ties to the connection: gone within a minute of a dead machine's."""
+def _advisory_lock(storage: str, cell: str) -> Iterator[StillHeld | None]:
+    """PostgreSQL ties the lock to the connection: it goes within a minute when the machine dies."""
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
@@ -47,14 +51,14 @@ def _in_database(storage: str, cell: str) -> Iterator[Held | None]:
     number = int.from_bytes(hashlib.sha256(f"fer-bench {cell}".encode()).digest()[:8], signed=True)
     engine = create_engine(storage, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for setting in NOTICED_DEAD:
+        for setting in DEAD_PEER_SETTINGS:
             connection.execute(text(f"SET {setting}"))
 
-        def held() -> bool:
+        def still_held() -> bool:
             try:
                 return bool(connection.execute(text("SELECT true")).scalar())
             except SQLAlchemyError:
                 return False
 
-        mine = connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar()
-        yield held if mine else None
+        locked = connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar()
+        yield still_held if locked else None

@@ -1,0 +1,5 @@
+from fer_bench.testing import BackboneContract
+
+
+class TestTwoConvolutions(BackboneContract):
+    name = "two_convolutions"

@@ -1,0 +1,5 @@
+from fer_bench.testing import DatasetContract
+
+
+class TestStripes(DatasetContract):
+    name = "stripes"

@@ -1,0 +1,5 @@
+from fer_bench.testing import StrategyContract
+
+
+class TestRootWeights(StrategyContract):
+    name = "root_weights"

@@ -1,0 +1,80 @@
+"""Imports that replace one another, run at once, break off or get damaged."""
+
+import json
+
+import pytest
+from image_files import class_files, import_folder, picture, write
+
+from fer_bench.data import cache
+from fer_bench.data.class_folders import read_folder
+from fer_bench.datasets.base import open_dataset
+from fer_bench.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+
+def test_second_import_replaces_the_first_only_at_its_end(tmp_path, workplace):
+    first = import_folder(write(tmp_path / "x", class_files()))
+
+    def fails(items, total):
+        for n, item in enumerate(items):
+            if n == 3:
+                raise KeyboardInterrupt
+            yield item
+
+    draft = read_folder(write(tmp_path / "y", class_files(n=5)))
+    with pytest.raises(KeyboardInterrupt):
+        cache.save("mine", draft, fails)
+    assert open_dataset("mine").fingerprint == first.fingerprint
+    second = cache.save("mine", draft)
+    assert len(open_dataset("mine")) == len(second) == 10
+    assert len([p for p in (workplace / "home/datasets/mine").iterdir() if p.is_dir()]) == 1
+    assert len(first.pixels[0]) == 48  # whoever had the first open keeps it
+
+
+def test_two_imports_of_one_name_do_not_mix(tmp_path):
+    draft = read_folder(write(tmp_path / "x", class_files()))
+
+    def meanwhile(items, total):
+        with pytest.raises(UserError, match="another import of 'mine' is running"):
+            cache.save("mine", draft)
+        return items
+
+    assert len(cache.save("mine", draft, meanwhile)) == 6
+
+
+def test_damaged_import_says_to_import_again(tmp_path, workplace):
+    import_folder(write(tmp_path / "x", class_files()))
+    [pixels] = (workplace / "home/datasets/mine").glob("*/pixels.npy")
+    whole = pixels.read_bytes()
+    pixels.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"'mine'.*import it again"):
+        open_dataset("mine")
+    (workplace / "home/datasets/mine/meta.json").write_text("{")
+    with pytest.raises(UserError, match=r"'mine'.*import it again"):
+        open_dataset("mine")
+
+
+def test_class_left_with_one_readable_image_is_refused_and_nothing_stays(tmp_path, workplace):
+    files = {**class_files(n=2), "happy/1.png": picture(3, form="PNG")[:-900]}
+    with pytest.raises(UserError, match=r"happy 1"):
+        import_folder(write(tmp_path / "x", files))
+    assert cache.stored() == []
+    assert not [p for p in (workplace / "home/datasets").rglob("*") if p.is_dir() and p.name != "mine"]
+
+
+def test_names_that_are_paths_are_refused(tmp_path):
+    draft = read_folder(write(tmp_path / "x", class_files()))
+    for name in ("../up", "a/b", "", ".hidden"):
+        with pytest.raises(UserError, match="expected letters"):
+            cache.save(name, draft)
+
+
+def test_what_was_done_is_written_down(tmp_path, workplace):
+    files = {**class_files(), "angry/text.jpg": b"x"}
+    import_folder(write(tmp_path / "x", files), size=24)
+    about = json.loads((workplace / "home/datasets/mine/meta.json").read_text())
+    assert about["shape"] == [24, 24, 1]
+    assert about["images"] == 6
+    assert about["skipped"] == ["angry/text.jpg: not an image"]
+    assert "short side resized" in about["remarks"][0]

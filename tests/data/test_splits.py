@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from noise import noise_images
+
+from fer_bench.data.images import imbalance_ratio
+from fer_bench.data.splits import SPLITS, available_splits, split
+from fer_bench.errors import UserError
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_split_is_sorted_disjoint_and_always_the_same(name):
+    images = noise_images(twins=5)
+    first, again = split(images, name), split(noise_images(twins=5), name)
+    for part in ("train", "val", "test", "dedup"):
+        assert np.array_equal(getattr(first, part), getattr(again, part))
+    for part in (first.train, first.val, first.test):
+        assert part.dtype == np.int64
+        assert (np.diff(part) > 0).all()
+    assert first.dedup.shape == first.test.shape
+    assert not np.intersect1d(first.train, first.test).size
+    assert not np.intersect1d(first.train, first.val).size
+    assert first.selects_on_test == np.array_equal(first.val, first.test)
+    assert first.selects_on_test == (name in ("random_80_20", "test_as_validation"))
+
+
+def test_official_and_union_take_the_imported_subsets():
+    images = noise_images(twins=5)
+    official, union = split(images, "official"), split(images, "union")
+    assert [len(official.train), len(official.val), len(official.test)] == [600, 80, 80]
+    assert (~official.dedup).sum() == 5
+    assert len(union.test) == 160
+    assert images.counts(union.val).tolist() == [20, 2, 38]
+    assert len(union.train) + len(union.val) == 600
+
+
+def test_random_splits_keep_shares_and_the_honest_one_keeps_twins_together():
+    images = noise_images(twins=60)
+    honest, naive = split(images, "random_80_10_10"), split(images, "random_80_20")
+    assert honest.dedup.all()
+    assert not naive.dedup.all()
+    assert images.counts(naive.test).tolist() == [round(n * 0.2) for n in images.counts()]
+    for part, share in ((honest.train, 0.8), (honest.val, 0.1), (honest.test, 0.1)):
+        assert images.counts(part) == pytest.approx(images.counts() * share, abs=3)
+    kept = [set(images.twins()[part]) for part in (honest.train, honest.val, honest.test)]
+    assert not kept[0] & kept[1] | kept[0] & kept[2] | kept[1] & kept[2]
+
+
+def test_blank_images_are_left_out_of_train_only():
+    images = noise_images()
+    pixels = images.pixels.copy()
+    pixels[[0, 1, 650, 700]] = 9
+    images = noise_images(pixels=pixels)
+    parts = split(images, "official")
+    assert not images.blank()[parts.train].any()
+    assert len(parts.train) == 598
+    assert images.blank()[parts.val].sum() == 1
+    assert images.blank()[parts.test].sum() == 1
+    assert (~parts.dedup).sum() == 1
+
+
+def test_samples_are_stratified_nested_and_keep_every_class():
+    images = noise_images()
+    small, large = (split(images, "official", n, 20, 10) for n in (60, 120))
+    assert [len(small.train), len(small.val), len(small.test)] == [60, 20, 10]
+    assert images.counts(small.train).tolist() == [20, 2, 38]
+    assert images.counts(small.test).min() == 1
+    assert set(small.train) <= set(large.train)
+    assert len(split(images, "official", train_images=10**6).train) == 600
+    tiny = split(images, "official", train_images=6)
+    assert images.counts(tiny.train).tolist() == [2, 2, 2]
+
+
+def test_sampled_val_and_test_stay_the_same_images_where_they_are_one():
+    parts = split(noise_images(twins=5), "test_as_validation", 60, 30, 40)
+    assert len(parts.test) == len(parts.dedup) == 40
+    assert np.array_equal(parts.val, parts.test)
+    assert len(split(noise_images(), "random_80_20", val_images=30).test) == 30
+
+
+def test_dedup_is_found_before_sampling():
+    images = noise_images(twins=20)
+    whole, part = split(images, "official"), split(images, "official", train_images=6, test_images=40)
+    leaked = set(whole.test[~whole.dedup])
+    assert set(part.test[~part.dedup]) == leaked & set(part.test)
+    assert (~part.dedup).sum() > 0
+
+
+def test_sample_too_small_for_its_classes_is_refused():
+    with pytest.raises(UserError, match="train_images is 5: at least 6"):
+        split(noise_images(), "official", train_images=5)
+
+
+def test_split_that_the_data_cannot_give_names_those_it_can():
+    images = noise_images({"train": (50, 10, 90), "test": (10, 2, 20)})
+    assert available_splits(images) == ("union", "random_80_10_10", "random_80_20", "test_as_validation")
+    with pytest.raises(UserError, match=r"official.*possible: union, random_80_10_10"):
+        split(images, "official")
+    assert available_splits(noise_images({"none": (50, 10, 90)})) == ("random_80_10_10", "random_80_20")
+    with pytest.raises(UserError, match="did you mean 'official'"):
+        split(images, "offical")
+
+
+def test_class_without_training_images_is_refused_by_name():
+    images = noise_images({"train": (50, 0, 90), "val": (5, 2, 5), "test": (5, 2, 5)})
+    with pytest.raises(UserError, match="no training image of disgust"):
+        split(images, "official")
+    assert imbalance_ratio(images.counts(images.in_subset("train"))) == np.inf
+
+
+def test_rarest_class_of_three_images_is_in_every_part():
+    images = noise_images({"none": (50, 3, 90)})
+    parts = split(images, "random_80_10_10")
+    assert [images.counts(part)[1] for part in (parts.train, parts.val, parts.test)] == [1, 1, 1]
+    assert split(noise_images({"none": (50, 1, 90)}), "random_80_20").train.size

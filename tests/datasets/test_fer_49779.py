@@ -1,0 +1,18 @@
+import pytest
+from image_files import class_files, write
+
+from fer_bench.data import cache
+from fer_bench.data.splits import available_splits
+from fer_bench.datasets.base import DATASETS, open_dataset
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+
+def test_an_import_says_that_any_split_of_it_leaks(tmp_path):
+    files = {f"processed_data/{name}": data for name, data in class_files(size=(96, 96), mode="RGB").items()}
+    draft = DATASETS["fer-49779"]().read(write(tmp_path / "kaggle", files))
+    images = cache.save("fer-49779", draft)
+    assert images.pixels.shape == (6, 96, 96, 3)
+    assert images.classes == ("angry", "happy")
+    assert any("5,920" in note for note in open_dataset("fer-49779").notes)
+    assert available_splits(images) == ("random_80_10_10", "random_80_20")

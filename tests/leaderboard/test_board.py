@@ -1,0 +1,123 @@
+"""Rows of one board: scores, intervals, gains and warnings."""
+
+import io
+
+import numpy as np
+import pytest
+from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status
+from rich.console import Console
+
+from fer_bench.evaluation.bootstrap import cross_seeds, image_draws, interval
+from fer_bench.leaderboard.ranking import leaderboard
+from fer_bench.leaderboard.terminal import table
+from fer_bench.storage.records import HeldOut, Predictions
+
+
+def test_numbers_are_those_of_the_records(frame):
+    repeats, row = example()[1], frame.iloc[0]
+    mine = [r for r in repeats if r.strategy == "oversampling"]
+    values = [r.metrics["test/accuracy"] for r in mine]
+    assert row["accuracy"] == pytest.approx(np.mean(values))
+    assert row["accuracy_sd"] == pytest.approx(np.std(values, ddof=1))
+    assert row["f1_disgust"] == pytest.approx(np.mean([r.metrics["test/f1/disgust"] for r in mine]))
+    assert row["dedup_macro_f1"] == pytest.approx(np.mean([r.metrics["test_dedup/macro_f1"] for r in mine]))
+    recalls = [(r.predictions().predicted[LABELS == 1] == 1).mean() for r in mine]
+    assert row["rarest_class_recall"] == pytest.approx(np.mean(recalls))
+    assert (row["train_seconds"], row["steps"], row["parameters"]) == (4.5, 120, 2_000_000)
+    assert (row["setup_seconds"], row["selected_from"], row["images"]) == (2.5, 2, "2000/400/500")
+    assert (row["data_fingerprint"], row["test_images"], row["commits"]) == ("0123456789ab", 500, "abc1234")
+
+
+def test_intervals_are_those_of_the_crossed_bootstrap(frame):
+    repeats = example()[1]
+    frame = frame.set_index(["backbone", "strategy"])
+    draws = {
+        strategy: [
+            cross_seeds(each)
+            for each in image_draws(
+                LABELS,
+                np.stack(
+                    [r.predictions().predicted for r in repeats if r.cell == f"mobilenet_v2-{strategy}"]
+                ),
+                np.arange(N),
+                np.arange(N) % 10 > 0,
+                7,
+            )
+        ]
+        for strategy in ("none", "oversampling")
+    }
+    row = frame.loc["mobilenet_v2", "oversampling"]
+    ours, none = draws["oversampling"], draws["none"]
+    assert (row["macro_f1_low"], row["macro_f1_high"]) == pytest.approx(interval(ours[0]))
+    assert (row["dedup_macro_f1_low"], row["dedup_macro_f1_high"]) == pytest.approx(interval(ours[1]))
+    gain = interval(ours[0] - none[0])
+    assert (row["gain_low"], row["gain_high"]) == pytest.approx(gain)
+    assert row["gain"] == pytest.approx(row["macro_f1"] - frame.loc[("mobilenet_v2", "none"), "macro_f1"])
+    assert row["dedup_macro_f1_low"] < row["dedup_macro_f1"] < row["dedup_macro_f1_high"]
+
+
+def test_best_set_and_gain(frame):
+    frame = frame.set_index(["backbone", "strategy"])
+    assert frame.loc[("mobilenet_v2", "oversampling"), "best_set"]
+    assert not frame.loc[("mobilenet_v2", "none"), "best_set"]
+    assert frame["gain"].isna().tolist() == [False, False, True, True, False, False, True]
+    equal = leaderboard(
+        [status(), status("vgg16")], [repeat(b, slot=s) for b in ("mobilenet_v2", "vgg16") for s in (0, 1)]
+    )
+    assert equal["best_set"].tolist() == [True, True]
+
+
+def test_gain_uses_the_slots_that_both_have():
+    repeats = [repeat(slot=0, skill=0.3), repeat(slot=2, skill=0.6)]
+    repeats += [repeat(strategy="focal_loss", slot=slot, skill=0.6) for slot in (0, 1, 2)]
+    frame = leaderboard([status(), status(strategy="focal_loss", repeats=3)], repeats)
+    row = frame[frame["strategy"] == "focal_loss"].iloc[0]
+    f1 = {(r.strategy, r.slot): r.metrics["test/macro_f1"] for r in repeats}
+    pairs = [f1["focal_loss", slot] - f1["none", slot] for slot in (0, 2)]
+    assert row["gain"] == pytest.approx(np.mean(pairs))
+    assert "gain over 2 of 3 repeats" in row["warnings"]
+
+
+def test_alarms():
+    tags = {"honest_ceiling": "0.4", "warnings": "pretrained on faces; tilted beyond flat"}
+    tags |= {"notes": "no split, augmented copies", "alarms": "collapsed: one predicted class on val"}
+    found = leaderboard([status()], [repeat(slot=s, tags=tags) for s in (0, 1)])["warnings"].iloc[0]
+    assert "above the honest ceiling 0.4 of one model: look for a leak" in found
+    for phrase in ("tilted beyond flat", "no split, augmented copies", "one predicted class on val", TWINS):
+        assert found.count(phrase) == 1
+
+
+def test_without_twins_nothing_is_said_of_them():
+    images = HeldOut(LABELS, np.arange(N), np.ones(N, bool), np.arange(N).astype(str))
+    repeats = [
+        repeat(slot=s, predictions=lambda s=s: Predictions(images, guesses(0.5, s).astype(np.int32)))
+        for s in (0, 1)
+    ]
+    row = leaderboard([status()], repeats).iloc[0]
+    assert row["warnings"] == ""
+    assert (row["dedup_macro_f1_low"], row["dedup_macro_f1_high"]) == (
+        row["macro_f1_low"],
+        row["macro_f1_high"],
+    )
+
+
+def test_a_gain_is_taken_only_where_nothing_but_the_strategy_differs():
+    repeats = [repeat(slot=s, shared_key="other weights", started=1.0) for s in (0, 1)]
+    for strategy in ("focal_loss", "oversampling"):
+        repeats += [repeat(strategy=strategy, slot=s, skill=0.6) for s in (0, 1)]
+    statuses = [status(strategy=s) for s in ("none", "focal_loss", "oversampling")]
+    frame = leaderboard(statuses, repeats).set_index("strategy")
+    assert frame["gain"].isna().all()
+    assert frame["rank"].fillna(0).tolist() == [1, 2, 0]
+    assert "other weights or images than in newer runs" in frame.loc["none", "warnings"]
+
+
+def test_a_single_repeat_has_neither_sd_nor_interval():
+    statuses = [status(repeats=1), status(strategy="focal_loss", repeats=1)]
+    frame = leaderboard(statuses, [repeat(), repeat(strategy="focal_loss", skill=0.6)])
+    empty = ["macro_f1_low", "macro_f1_high", "macro_f1_sd", "gain_low", "best_set"]
+    assert frame[empty].isna().all(axis=None)
+    assert frame["gain"].notna().sum() == 1
+    assert frame["rank"].tolist() == [1, 2]
+    (screen := Console(width=100, file=io.StringIO())).print(table(frame))
+    assert " 2? " in screen.file.getvalue() and "? may be as good as the best" in screen.file.getvalue()

@@ -1,0 +1,80 @@
+"""The leaderboard as printed."""
+
+import io
+
+import pytest
+from leaderboard_records import BOARD, repeat, status
+from rich.console import Console
+
+from fer_bench.leaderboard.ranking import leaderboard
+from fer_bench.leaderboard.terminal import table
+
+
+def test_a_name_is_never_broken_where_a_narrower_layout_has_room():
+    statuses = [status(strategy=name) for name in ("none", "class_weights")]
+    done = [repeat(slot=slot, strategy=name) for slot in range(2) for name in ("none", "class_weights")]
+    frame = leaderboard(statuses, done)
+    for width in range(72, 140):
+        (screen := Console(width=width, file=io.StringIO())).print(table(frame))
+        assert "class_weights" in screen.file.getvalue(), width
+
+
+def test_a_warning_of_all_rows_is_written_once():
+    tags = {"notes": "drawn faces"}
+    repeats = [repeat(strategy=n, slot=s, tags=tags) for n in ("none", "focal_loss") for s in (0, 1)]
+    repeats[0] = repeat(slot=0, tags=tags | {"warnings": "no-op"})
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(leaderboard([status(), status(strategy="focal_loss")], repeats)))
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert lines.count("All: drawn faces") == 1
+    assert [line for line in lines if line.startswith("a ")] == ["a no-op"]
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_table_fits_the_terminal(frame, width):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table(frame))
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for word in (
+        "fer2013",
+        "official",
+        "quick",
+        "mobilenet_v2",
+        "class_weights",
+        "unfinished: 1 of 3 repeats",
+    ):
+        assert word in text
+    assert ("disg." in text) == (width > 80)
+
+
+def test_no_cells():
+    console = Console(file=io.StringIO())
+    console.print(table(leaderboard([], [])))
+    assert "Nothing to rank" in console.file.getvalue()
+
+
+def test_what_others_reported_stands_below_each_recipe_s_own_table():
+    tags = {"reported": '{"accuracy": 0.5054, "f1/happy": 0.39, "validation_loss": 1.341}'}
+    boards = [BOARD | {"recipe_name": name} for name in ("as_written", "as_should_be")]
+    repeats = [repeat(slot=s, tags=tags, board=b, cell=b["recipe_name"]) for b in boards for s in (0, 1)]
+    frame = leaderboard([status(board=b, cell=b["recipe_name"]) for b in boards], repeats)
+    assert list(frame["recipe_name"]) == ["as_should_be", "as_written"] and list(frame["rank"]) == [1, 1]
+    assert set(frame["reported"]) == {tags["reported"]}
+    console = Console(file=io.StringIO(), width=150)
+    console.print(table(frame))
+    shown = console.file.getvalue()
+    for name in ("as_written", "as_should_be"):
+        assert f"{name}: " in shown
+    rows = [line.split() for line in shown.splitlines() if line.strip().startswith("reported  ")]
+    assert rows == [["reported", "50.5", "39.0"]] * 2
+    assert "accuracy 0.5054, f1_happy 0.39, validation_loss 1.341" in shown
+
+
+def test_data_of_one_name_that_are_not_the_same_are_told_apart():
+    other = BOARD | {"data_fingerprint": "b" * 64}
+    repeats = [repeat(slot=s) for s in (0, 1)] + [repeat(slot=s, board=other, cell="x") for s in (0, 1)]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
+    assert f"({'b' * 12})" in console.file.getvalue()

@@ -1,0 +1,34 @@
+from dataclasses import replace
+
+import pytest
+
+from fer_bench.study.cost import estimate_hours
+from fer_bench.study.recipe import Recipe
+from fer_bench.study.spec import Cell
+
+WHOLE = Cell("mobilenet_v2", "none", Recipe(weights="none"), {})
+SIZES = {"train": 28_709, "val": 3589, "test": 3589}
+
+
+def hours(cell=WHOLE, trials=1, repeats=2, **sizes):
+    return estimate_hours(cell, **{**SIZES, **sizes}, trials=trials, repeats=repeats)
+
+
+def with_recipe(**changes):
+    return replace(WHOLE, recipe=Recipe(weights="none", **changes))
+
+
+def test_cost_grows_with_trainings_images_and_pixels():
+    assert hours(trials=4, repeats=2) > 1.9 * hours(trials=1, repeats=2)
+    assert hours(train=57_418) > 1.5 * hours()
+    assert hours(with_recipe(image_size=192)) == pytest.approx(4 * hours(), rel=1e-6)
+
+
+def test_a_heavier_backbone_costs_more_by_its_seconds_per_megapixel():
+    assert hours(replace(WHOLE, backbone="vgg16")) == pytest.approx(8.5 / 0.55 * hours(), rel=1e-6)
+
+
+def test_a_frozen_trunk_costs_less_and_cached_features_hardly_anything():
+    head = [{"trainable": "head", "epochs": 10}]
+    frozen, cached = with_recipe(phases=head), with_recipe(phases=head, augmentation=None)
+    assert hours(cached) < 0.2 * hours(frozen) < 0.2 * hours()

@@ -1,0 +1,132 @@
+"""The contract finds what is wrong with a strategy: each of these breaks one of its tests."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fer_bench.search_space import tunable
+from fer_bench.strategies.base import LossTerms, Strategy
+from fer_bench.testing import StrategyContract
+from fer_bench.testing.strategies import BALANCED, IMBALANCED, WITHOUT_DISGUST
+
+CONTRACT = StrategyContract()
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed(Strategy):
+    """A field that no search can change."""
+
+    ratio: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Unseeded(Strategy):
+    """Draws from NumPy's global generator."""
+
+    def resample(self, labels, seed, progress):
+        return np.random.permutation(len(labels))
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgetful(Strategy):
+    """Under-samples until the rarest class is gone."""
+
+    def resample(self, labels, seed, progress):
+        return np.flatnonzero(labels != 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Divides(Strategy):
+    """Divides by the count of a class without images."""
+
+    def loss_terms(self, class_counts, progress):
+        with np.errstate(divide="ignore"):
+            return LossTerms(weights=1 / class_counts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice(Strategy):
+    """Corrects by weights and by a shift of the logits at prediction."""
+
+    power: float = tunable(1.0, low=0.0, high=1.0)
+
+    def loss_terms(self, class_counts, progress):
+        return LossTerms(weights=1 / np.maximum(class_counts, 1))
+
+    def adjust_logits(self, logits, class_counts):
+        return logits - np.log(np.maximum(class_counts, 1)).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class InPlace(Strategy):
+    """Changes the logits that it is given."""
+
+    def adjust_logits(self, logits, class_counts):
+        logits -= 1
+        return logits
+
+
+@dataclasses.dataclass(frozen=True)
+class Wide(Strategy):
+    """Gives float64."""
+
+    def adjust_logits(self, logits, class_counts):
+        return logits.astype(np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Meddles(Strategy):
+    """Prefers a class though all are equally common."""
+
+    def adjust_logits(self, logits, class_counts):
+        return logits + np.eye(7, dtype=np.float32)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Miscounts(Strategy):
+    """Makes fewer rows than it says."""
+
+    def feature_counts(self, class_counts):
+        return class_counts + (class_counts > 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Negative(Strategy):
+    """Augments by less than nothing."""
+
+    def augment_strength(self, class_counts):
+        return np.where(class_counts == class_counts.min(), -1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("test", "arguments"),
+    [
+        (CONTRACT.test_its_file_says_what_it_is_by_which_formula_and_from_where, [Fixed]),
+        (CONTRACT.test_it_is_a_frozen_dataclass_whose_defaults_lie_in_their_ranges, [Fixed]),
+        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Unseeded(), IMBALANCED, 0.0]),
+        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Forgetful(), IMBALANCED, 0.0]),
+        (CONTRACT.test_its_pool_does_not_touch_the_global_generator_or_the_labels, [Unseeded()]),
+        (
+            CONTRACT.test_its_loss_terms_are_finite_and_its_weights_have_mean_1,
+            [Divides(), WITHOUT_DISGUST, 0.0],
+        ),
+        (CONTRACT.test_it_survives_a_class_without_images, [Divides()]),
+        (CONTRACT.test_its_effective_prior_is_a_distribution_and_not_beyond_flat, [Twice(), IMBALANCED]),
+        (CONTRACT.test_its_logits_keep_shape_and_type_and_leave_the_input_alone, [InPlace()]),
+        (CONTRACT.test_its_logits_keep_shape_and_type_and_leave_the_input_alone, [Wide()]),
+        (CONTRACT.test_it_does_no_harm_to_balanced_data, [Meddles()]),
+        (
+            CONTRACT.test_rows_it_makes_of_features_come_behind_them_in_the_numbers_it_told,
+            [Miscounts(), IMBALANCED],
+        ),
+        (
+            CONTRACT.test_its_augmentation_strengths_are_factors_that_leave_balanced_data_alone,
+            [Negative(), BALANCED],
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_what_is_wrong_with_a_strategy_is_found(test, arguments):
+    with pytest.raises(AssertionError):
+        test(*arguments)
