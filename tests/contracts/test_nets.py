@@ -2,19 +2,15 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip("keras")
+from keras import ops
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.study.recipe import Phase, Recipe
+from fer_bench.training.net import Net
 
 
 @pytest.mark.parametrize("name", list(BACKBONES))
 def test_a_reset_brings_back_every_number_and_a_frozen_trunk_is_still(name):
-    from keras import ops
-
-    from fer_bench.training.net import Net
-
     backbone = BACKBONES[name]()
     size = max(backbone.smallest, 32)
     net = Net(backbone, Recipe(image_size=size, weights="none"), 1, 5, None)

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 TRIALS = """
-import json, sys
+import json
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import open_dataset
 from fer_bench.data.splits import split
-from fer_bench.trainer import Trainer
+from fer_bench.training.trainer import Trainer
 from fer_bench.study.recipe import Recipe, settings
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.data.trial_data import TrialData; from fer_bench.training.trial import run_trial
+from fer_bench.data.trial_data import TrialData
+from fer_bench.training.trial import run_trial
 
 recipe = Recipe.model_validate({
     "image_size": 32, "batch_size": 32, "weights": "none", "augmentation": None, "schedule": "cosine",
@@ -27,12 +28,12 @@ recipe = Recipe.model_validate({
 images = open_dataset("synthetic")
 data = TrialData.of(images, split(images, "official", 1000, 300, 300))
 trainer = Trainer(BACKBONES["compact_cnn"](), recipe, data.pixels, 7, None)
-found = {}
+curves = {}
 for name in STRATEGIES:
     history = run_trial(trainer, STRATEGIES[name](), settings(recipe), 5, data).history
-    found[name] = [[row["train/objective"], row["val/loss"], row["val/macro_f1"]] for row in history]
-found["traces"] = trainer.traces
-print(json.dumps(found))
+    curves[name] = [[row["train/objective"], row["val/loss"], row["val/macro_f1"]] for row in history]
+curves["traces"] = trainer.traces
+print(json.dumps(curves))
 """
 
 

@@ -18,17 +18,18 @@ class NoTensorFlow:
             raise ImportError("no TensorFlow here")
 
 sys.meta_path.insert(0, NoTensorFlow())
-import test_trial as t
+import trials as t
 """
 
 CONTRACT = """
 import keras
+from fer_bench.evaluation.metrics import scores
 from fer_bench.training.outcome import TrialFailed
 import numpy as np
 
 assert keras.backend.backend() == "jax"
-data = t.data_of(t.draw_faces())
-found = {}
+data = t.trial_data()
+report = {}
 for kind, recipe in t.RECIPES.items():
     trainer = t.build(data, **recipe)
     names = ("none", "class_weights", "focal_loss", "oversampling", t.ACTING[kind])
@@ -36,30 +37,30 @@ for kind, recipe in t.RECIPES.items():
     again = t.run(trainer, data, "none", 0, test=True, dropout=0.5)
     last = t.run(trainer, data, "none", 0, test=True)
     phase = int(last.history[last.best_epoch - 1]["phase"])
-    found[kind] = {
+    report[kind] = {
         "traces": trainer.traces,
-        "phases": len(recipe["phases"]),
+        "phases": len(trainer.recipe.phases),
         "finite": all(bool(np.isfinite(o.val_logits).all()) for o in outcomes),
         "different": len({o.val_logits.tobytes() for o in [*outcomes, again]}),
         "repeatable": t.fingerprint(last) == t.fingerprint(outcomes[0]),
         "restored": bool(np.array_equal(trainer.logits(phase, data.val), last.val_logits)),
-        "jit": [bool(m.jit_compile) for m in trainer._steps.values()],
+        "jit": [bool(trainer._steps[phase].jit_compile) for phase in range(2)],
     }
     with np.errstate(all="ignore"):
         try:
             t.run(trainer, data, l2=1e38)
-            found[kind]["failed"] = "not at all"
+            report[kind]["failed"] = "not at all"
         except TrialFailed as error:
-            found[kind]["failed"] = str(error)
+            report[kind]["failed"] = str(error)
     after = t.run(trainer, data, "none", 0, test=True)
-    found[kind]["after_a_failure"] = t.fingerprint(after) == t.fingerprint(last)
-made = t.build(data, **{**t.BASE, "phases": [{"trainable": "all", "epochs": 2}], "precision": "bfloat16"})
-found["bfloat16"] = bool(np.isfinite(t.run(made, data).val_logits).all())
-made = t.build(data, **{**t.BASE, "phases": [{"trainable": "all", "epochs": 12}], "learning_rate": 1e-2})
-outcome = t.run(made, data, "oversampling")
-found["learned"] = t.scores(data.labels[data.val], outcome.val_logits, data.classes)["macro_f1"]
-found["tensorflow"] = "tensorflow" in sys.modules
-print(json.dumps(found))
+    report[kind]["after_a_failure"] = t.fingerprint(after) == t.fingerprint(last)
+trainer = t.build(data, phases=[t.ALL], precision="bfloat16")
+report["bfloat16"] = bool(np.isfinite(t.run(trainer, data).val_logits).all())
+trainer = t.build(data, phases=[{"trainable": "all", "epochs": 12}], learning_rate=1e-2)
+outcome = t.run(trainer, data, "oversampling")
+report["learned"] = scores(data.labels[data.val], outcome.val_logits, data.classes)["macro_f1"]
+report["tensorflow"] = "tensorflow" in sys.modules
+print(json.dumps(report))
 """
 
 pytestmark = [
@@ -69,7 +70,7 @@ pytestmark = [
 
 
 def on_jax(script):
-    paths = [os.path.dirname(__file__), *(p for p in sys.path if p)]
+    paths = [p for p in sys.path if p]
     done = subprocess.run(
         [sys.executable, "-c", SETUP.format(paths=paths) + script],
         capture_output=True, text=True, check=False, env={**os.environ, "KERAS_BACKEND": "jax"},
@@ -79,36 +80,40 @@ def on_jax(script):
 
 
 @pytest.fixture(scope="module")
-def found():
+def report():
     return on_jax(CONTRACT)
 
 
 @pytest.mark.parametrize("recipe", ["cached", "augmented"])
-def test_all_strategies_run_on_one_trace_per_phase_and_again_to_the_bit(found, recipe):
-    told = found[recipe]
-    assert told["phases"] == 2
-    assert told["traces"] == {"cached": 3, "augmented": 2}[recipe], "one more for rows that SMOTE makes"
-    assert told["finite"]
-    assert told["different"] == 6
-    assert told["repeatable"]
-    assert told["restored"]
-    assert told["jit"] == [True, True], "compiled, not run op by op"
+def test_all_strategies_run_on_one_trace_per_phase_and_again_to_the_bit(report, recipe):
+    reported = report[recipe]
+    assert reported["phases"] == 2
+    assert reported["traces"] == {"cached": 3, "augmented": 2}[recipe], "one more for rows that SMOTE makes"
+    assert reported["finite"]
+    assert reported["different"] == 6
+    assert reported["repeatable"]
+    assert reported["restored"]
+    assert reported["jit"] == [True, True], "compiled, not run op by op"
 
 
 @pytest.mark.parametrize("recipe", ["cached", "augmented"])
-def test_a_failed_trial_leaves_the_next_whole(found, recipe):
-    assert "the loss became" in found[recipe]["failed"]
-    assert found[recipe]["after_a_failure"]
+def test_a_failed_trial_leaves_the_next_whole(report, recipe):
+    assert "the loss became" in report[recipe]["failed"]
+    assert report[recipe]["after_a_failure"]
 
 
-def test_it_learns_and_half_precision_runs(found):
-    assert found["learned"] > 0.6
-    assert found["bfloat16"]
-    assert not found["tensorflow"]
+def test_it_learns_and_half_precision_runs(report):
+    assert report["learned"] > 0.6
+    assert report["bfloat16"]
+    assert not report["tensorflow"]
 
 
 @pytest.mark.parametrize("recipe", ["cached", "augmented"])
 def test_a_warm_trial_is_bitwise_a_fresh_one(recipe):
-    script = "print(json.dumps(t.wanted({which!r}, {recipe!r})))"
-    warm, fresh = (on_jax(script.format(which=which, recipe=recipe)) for which in ("warm", "fresh"))
+    script = """
+data = t.trial_data()
+trainer = t.build(data, **t.RECIPES[{recipe!r}])
+print(json.dumps(t.fingerprints(trainer, data, {recipe!r}, warm={warm})))
+"""
+    warm, fresh = (on_jax(script.format(recipe=recipe, warm=warm)) for warm in (True, False))
     assert warm == fresh

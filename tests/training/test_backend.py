@@ -14,7 +14,7 @@ tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 @tensorflow
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False, "epsilon": 0.1}])
 @pytest.mark.parametrize("training", [True, False])
-def test_fused_layer_gives_what_keras_layer_gives(monkeypatch, options, training):
+def test_fused_layer_gives_what_keras_layer_gives(options, training):
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -22,17 +22,16 @@ def test_fused_layer_gives_what_keras_layer_gives(monkeypatch, options, training
     pixels = keras.Input((5, 6, 3))
     plain = keras.Model(pixels, layers.BatchNormalization(momentum=0.6, **options)(pixels))
     plain.set_weights([rng.uniform(0.5, 2, v.shape).astype("float32") for v in plain.weights])
-    monkeypatch.setattr(backend, "jit_compile", lambda: False)
-    fused = fuse_batch_norm(plain)
+    fused = fuse_batch_norm(plain, compiled=False)
     assert type(fused.layers[1]) is backend.BatchNormalization
 
     def tried(model):
         with tf.GradientTape() as tape:
             tape.watch(images)
-            given = model(images, training=training)
-            loss = tf.reduce_sum(given**3)
-        found = [given, *tape.gradient(loss, [images, *[v.value for v in model.trainable_variables]])]
-        return [np.array(value) for value in [*found, *model.get_weights()]]
+            output = model(images, training=training)
+            loss = tf.reduce_sum(output**3)
+        gradients = tape.gradient(loss, [images, *[v.value for v in model.trainable_variables]])
+        return [np.array(value) for value in [output, *gradients, *model.get_weights()]]
 
     for mine, expected in zip(tried(fused), tried(plain), strict=True):
         np.testing.assert_allclose(mine, expected, rtol=2e-4, atol=2e-3)
@@ -48,19 +47,18 @@ def test_frozen_layer_keeps_its_statistics_in_training():
     assert [list(np.array(v)) for v in (layer.moving_mean, layer.moving_variance)] == [[0] * 3, [1] * 3]
 
 
-def test_a_model_without_the_layer_or_with_xla_stays_as_it_is(monkeypatch):
+def test_a_model_without_the_layer_or_with_xla_stays_as_it_is():
     pixels = keras.Input((4, 4, 3))
     bare = keras.Model(pixels, layers.Conv2D(2, 1)(pixels))
-    assert fuse_batch_norm(bare) is bare
+    assert fuse_batch_norm(bare, compiled=False) is bare
     normed = keras.Model(pixels, layers.BatchNormalization()(pixels))
-    monkeypatch.setattr(backend, "jit_compile", lambda: "auto")
-    assert fuse_batch_norm(normed) is normed
+    assert fuse_batch_norm(normed, compiled="auto") is normed
 
 
 @tensorflow
 def test_batches_come_in_order_without_a_tuning_thread():
-    given = batches(np.arange(6), np.arange(6) * 10, 2)["x"]
-    assert [(list(x), list(y)) for x, y in given.as_numpy_iterator()] == [
+    dataset = batches(np.arange(6), np.arange(6) * 10, 2)["x"]
+    assert [(list(x), list(y)) for x, y in dataset.as_numpy_iterator()] == [
         ([0, 1], [0, 10]), ([2, 3], [20, 30]), ([4, 5], [40, 50]),
     ]  # fmt: skip
-    assert given.options().autotune.enabled is False
+    assert dataset.options().autotune.enabled is False

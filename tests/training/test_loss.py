@@ -1,7 +1,11 @@
 """The one loss: its identities, its numerics, and a second implementation in NumPy."""
 
+import keras
 import numpy as np
 import pytest
+
+from fer_bench.strategies.base import STRATEGIES
+from fer_bench.training.loss import LossVariables, loss
 
 K = 5
 RNG = np.random.default_rng(0)
@@ -11,8 +15,6 @@ LABELS = RNG.integers(0, K, 64).astype(np.int32)
 
 def evaluate(logits, labels=LABELS, **terms):
     """Losses (B,) and the gradient (B, K) of their sum, from a `LossVariables` set to these terms."""
-    from fer_bench.training.loss import LossVariables, loss
-
     variables = LossVariables(np.shape(logits)[-1])
     variables.set(**terms)
     return value_and_gradient(lambda z: loss(labels, z, variables), np.asarray(logits, np.float32))
@@ -20,8 +22,6 @@ def evaluate(logits, labels=LABELS, **terms):
 
 def value_and_gradient(function, logits):
     """Values (B,) of a function of the logits and the gradient (B, K) of their sum, on any backend."""
-    import keras
-
     if keras.backend.backend() == "jax":
         import jax
 
@@ -47,8 +47,6 @@ def by_numpy(logits, labels, weights, gamma, margins, scale, shift, smoothing):
 
 
 def keras_cross_entropy(logits, smoothing=0.0):
-    import keras
-
     def cross_entropy(z):
         targets = np.eye(K, dtype=np.float32)[LABELS]
         return keras.losses.categorical_crossentropy(targets, z, from_logits=True, label_smoothing=smoothing)
@@ -74,8 +72,6 @@ def test_neutral_terms_make_cross_entropy_and_its_gradient(terms):
 
 
 def test_class_weights_of_power_0_are_cross_entropy():
-    from fer_bench.strategies.base import STRATEGIES
-
     terms = STRATEGIES["class_weights"](0.0).loss_terms(np.array([40, 3, 9, 21, 100]), 0.0)
     found = evaluate(LOGITS, weights=terms.weights, gamma=terms.gamma)
     np.testing.assert_allclose(found[0], keras_cross_entropy(LOGITS)[0], rtol=1e-5, atol=1e-6)
@@ -168,8 +164,6 @@ def test_a_right_answer_beyond_doubt_costs_nothing_and_a_wrong_one_pulls():
 
 
 def test_a_number_is_given_to_all_classes_and_a_wrong_length_is_refused():
-    from fer_bench.training.loss import LossVariables
-
     variables = LossVariables(3)
     variables.set(weights=2.0, margins=[1, 2, 3], gamma=0.5, l2=1e-4)
     np.testing.assert_array_equal(variables.class_weights, [2, 2, 2])

@@ -1,38 +1,33 @@
 """The net: its parts, what is set back between trials, what is frozen."""
 
+import keras
 import numpy as np
 import pytest
-
-pytest.importorskip("keras")
+from keras import ops
 
 from fer_bench.backbones.base import BACKBONES
-from fer_bench.study.recipe import Phase, Recipe
+from fer_bench.study.recipe import Head, Phase, Recipe
+from fer_bench.training.net import Net, VariableDropout
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (8, 24, 24, 1)).astype("float32")
 
 
-def net(backbone="compact_cnn", channels=1, path=None, **recipe):
-    from fer_bench.training.net import Net
-
-    made = Recipe(**{"image_size": 24, "weights": "none", **recipe})
-    return Net(BACKBONES[backbone](), made, channels, 5, path)
+def make_net(backbone="compact_cnn", channels=1, path=None, **recipe):
+    changed = Recipe(**{"image_size": 24, "weights": "none", **recipe})
+    return Net(BACKBONES[backbone](), changed, channels, 5, path)
 
 
 def values(model):
-    from keras import ops
-
     return [np.array(ops.convert_to_numpy(v.value)) for v in model.variables]
 
 
 def call(model, images, training=False):
-    from keras import ops
-
     return ops.convert_to_numpy(model(images, training=training))
 
 
 @pytest.fixture(scope="module")
 def plain():
-    return net(head={"dense": (8,), "dropout": 0.5, "normalize": True})
+    return make_net(head={"dense": (8,), "dropout": 0.5, "normalize": True})
 
 
 def test_it_is_a_body_and_a_head_and_gives_float32_logits(plain):
@@ -44,27 +39,27 @@ def test_it_is_a_body_and_a_head_and_gives_float32_logits(plain):
 
 
 def test_grey_is_repeated_over_three_channels(plain):
-    colour = net(channels=3, head={"dense": (8,), "normalize": True})
-    for made in (plain, colour):
-        made.reset(1)
+    colour = make_net(channels=3, head={"dense": (8,), "normalize": True})
+    for net in (plain, colour):
+        net.reset(1)
     grey = call(plain.body, IMAGES)
     np.testing.assert_allclose(call(colour.body, np.repeat(IMAGES, 3, -1)), grey, rtol=1e-5, atol=1e-6)
 
 
 def test_unit_range_replaces_the_backbones_own_preprocessing():
-    own, unit = net(), net(preprocessing="unit_range")
-    for made in (own, unit):
-        made.reset(1)
+    own, unit = make_net(), make_net(preprocessing="unit_range")
+    for net in (own, unit):
+        net.reset(1)
     expected = call(own.trunk, (np.repeat(IMAGES, 3, -1) / 255).astype("float32")).mean((1, 2))
     np.testing.assert_allclose(call(unit.body, IMAGES), expected, rtol=1e-4, atol=1e-5)
     assert not np.allclose(call(own.body, IMAGES), expected, rtol=1e-3)
 
 
 def test_a_convolutional_head_belongs_to_the_head():
-    made = net("mobilenet_conv", image_size=48)
-    assert len(made.body.output_shape) == 4
-    assert {"conv_1x1_32", "conv_3x3_512"} <= {layer.name for layer in made.head.layers}
-    assert made.whole.output_shape == (None, 5)
+    net = make_net("mobilenet_conv", image_size=48)
+    assert len(net.body.output_shape) == 4
+    assert {"conv_1x1_32", "conv_3x3_512"} <= {layer.name for layer in net.head.layers}
+    assert net.whole.output_shape == (None, 5)
 
 
 def test_a_reset_gives_the_same_numbers_for_a_seed_and_others_for_another(plain):
@@ -87,9 +82,9 @@ def test_a_reset_gives_the_same_numbers_for_a_seed_and_others_for_another(plain)
 
 
 def test_a_reset_does_not_depend_on_what_the_net_was_built_with(plain):
-    again = net(head={"dense": (8,), "dropout": 0.1, "normalize": True})
-    for made in (plain, again):
-        made.reset(7)
+    again = make_net(head={"dense": (8,), "dropout": 0.1, "normalize": True})
+    for net in (plain, again):
+        net.reset(7)
     for a, b in zip(values(plain.whole), values(again.whole), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -106,55 +101,55 @@ def test_pretrained_kernels_survive_a_reset_and_the_heads_are_drawn(tmp_path):
     path = tmp_path / "compact_cnn.weights.h5"
     source = BACKBONES["compact_cnn"]().trunk(24)
     source.save_weights(path)
-    made = net(path=path)
-    made.reset(1)
-    first_head = values(made.head)
-    for variable in made.whole.variables:
+    net = make_net(path=path)
+    net.reset(1)
+    first_head = values(net.head)
+    for variable in net.whole.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
-    made.reset(2)
-    for a, b in zip(values(made.trunk), values(source), strict=True):
+    net.reset(2)
+    for a, b in zip(values(net.trunk), values(source), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert not all(np.array_equal(a, b) for a, b in zip(values(made.head), first_head, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(values(net.head), first_head, strict=True))
 
 
-def trainable(made, phase, **recipe):
-    made.set_trainable(Phase(trainable=phase, epochs=1))
-    return {v.path for v in made.trunk.trainable_variables}
+def trainable(net, phase, **recipe):
+    net.set_trainable(Phase(trainable=phase, epochs=1))
+    return {v.path for v in net.trunk.trainable_variables}
 
 
 def test_phases_freeze_and_thaw():
-    made = net()
-    assert trainable(made, "head") == set()
-    everything = trainable(made, "all")
-    assert len(everything) == len([v for v in made.trunk.variables if "moving" not in v.name])
-    last = trainable(made, {"last": 3})
+    net = make_net()
+    assert trainable(net, "head") == set()
+    everything = trainable(net, "all")
+    assert len(everything) == len([v for v in net.trunk.variables if "moving" not in v.name])
+    last = trainable(net, {"last": 3})
     assert 0 < len(last) < len(everything)
     assert last < everything
-    assert trainable(made, {"last": 999}) == everything
-    assert trainable(made, "head") == set()
-    assert made.head.trainable_variables, "the head always is"
+    assert trainable(net, {"last": 999}) == everything
+    assert trainable(net, "head") == set()
+    assert net.head.trainable_variables, "the head always is"
 
 
 @pytest.mark.parametrize(("mode", "moves"), [("live", True), ("frozen", False)])
 def test_frozen_norms_keep_their_statistics(mode, moves, tmp_path):
     path = tmp_path / "compact_cnn.weights.h5"
     BACKBONES["compact_cnn"]().trunk(24).save_weights(path)
-    made = net(path=path, weights="imagenet", batch_norm={"mode": mode})
-    made.reset(0)
-    made.set_trainable(Phase(trainable="all", epochs=1))
+    net = make_net(path=path, weights="imagenet", batch_norm={"mode": mode})
+    net.reset(0)
+    net.set_trainable(Phase(trainable="all", epochs=1))
 
     def statistics():
-        return np.concatenate([np.ravel(v) for v in values(made.trunk) if v.ndim == 1])
+        return np.concatenate([np.ravel(v) for v in values(net.trunk) if v.ndim == 1])
 
     before = statistics()
-    call(made.whole, IMAGES, training=True)
+    call(net.whole, IMAGES, training=True)
     assert np.array_equal(before, statistics()) != moves
-    assert any("gamma" in v.name for v in made.trunk.trainable_variables) == moves
+    assert any("gamma" in v.name for v in net.trunk.trainable_variables) == moves
 
 
 def test_norm_momentum_is_the_recipes():
-    assert {layer.momentum for layer in net().norms} == {0.9}
-    assert {layer.momentum for layer in net(batch_norm={"momentum": 0.99}).norms} == {0.99}
+    assert {layer.momentum for layer in make_net().norms} == {0.9}
+    assert {layer.momentum for layer in make_net(batch_norm={"momentum": 0.99}).norms} == {0.99}
 
 
 def test_calibration_standardises_a_random_trunk(plain):
@@ -174,39 +169,33 @@ class Dropping(BACKBONES["compact_cnn"]):
     """With dropout inside the trunk, as EfficientNetV2 has."""
 
     def trunk(self, size, weights=None):
-        import keras
-
         inner = super().trunk(size)
         return keras.Model(inner.input, keras.layers.Dropout(0.5)(inner.output), name=self.trunk_name)
 
 
 def test_dropout_of_the_trunk_acts_where_it_is_trained_and_is_set_back():
-    from fer_bench.training.net import Net
-
-    made = Net(Dropping(), Recipe(image_size=24, weights="none"), 1, 5, None)
-    made.reset(1, lambda: IMAGES)
-    read = call(made.body, IMAGES)
-    made.set_trainable(Phase(trainable="head", epochs=1))
-    np.testing.assert_array_equal(call(made.body, IMAGES, training=True), read, "frozen: as it is read")
+    net = Net(Dropping(), Recipe(image_size=24, weights="none"), 1, 5, None)
+    net.reset(1, lambda: IMAGES)
+    read = call(net.body, IMAGES)
+    net.set_trainable(Phase(trainable="head", epochs=1))
+    np.testing.assert_array_equal(call(net.body, IMAGES, training=True), read, "frozen: as it is read")
 
     def dropped(seed):
-        made.reset(seed)
-        made.set_trainable(Phase(trainable={"last": 1}, epochs=1))
-        return call(made.trunk, np.repeat(IMAGES, 3, -1), training=True)
+        net.reset(seed)
+        net.set_trainable(Phase(trainable={"last": 1}, epochs=1))
+        return call(net.trunk, np.repeat(IMAGES, 3, -1), training=True)
 
     first = dropped(1)
     assert (first == 0).mean() > 0.4
-    assert not np.array_equal(call(made.trunk, np.repeat(IMAGES, 3, -1), training=True), first)
+    assert not np.array_equal(call(net.trunk, np.repeat(IMAGES, 3, -1), training=True), first)
     np.testing.assert_array_equal(dropped(1), first)
     assert not np.array_equal(dropped(2) == 0, first == 0)
-    made.set_trainable(Phase(trainable="head", epochs=1))
-    made.set_trainable(Phase(trainable="all", epochs=1))
-    assert [layer.rate for layer, _ in made._dropout] == [0.5]
+    net.set_trainable(Phase(trainable="head", epochs=1))
+    net.set_trainable(Phase(trainable="all", epochs=1))
+    assert [layer.rate for layer, _ in net._dropout] == [0.5]
 
 
 def test_dropout_drops_its_share_in_training_only(plain):
-    from fer_bench.training.net import VariableDropout
-
     layer, ones = VariableDropout(), np.ones((100, 100), "float32")
     layer.rate.assign(0.3)
     np.testing.assert_array_equal(call(layer, ones), ones)
@@ -222,53 +211,45 @@ def test_dropout_drops_its_share_in_training_only(plain):
 
 
 def test_l2_reaches_the_heads_dense_kernels_only():
-    assert [k.shape for k in net(head={"dense": (8, 6)}).dense_kernels] == [(128, 8), (8, 6), (6, 5)]
+    assert [k.shape for k in make_net(head={"dense": (8, 6)}).dense_kernels] == [(128, 8), (8, 6), (6, 5)]
 
 
 def test_half_precision_inside_gives_float32_logits():
-    import keras
-
-    made = net(precision="bfloat16", head={"dense": (8,)})
-    made.reset(0)
-    logits = call(made.whole, IMAGES)
+    net = make_net(precision="bfloat16", head={"dense": (8,)})
+    net.reset(0)
+    logits = call(net.whole, IMAGES)
     assert logits.dtype == np.float32
     assert np.isfinite(logits).all()
-    assert {layer.compute_dtype for layer in made.trunk.layers if hasattr(layer, "kernel")} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in net.trunk.layers if hasattr(layer, "kernel")} == {"bfloat16"}
     assert keras.config.dtype_policy().name == "float32", "set back for whatever comes next"
 
 
-def test_two_seeds_drop_different_units(faces):
+def test_two_seeds_drop_different_units():
     """Seed states are int64 on TensorFlow and uint32 on JAX: both are set from the trial's seed."""
-    import keras
-
-    from fer_bench.backbones.base import BACKBONES
-    from fer_bench.study.recipe import Head, Recipe
-    from fer_bench.training.net import Net
-
     recipe = Recipe(image_size=16, weights="none", head=Head(dropout=0.5))
     net = Net(BACKBONES["compact_cnn"](), recipe, 1, 5, None)
     states = []
     for seed in (1, 2, 1):
         net.reset(seed)
-        found = [v.value for v in net.whole.variables if v.name == "seed_generator_state"]
-        states.append([keras.ops.convert_to_numpy(state).tolist() for state in found])
+        seeds = [v.value for v in net.whole.variables if v.name == "seed_generator_state"]
+        states.append([keras.ops.convert_to_numpy(state).tolist() for state in seeds])
     assert states[0] == states[2] != states[1]
     assert len(states[0]) == 1
 
 
 def test_calibration_is_done_once_for_a_seed_and_leaves_no_trace():
-    made, asked = net(), []
+    net, asked = make_net(), []
 
     def images():
         asked.append(len(asked))
         return IMAGES
 
-    made.reset(0, images)
-    first = values(made.whole)
+    net.reset(0, images)
+    first = values(net.whole)
     for seed in (1, 0):
-        made.reset(seed, images)
+        net.reset(seed, images)
     assert asked == [0, 1], "once for each seed"
-    for a, b in zip(values(made.whole), first, strict=True):
+    for a, b in zip(values(net.whole), first, strict=True):
         np.testing.assert_array_equal(a, b)
-    made.reset(0)
-    assert all((np.asarray(layer.beta) == 0).all() for layer in made.norms), "only where it is asked for"
+    net.reset(0)
+    assert all((np.asarray(layer.beta) == 0).all() for layer in net.norms), "only where it is asked for"

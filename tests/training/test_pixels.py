@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from fer_bench.study.recipe import Augmentation
+from fer_bench.training.pixels import PixelBank, affine
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 24, 24, 1)).astype(np.uint8)
 SMOOTH = np.add.outer(np.arange(48) * 3, np.arange(48) * 2)[None, :, :, None].astype(np.uint8)
@@ -11,32 +13,22 @@ ROTATION, SHEAR, ZOOM_X, ZOOM_Y, SHIFT_X, SHIFT_Y, FLIP = range(7)
 STILL = Augmentation(flip=False)
 
 
-def source(pixels=PIXELS, size=24, augmentation=STILL):
-    from fer_bench.training.pixels import PixelBank
-
+def make_bank(pixels=PIXELS, size=24, augmentation=STILL):
     return PixelBank(pixels, size, augmentation)
 
 
-def images(made, index, training=False):
-    from keras import ops
-
-    return ops.convert_to_numpy(made(np.asarray(index, "int32"), training=training))
+def images(bank, index, training=False):
+    return ops.convert_to_numpy(bank(np.asarray(index, "int32"), training=training))
 
 
 def moved(pixels, augmentation, size=None, **draws):
     """First image under draws given by name, the others 0."""
-    from keras import ops
-
-    made = source(pixels, size or pixels.shape[1], augmentation)
-    out = made._sample(pixels[:1].astype("float32"), *maps(augmentation, **draws))
+    bank = make_bank(pixels, size or pixels.shape[1], augmentation)
+    out = bank._sample(pixels[:1].astype("float32"), *maps(augmentation, **draws))
     return ops.convert_to_numpy(out)[0]
 
 
 def maps(augmentation, strength=1.0, **draws):
-    from keras import ops
-
-    from fer_bench.training.pixels import affine
-
     row = np.zeros((1, 7), "float32")
     for name, value in draws.items():
         row[0, globals()[name.upper()]] = value
@@ -44,45 +36,39 @@ def maps(augmentation, strength=1.0, **draws):
 
 
 def matrix(augmentation, strength=1.0, **draws):
-    from keras import ops
-
     return [ops.convert_to_numpy(part)[0] for part in maps(augmentation, strength, **draws)]
 
 
 def test_pixels_come_by_index_as_they_are():
-    found = images(source(), [4, 0, 4])
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, PIXELS[[4, 0, 4]])
+    result = images(make_bank(), [4, 0, 4])
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, PIXELS[[4, 0, 4]])
 
 
 @pytest.mark.parametrize("size", [24, 48, 17])
 def test_nothing_to_vary_is_the_plain_path(size):
-    made = source(size=size)
-    np.testing.assert_allclose(images(made, range(6), True), images(made, range(6)), atol=2e-2)
+    bank = make_bank(size=size)
+    np.testing.assert_allclose(images(bank, range(6), True), images(bank, range(6)), atol=2e-2)
 
 
 def test_augmentation_is_off_outside_training_and_without_a_recipe_for_it():
     strong = Augmentation(rotation=90, shift=0.5, zoom=0.5)
-    np.testing.assert_array_equal(images(source(augmentation=strong), range(6)), PIXELS)
-    np.testing.assert_array_equal(images(source(augmentation=None), range(6), True), PIXELS)
+    np.testing.assert_array_equal(images(make_bank(augmentation=strong), range(6)), PIXELS)
+    np.testing.assert_array_equal(images(make_bank(augmentation=None), range(6), True), PIXELS)
 
 
 @pytest.mark.parametrize(("old", "new"), [(48, 96), (24, 48), (24, 17), (48, 64), (24, 24), (48, 255)])
 def test_resizing_is_bilinear_with_half_pixel_centres(old, new):
-    from keras import ops
-
     pixels = np.random.default_rng(1).integers(0, 256, (3, old, old, 3)).astype(np.uint8)
     expected = ops.image.resize(pixels.astype("float32"), (new, new), "bilinear", antialias=False)
-    found = images(source(pixels, new), range(3))
-    np.testing.assert_allclose(found, ops.convert_to_numpy(expected), atol=2e-2)
+    result = images(make_bank(pixels, new), range(3))
+    np.testing.assert_allclose(result, ops.convert_to_numpy(expected), atol=2e-2)
 
 
 def test_an_oblong_image_is_fitted_to_the_square():
     pixels = np.random.default_rng(1).integers(0, 256, (2, 20, 30, 1)).astype(np.uint8)
-    from keras import ops
-
     expected = ops.image.resize(pixels.astype("float32"), (24, 24), "bilinear", antialias=False)
-    np.testing.assert_allclose(images(source(pixels), range(2)), ops.convert_to_numpy(expected), atol=2e-2)
+    np.testing.assert_allclose(images(make_bank(pixels), range(2)), ops.convert_to_numpy(expected), atol=2e-2)
 
 
 def test_a_flip_mirrors_left_and_right_exactly():
@@ -93,34 +79,34 @@ def test_a_flip_mirrors_left_and_right_exactly():
 
 
 def test_about_half_of_the_images_are_flipped():
-    found = images(source(augmentation=Augmentation()), [0] * 400, True)
-    flipped = np.abs(found - PIXELS[0, :, ::-1]).max(axis=(1, 2, 3)) < 1
-    plain = np.abs(found - PIXELS[0]).max(axis=(1, 2, 3)) < 1
+    result = images(make_bank(augmentation=Augmentation()), [0] * 400, True)
+    flipped = np.abs(result - PIXELS[0, :, ::-1]).max(axis=(1, 2, 3)) < 1
+    plain = np.abs(result - PIXELS[0]).max(axis=(1, 2, 3)) < 1
     assert (flipped ^ plain).all()
     assert 0.4 < flipped.mean() < 0.6
 
 
 def test_a_shift_moves_by_its_share_and_repeats_the_border():
     quarter = Augmentation(flip=False, shift=0.25)
-    found = moved(PIXELS, quarter, shift_x=1)[..., 0]
-    np.testing.assert_allclose(found[:, :18], PIXELS[0, :, 6:, 0], atol=2e-2)
-    np.testing.assert_allclose(found[:, 18:], np.repeat(PIXELS[0, :, -1:, 0], 6, 1), atol=2e-2)
-    found = moved(PIXELS, quarter, shift_y=-1)[..., 0]
-    np.testing.assert_allclose(found[6:], PIXELS[0, :18, :, 0], atol=2e-2)
+    result = moved(PIXELS, quarter, shift_x=1)[..., 0]
+    np.testing.assert_allclose(result[:, :18], PIXELS[0, :, 6:, 0], atol=2e-2)
+    np.testing.assert_allclose(result[:, 18:], np.repeat(PIXELS[0, :, -1:, 0], 6, 1), atol=2e-2)
+    result = moved(PIXELS, quarter, shift_y=-1)[..., 0]
+    np.testing.assert_allclose(result[6:], PIXELS[0, :18, :, 0], atol=2e-2)
 
 
 @pytest.mark.parametrize(("turn", "times"), [(1, 1), (-1, -1)])
 def test_a_quarter_turn_is_numpys(turn, times):
-    found = moved(PIXELS, Augmentation(flip=False, rotation=90), rotation=turn)
-    np.testing.assert_allclose(found, np.rot90(PIXELS[0], times), atol=2e-2)
+    result = moved(PIXELS, Augmentation(flip=False, rotation=90), rotation=turn)
+    np.testing.assert_allclose(result, np.rot90(PIXELS[0], times), atol=2e-2)
 
 
 @pytest.mark.parametrize("draw", [-1, -0.4, 0.1, 0.7])
 def test_a_rotation_is_orthonormal(draw):
-    found, shift = matrix(Augmentation(flip=False, rotation=30), rotation=draw)
-    np.testing.assert_allclose(found @ found.T, np.eye(2), atol=1e-6)
-    assert np.linalg.det(found) == pytest.approx(1)
-    assert np.rad2deg(np.arctan2(found[1, 0], found[0, 0])) == pytest.approx(30 * draw, abs=1e-3)
+    result, shift = matrix(Augmentation(flip=False, rotation=30), rotation=draw)
+    np.testing.assert_allclose(result @ result.T, np.eye(2), atol=1e-6)
+    assert np.linalg.det(result) == pytest.approx(1)
+    assert np.rad2deg(np.arctan2(result[1, 0], result[0, 0])) == pytest.approx(30 * draw, abs=1e-3)
     assert not shift.any()
 
 
@@ -132,9 +118,9 @@ def test_zoom_and_shear_are_what_they_are_called():
 
 def test_zooming_in_shows_the_middle_larger():
     # On a plane of constant slope a map is the plane of the mapped places.
-    found = moved(SMOOTH, Augmentation(flip=False, zoom=0.5), zoom_x=-1, zoom_y=-1)[..., 0]
+    result = moved(SMOOTH, Augmentation(flip=False, zoom=0.5), zoom_x=-1, zoom_y=-1)[..., 0]
     middle = np.linspace(12, 35.5, 48) - 0.25
-    np.testing.assert_allclose(found, np.add.outer(middle * 3, middle * 2), atol=0.1)
+    np.testing.assert_allclose(result, np.add.outer(middle * 3, middle * 2), atol=0.1)
 
 
 def test_all_of_it_together_is_one_affine_map():
@@ -143,16 +129,16 @@ def test_all_of_it_together_is_one_affine_map():
     a, s = np.deg2rad(10), np.tan(np.deg2rad(-7))
     turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
     expected = np.diag([1.06 * -1, 0.82]) @ turn @ np.array([[1, s], [0, 1]])
-    found, shift = matrix(everything, **draws, shift_x=1, shift_y=-0.5)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    result, shift = matrix(everything, **draws, shift_x=1, shift_y=-0.5)
+    np.testing.assert_allclose(result, expected, atol=1e-5)
     np.testing.assert_allclose(shift, [0.1, -0.05], atol=1e-6)
 
 
 def test_strength_scales_the_ranges_and_not_the_flip():
     everything = Augmentation(rotation=20, shift=0.1, zoom=0.2, shear=10)
     draws = dict(rotation=1, shear=1, zoom_x=1, zoom_y=1, shift_x=1, shift_y=1, flip=-1)
-    found, shift = matrix(everything, strength=0.0, **draws)
-    np.testing.assert_allclose(found, np.diag([-1, 1]), atol=1e-6)
+    result, shift = matrix(everything, strength=0.0, **draws)
+    np.testing.assert_allclose(result, np.diag([-1, 1]), atol=1e-6)
     assert not shift.any()
     twice, shift = matrix(Augmentation(flip=False, rotation=20, shift=0.1), 2.0, rotation=1, shift_x=1)
     assert np.rad2deg(np.arctan2(twice[1, 0], twice[0, 0])) == pytest.approx(40, abs=1e-3)
@@ -163,10 +149,9 @@ def test_each_image_has_a_strength_of_its_own():
     turned = Augmentation(flip=False, rotation=20, shift=0.1, zoom=0.1, shear=5)
 
     def draw(strengths):
-        made = source(augmentation=turned)
-        made.strength.assign(np.asarray(strengths, "float32"))
-        made.seeds.state.assign([7, 0])
-        return images(made, [0, 1, 2, 1], True)
+        bank = make_bank(augmentation=turned)
+        bank.reset(7, np.asarray(strengths, "float32"))
+        return images(bank, [0, 1, 2, 1], True)
 
     plain, mixed = draw([1.5] * 6), draw([0, 1.5, 3, 1, 1, 1])
     np.testing.assert_allclose(mixed[0], PIXELS[0], atol=2e-2)
@@ -176,79 +161,39 @@ def test_each_image_has_a_strength_of_its_own():
 
 
 def test_the_largest_size_is_255():
-    made = source(size=255, augmentation=Augmentation(rotation=20, shift=0.1))
+    bank = make_bank(size=255, augmentation=Augmentation(rotation=20, shift=0.1))
     for training in (False, True):
-        found = images(made, [5, 0], training)
-        assert found.shape == (2, 255, 255, 1)
-        assert np.isfinite(found).all()
-        assert found.max() <= 255 + 1e-2
+        result = images(bank, [5, 0], training)
+        assert result.shape == (2, 255, 255, 1)
+        assert np.isfinite(result).all()
+        assert result.max() <= 255 + 1e-2
 
 
 def test_values_stay_between_those_of_the_image_however_wild_the_map():
     wild = Augmentation(rotation=180, shift=0.9, zoom=0.9, shear=80)
-    found = images(source(augmentation=wild), [0] * 64, True)
-    assert np.isfinite(found).all()
-    assert PIXELS[0].min() - 1e-2 <= found.min()
-    assert found.max() <= PIXELS[0].max() + 1e-2
+    result = images(make_bank(augmentation=wild), [0] * 64, True)
+    assert np.isfinite(result).all()
+    assert PIXELS[0].min() - 1e-2 <= result.min()
+    assert result.max() <= PIXELS[0].max() + 1e-2
 
 
 def test_images_of_a_batch_are_drawn_each_for_itself():
-    found = images(source(augmentation=Augmentation(rotation=20, shift=0.1)), [3] * 32, True)
-    assert len({image.tobytes() for image in found}) == 32
+    result = images(make_bank(augmentation=Augmentation(rotation=20, shift=0.1)), [3] * 32, True)
+    assert len({image.tobytes() for image in result}) == 32
 
 
 def test_the_same_seed_gives_the_same_images_and_the_next_call_others():
-    made = source(augmentation=Augmentation(rotation=20, shift=0.1))
+    bank = make_bank(augmentation=Augmentation(rotation=20, shift=0.1))
 
     def draw(seed):
-        made.seeds.state.assign([seed, 0])
-        return images(made, range(6), True)
+        bank.reset(seed, np.ones(6, "float32"))
+        return images(bank, range(6), True)
 
     first = draw(7)
-    again_without_reset = images(made, range(6), True)
+    again_without_reset = images(bank, range(6), True)
     np.testing.assert_array_equal(draw(7), first)
     assert not np.array_equal(first, again_without_reset)
     assert not np.array_equal(first, draw(8))
-
-
-def banks(room=0):
-    from fer_bench.training.feature_cache import FeatureCache
-
-    made = FeatureCache(5, (2, 3), 2**20, room)
-    rows = np.arange(30, dtype="float32").reshape(5, 2, 3)
-    made.ensure(0, np.arange(5), lambda index: rows[index])
-    return made, rows
-
-
-def shown(made):
-    from keras import ops
-
-    return ops.convert_to_numpy(made.source.bank.value)
-
-
-def test_rows_made_of_features_lie_behind_those_of_the_images():
-    made, rows = banks(room=3)
-    labels = np.array([1, 0, 1, 1, 0], "int32")
-    given = []
-
-    def halfway(features, of):
-        given.extend([features, of])
-        return np.concatenate([features, features[:2] + 0.5]), np.concatenate([of, [7, 8]])
-
-    index, found = made.extend(0, np.array([3, 1]), labels, halfway, 2)
-    np.testing.assert_array_equal(given[0], rows[[3, 1]].reshape(2, 6), "flat")
-    np.testing.assert_array_equal(given[1], labels[[3, 1]])
-    np.testing.assert_array_equal(index, [3, 1, 5, 6])
-    np.testing.assert_array_equal(found, [*labels, 7, 8])
-    made.ensure(0, np.arange(5), lambda index: pytest.fail("all are known"))
-    np.testing.assert_array_equal(shown(made)[:5], rows)
-    np.testing.assert_array_equal(shown(made)[5:7], rows[[3, 1]] + 0.5, "in the shape of the others")
-
-
-def test_other_rows_than_were_promised_are_refused():
-    made, _ = banks(room=3)
-    with pytest.raises(ValueError, match="resample_features made 0 rows, feature_counts promised 3"):
-        made.extend(0, np.array([3, 1]), np.zeros(5, "int32"), lambda rows, labels: (rows, labels), 3)
 
 
 def test_a_shear_beyond_the_upright_keeps_its_side():
@@ -257,25 +202,3 @@ def test_a_shear_beyond_the_upright_keeps_its_side():
 
     assert sheared(1) == pytest.approx(np.tan(np.deg2rad(30)), rel=1e-5)
     assert sheared(3.5) == sheared(2.9) == pytest.approx(np.tan(np.deg2rad(75)), rel=1e-5)
-
-
-def test_more_room_is_a_new_source_that_knows_the_features():
-    made, rows = banks()
-    before = made.source
-    assert before.bank.shape == (5, 2, 3)
-    made.make_room(4)
-    assert made.source is not before
-    assert made.source.bank.shape == (9, 2, 3)
-    made.ensure(0, np.arange(5), lambda index: pytest.fail("all are known"))
-    np.testing.assert_array_equal(shown(made)[:5], rows)
-
-
-def test_features_come_by_index():
-    from keras import ops
-
-    from fer_bench.training.feature_cache import FeatureBank
-
-    made = FeatureBank(5, (3, 2))
-    made.bank.assign(np.arange(30, dtype="float32").reshape(5, 3, 2))
-    found = ops.convert_to_numpy(made(np.array([4, 0], "int32")))
-    np.testing.assert_array_equal(found, [[[24, 25], [26, 27], [28, 29]], [[0, 1], [2, 3], [4, 5]]])
