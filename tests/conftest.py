@@ -27,6 +27,20 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases as a run makes them, to be copied: to make MLflow's takes seconds."""
+    from fer_bench.storage.mlflow_client import create_store
+    from fer_bench.storage.optuna_store import open_storage
+
+    folder = tmp_path_factory.mktemp("mlruns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        create_store(folder)
+        open_storage(folder, None)
+    return folder
+
+
 @pytest.fixture
 def fer_bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What a command that is to succeed prints, run in this process."""
