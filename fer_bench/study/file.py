@@ -27,9 +27,9 @@ def study_files() -> dict[str, Path]:
     return found
 
 
-def study_name(given: str) -> str:
-    """Name of a study that is given by name or by its YAML file's path."""
-    return Path(given).name.removesuffix(".yaml").removesuffix(".yml")
+def study_name(study: str) -> str:
+    """Name of a study that is named, or whose YAML file is."""
+    return Path(study).name.removesuffix(".yaml").removesuffix(".yml")
 
 
 class _Loader(yaml.SafeLoader):
