@@ -6,7 +6,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -103,8 +103,7 @@ def trials(cells: Cells) -> Callable[[], float]:
         seed, strategy = next(upcoming)
         begun = time.perf_counter()
         if not trainers:
-            made = Trainer(BACKBONES[cells.backbone](), recipe, data.pixels, len(CLASSES), None)
-            trainers.append(made)
+            trainers.append(Trainer(BACKBONES[cells.backbone](), recipe, data.pixels, len(CLASSES), None))
         run_trial(trainers[0], STRATEGIES[strategy](), settings(recipe), seed, data)
         return time.perf_counter() - begun
 
@@ -144,19 +143,20 @@ def notebooks(cells: Cells, folder: Path) -> Callable[[], float]:
 
 
 def starts(cells: Cells) -> Callable[[], tuple[float, int]]:
-    """Seconds of a trial's start, reset and the first step of each phase; then a trial, and traces so far."""
+    """Seconds of a trial's start with the first step of each phase; then a trial, and traces so far."""
     from fer_bench.training.trainer import Trainer
     from fer_bench.training.trial import run_trial
 
     data, recipe = trial_data(2 * cells.batch, cells.batch), cells.recipe
+    one_batch = replace(data, train=data.train[: cells.batch])
     trainer = Trainer(BACKBONES[cells.backbone](), recipe, data.pixels, len(CLASSES), None)
     upcoming = itertools.cycle(cells.strategies)
 
     def play() -> tuple[float, int]:
         begun = time.perf_counter()
-        trainer.reset(0, settings(recipe), data.train)
+        trainer.begin_trial(STRATEGIES["none"](), settings(recipe), 0, one_batch)
         for phase in range(len(recipe.phases)):
-            trainer.fit(phase, data.train[None, : cells.batch], data.labels, [])
+            trainer.train_phase(phase)
         seconds = time.perf_counter() - begun
         run_trial(trainer, STRATEGIES[next(upcoming)](), settings(recipe), 0, data)
         return seconds, trainer.traces

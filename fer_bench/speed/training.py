@@ -15,7 +15,8 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.speed.notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
 from fer_bench.speed.side_by_side import Contestant, Figure, compared, contest
-from fer_bench.speed.workloads import draw_faces, write_tree
+from fer_bench.speed.workloads import trial_data, write_tree
+from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.file import read_study, study_files
 from fer_bench.study.recipe import Head, Phase, Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
@@ -35,14 +36,14 @@ class Job:
     trainable: Literal["head", "all"]
     images: int
 
-    def recipe(self, augmented: bool) -> Recipe:
+    def recipe(self, augmented: bool, epochs: int = 1) -> Recipe:
         """The same for fer-bench."""
         return Recipe(
             image_size=self.size,
             batch_size=self.batch,
             weights="none",
             augmentation=AUGMENTATION if augmented else None,
-            phases=(Phase(trainable=self.trainable, epochs=1),),
+            phases=(Phase(trainable=self.trainable, epochs=epochs),),
             head=Head(dropout=0.5),
         )
 
@@ -162,18 +163,11 @@ def ours(job: Job, augmented: bool = True) -> Callable[[], float]:
     """fer-bench's step on 48-pixel images; without augmentation a frozen trunk's features are cached."""
     from fer_bench.training.trainer import Trainer
 
-    pixels, labels = draw_faces(job.images)
-    recipe = job.recipe(augmented)
-    trainer = Trainer(BACKBONES[job.backbone](), recipe, pixels, len(CLASSES), None)
-    trainer.reset(0, settings(recipe), np.arange(min(len(pixels), 128)))
-    epochs = CACHED_EPOCHS if trainer.cached(0) else 1
-    rng = np.random.default_rng(0)
-
-    def train(watch: Any) -> None:
-        stream = np.stack([rng.permutation(job.images) for _ in range(epochs)])
-        trainer.fit(0, stream, labels, [watch])
-
-    return _rounds(job, train, epochs)
+    epochs = CACHED_EPOCHS if job.recipe(augmented).frozen(0) else 1
+    data, recipe = trial_data(job.images, job.batch), job.recipe(augmented, epochs)
+    trainer = Trainer(BACKBONES[job.backbone](), recipe, data.pixels, len(CLASSES), None)
+    trainer.begin_trial(STRATEGIES["none"](), settings(recipe), 0, data)
+    return _rounds(job, lambda watch: trainer.train_phase(0, callbacks=[watch]), epochs)
 
 
 def _rounds(job: Job, train: Callable[[Any], object], epochs: int = 1) -> Callable[[], float]:

@@ -42,7 +42,7 @@ recipe:
 budgets:
   small: {}
 """
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[2] / "mlruns" / "README.md").read_text(encoding="utf-8")
 CELLS = ("compact_cnn/none", "compact_cnn/tilted")
 
 
