@@ -72,7 +72,8 @@ def faces() -> FaceImages:
 def model_file(tmp_path_factory) -> Path:
     """A model file as `export` writes them, of an untrained net for three classes of 48x48 grey images."""
     from fer_bench.backbones.base import BACKBONES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 

@@ -89,10 +89,10 @@ def test_another_study_takes_over_what_the_same_cell_has_done():
 
 
 def test_a_moved_folder_gets_its_database_anew_with_the_weights_that_were_kept(tmp_path):
-    from fer_bench.inference.kept_repeat import find_kept
+    from fer_bench.inference.kept_repeat import find_kept_repeat
 
     def kept(folder: Path):
-        return find_kept(folder, "mine", "compact_cnn/none", {}, tmp_path)
+        return find_kept_repeat(folder, "mine", "compact_cnn/none", {}, tmp_path)
 
     run(*[0.5] * 4, strategies=("none",))
     before = kept(Path("mlruns"))
