@@ -1,6 +1,7 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ LONGEST = "test_seeds"  # begins first: begun last, it would keep one process wa
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem != LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for what fer-bench keeps for its user: the drawn faces, once for all tests and processes."""
+    folder = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "FER_BENCH_HOME", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "home")
+        )
+        yield
 
 
 @pytest.fixture

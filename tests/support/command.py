@@ -12,8 +12,8 @@ from fer_bench.cli.main import main
 
 
 def run_process(folder: Path, *words: str, code: int = 0) -> str:
-    """All output of a command that a shell runs in `folder`, where its data lie, too; exit code `code`."""
-    environment = os.environ | {"FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true"}
+    """All output of a command that a shell runs in `folder`, with that exit code."""
+    environment = os.environ | {"COLUMNS": "160", "CI": "true"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(
         [sys.executable, "-m", "fer_bench.cli", *words],
