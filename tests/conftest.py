@@ -1,5 +1,6 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,20 @@ from faces import draw_faces
 from fer_bench.data.images import FaceImages
 
 LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
+WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", "study")  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem != LONGEST)
+
+
+@pytest.fixture(autouse=True)
+def no_keras_in_quick_tests(request: pytest.FixtureRequest) -> None:
+    """Let imports of Keras fail in the quick tests, whatever others have loaded before."""
+    if request.path.parent.name in WITHOUT_KERAS:
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        for name in ("keras", "tensorflow"):
+            monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture
