@@ -1,6 +1,7 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from faces import draw_faces
 from fer_bench.data.images import FaceImages
 
 LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
+WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", "study")  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,6 +28,15 @@ def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             "FER_BENCH_HOME", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "home")
         )
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_keras_in_quick_tests(request: pytest.FixtureRequest) -> None:
+    """Let imports of Keras fail in the quick tests, whatever others have loaded before."""
+    if request.path.parent.name in WITHOUT_KERAS:
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        for name in ("keras", "tensorflow"):
+            monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture
