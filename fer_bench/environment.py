@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, versions, backend, device."""
+"""What a result was computed with: commit, versions, backend, device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-NAMED = (
+PACKAGES = (  # whose versions decide the numbers
     "fer-bench",
     "keras",
     "tensorflow",
@@ -35,7 +35,7 @@ CUDA = {  # backend: modules one of which it needs on a GPU, and how to get them
 def commit() -> str:
     """Commit of the code that runs, with `-dirty` where it was changed since; "unknown" outside of git.
 
-    A checkout is asked; an installed copy carries it in its version.
+    In a checkout from git; of an installed copy from its version.
     """
     here = Path(__file__).parent
     try:
@@ -54,20 +54,20 @@ def commit() -> str:
             return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         pass
-    found = re.search(r"\+g([0-9a-f]+)(\.d\d+)?", versions().get("fer-bench", ""))
-    return found[1] + ("-dirty" if found[2] else "") if found else "unknown"
+    match = re.search(r"\+g([0-9a-f]+)(\.d\d+)?", versions().get("fer-bench", ""))
+    return match[1] + ("-dirty" if match[2] else "") if match else "unknown"
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of what decides the numbers; what isn't installed is left out."""
-    found = {"python": platform.python_version()}
-    for name in NAMED:
+    """Versions of Python and of the packages that decide the numbers; one not installed is left out."""
+    installed = {"python": platform.python_version()}
+    for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend, what others say in a line, and the rule for names."""
+"""The one kind of error that a user can mend, errors as one line, and the rule for names."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 class UserError(Exception):
-    """What came, what was expected, what to do, in a line or a few; ends the program with exit code 2."""
+    """Says what was received, what was expected and what to do; ends the program with exit code 2."""
 
 
 def phrase(error: Exception, most: int = 200) -> str:
-    """The first `most` letters of what an error says, on one line."""
+    """An error's message on one line, its first `most` characters."""
     return " ".join(str(error).split())[:most]
 
 
 def check_name(what: str, name: str) -> None:
-    """Raise UserError unless a name can be part of a folder's, an experiment's and a command's."""
+    """Raise UserError for a name that a file, an MLflow experiment or a command line can't hold."""
     if not NAME.fullmatch(name):
         rule = "1 to 64 of a-z, A-Z, 0-9, _, - and ., with neither - nor . at the start"
         raise UserError(f"{what} {name[:70]!r}: expected {rule}; rename it")

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and folders that can be written to."""
+"""Writing files so that they are complete or absent, and checking paths before the work begins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame, whole or not at all: one header line, floats with up to 6 significant digits.
+    """Write a frame, completely or not at all: one header line, floats with up to 6 significant digits.
 
     Raises UserError where the file can't be written.
     """
@@ -28,14 +28,14 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def check_csv(path: Path) -> None:
-    """Raise UserError for what is there and no file: a folder, a device."""
+    """Raise UserError for a path that can't be a file: a folder, a device, no name."""
     if not path.name or (os.path.exists(path) and not os.path.isfile(path)):
         raise UserError(f"--out {path}: expected the name of a file, such as leaderboard.csv")
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Temporary path beside `path`; takes its place when the block ends well, and goes when it doesn't."""
+    """Give a temporary path that replaces `path` if the block succeeds, and is deleted if it fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -47,7 +47,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def writable(folder: Path) -> None:
-    """Make a folder for results; raises UserError where that can't be."""
+    """Create a folder for results; raises UserError where nothing can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"

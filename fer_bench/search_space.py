@@ -1,10 +1,10 @@
-"""A range that Optuna may draw from, said once: beside the default, on the field it belongs to."""
+"""Ranges that a search may draw from, declared once: beside the default, on the field they belong to."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +27,8 @@ class CanSuggest(Protocol):
         ...
 
 
-def tunable(default: float, *, low: float, high: float, log: bool = False) -> Any:
-    """Dataclass field with a default and the range to search it in; raises ValueError if they disagree."""
+def tunable(default: float, *, low: float, high: float, log: bool = False) -> float:
+    """Dataclass field with a default and the range to search it in; ValueError for a default outside it."""
     if default not in (span := Range(low, high, log)):
         raise ValueError(f"default {default} lies outside [{low}, {high}]")
     return dataclasses.field(default=default, metadata={"range": span})

@@ -27,6 +27,20 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases as a run makes them, to be copied: to make MLflow's takes seconds."""
+    from fer_bench.storage.mlflow_client import create_store
+    from fer_bench.storage.optuna_store import open_storage
+
+    folder = tmp_path_factory.mktemp("mlruns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        create_store(folder)
+        open_storage(folder, None)
+    return folder
+
+
 @pytest.fixture
 def fer_bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """What a command that is to succeed prints, run in this process."""
@@ -58,7 +72,8 @@ def faces() -> FaceImages:
 def model_file(tmp_path_factory) -> Path:
     """A model file as `export` writes them, of an untrained net for three classes of 48x48 grey images."""
     from fer_bench.backbones.base import BACKBONES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fer_bench.registry import Registry
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 BACKBONES: Registry[type[Backbone]] = Registry("backbone", "fer_bench.backbones")
 
@@ -24,25 +27,25 @@ class Backbone:
     seconds_per_megapixel: ClassVar[float]
     """Seconds to train on 10^6 input pixels, two CPU cores, whole trunk: only for estimates of cost."""
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """Scale pixels (B, S, S, 3) in 0..255 to what the trunk was made for."""
         raise NotImplementedError(f"{type(self).__name__} must say how it scales pixels")
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras model (B, size, size, 3) -> (B, h, w, d); `weights` is None or "imagenet" (downloads)."""
         raise NotImplementedError(f"{type(self).__name__} must build its trunk")
 
-    def convolutional_head(self, features: Any) -> Any:
+    def convolutional_head(self, features: KerasTensor) -> KerasTensor:
         """Further convolutions on the trunk's features, trained with the head; by default none."""
         return features
 
 
-def scale_to_unit(pixels: Any) -> Any:
+def scale_to_unit(pixels: KerasTensor) -> KerasTensor:
     """Pixels in 0..255 to [-1, 1], as the MobileNets were trained on ImageNet."""
     return pixels / 127.5 - 1.0
 
 
-def subtract_caffe_mean(pixels: Any) -> Any:
+def subtract_caffe_mean(pixels: KerasTensor) -> KerasTensor:
     """RGB pixels in 0..255 to BGR less ImageNet's mean, as VGG and ResNet v1 were trained."""
     import numpy as np
     from keras import ops

@@ -4,9 +4,14 @@ The blocks are those of Chollet, Xception: Deep Learning with Depthwise Separabl
 https://arxiv.org/abs/1610.02357
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone, scale_to_unit
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("compact_cnn")
@@ -17,11 +22,11 @@ class CompactCNN(Backbone):
     smallest = 16
     seconds_per_megapixel = 0.25
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [-1, 1]."""
         return scale_to_unit(pixels)
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """A strided convolution, then three separable ones, each halving the image."""
         import keras
         from keras import layers

@@ -5,9 +5,14 @@ In training, residual branches of layers that are trained are dropped at random,
 depth); frozen layers keep all of theirs.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("efficientnet_v2_b0")
@@ -18,19 +23,19 @@ class EfficientNetV2B0(Backbone):
     download_name = "efficientnetv2-b0_notop.h5"
     seconds_per_megapixel = 1.4
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [0, 1], then standardised by ImageNet's mean and standard deviation of each channel."""
         import numpy as np
 
         mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], "float32")
         return (pixels / 255.0 - mean) / deviation
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras' own, without its top and without the layers that scale pixels."""
         import keras
 
-        made = keras.applications.EfficientNetV2B0(
+        model = keras.applications.EfficientNetV2B0(
             input_shape=(size, size, 3), include_top=False, weights=weights, include_preprocessing=False
         )
-        # Keras takes the name for that of a variant: another one can't be given above.
-        return keras.Model(made.input, made.output, name=self.trunk_name)
+        # Above, Keras expects the name of one of its variants.
+        return keras.Model(model.input, model.output, name=self.trunk_name)

@@ -7,9 +7,14 @@ the trunk ends in the 128 features before that, which are averaged and given to 
 51 k parameters in all instead of 58 k.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone, scale_to_unit
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("mini_xception")
@@ -20,11 +25,11 @@ class MiniXception(Backbone):
     smallest = 16
     seconds_per_megapixel = 0.45
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [-1, 1]."""
         return scale_to_unit(pixels)
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Two convolutions without padding, then blocks of 16, 32, 64 and 128 channels, each halving."""
         import keras
         from keras import layers
@@ -44,7 +49,7 @@ class MiniXception(Backbone):
         return keras.Model(pixels, x, name=self.trunk_name)
 
 
-def _separable(x: Any, filters: int) -> Any:
+def _separable(x: KerasTensor, filters: int) -> KerasTensor:
     """A depthwise 3x3 convolution, one of 1x1 to `filters` channels, batch normalisation."""
     from keras import layers
 

@@ -4,9 +4,14 @@ Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vi
 https://arxiv.org/abs/1704.04861
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone, scale_to_unit
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("mobilenet_conv")
@@ -17,11 +22,11 @@ class MobileNetConv(Backbone):
     download_name = "mobilenet_1_0_224_tf_no_top.h5"
     seconds_per_megapixel = 0.6
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [-1, 1]."""
         return scale_to_unit(pixels)
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras' own MobileNet, without its top."""
         import keras
 
@@ -29,7 +34,7 @@ class MobileNetConv(Backbone):
             input_shape=(size, size, 3), include_top=False, weights=weights, name=self.trunk_name
         )
 
-    def convolutional_head(self, features: Any) -> Any:
+    def convolutional_head(self, features: KerasTensor) -> KerasTensor:
         """Five convolutions, padding same, ReLU."""
         from keras import layers
 

@@ -4,9 +4,14 @@ Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 201
 https://arxiv.org/abs/1801.04381
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone, scale_to_unit
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("mobilenet_v2")
@@ -17,11 +22,11 @@ class MobileNetV2(Backbone):
     download_name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     seconds_per_megapixel = 0.55
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [-1, 1]."""
         return scale_to_unit(pixels)
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras' own, without its top."""
         import keras
 

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.errors import UserError, phrase
 
+if TYPE_CHECKING:
+    from keras import Model
+
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights that a trunk starts from: `origin` for people, `path` to read, `sha256` of the file."""
+    """Weights that a trunk starts from: `origin` in words, `path` and `sha256` of its file, if any."""
 
     origin: str
     path: Path | None = None
@@ -27,14 +30,15 @@ class Weights:
 
 
 class MissingWeights(UserError):
-    """A backbone's pretrained weights are not to be had here; says why, the same for all of one cause."""
+    """A backbone's pretrained weights can't be had here; the message is equal for all of one cause."""
 
 
 def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weights:
     """Weights of a backbone: none, a file in $FER_BENCH_WEIGHTS, or Keras' download of ImageNet's.
 
-    `$FER_BENCH_WEIGHTS/<trunk>.weights.h5` goes before the download, which leaves path and hash open unless
-    `may_download`. Raises MissingWeights, also for a file that is cut short.
+    Where $FER_BENCH_WEIGHTS is set, `<trunk>.weights.h5` in it is used instead of the download. Unless
+    `may_download`, weights still to be downloaded have neither path nor hash. Raises MissingWeights, also for
+    a file that is cut short.
     """
     entry = BACKBONES[backbone]
     if wanted == "none":
@@ -49,13 +53,13 @@ def find_weights(backbone: str, wanted: str, may_download: bool = True) -> Weigh
             raise MissingWeights(f"FER_BENCH_WEIGHTS names {folder}: expected a folder of <trunk>.weights.h5")
         if not os.path.isfile(path):
             raise MissingWeights(f"no {path.name} in the folder that FER_BENCH_WEIGHTS names, {folder}")
-        return Weights(path.name, path, _checked(path))
+        return Weights(path.name, path, _sha256(path))
     path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / entry.download_name
     if not path.is_file():
         if not may_download:
             return Weights("imagenet, to be downloaded")
         download(backbone, path)
-    return Weights("imagenet", path, _checked(path))
+    return Weights("imagenet", path, _sha256(path))
 
 
 def download(
@@ -77,8 +81,8 @@ def download(
 
 
 @cache
-def _checked(path: Path) -> str:
-    """SHA-256 of a weights file; MissingWeights at once, not hours later, where it is cut short."""
+def _sha256(path: Path) -> str:
+    """SHA-256 of a weights file; raises MissingWeights now, not hours later, where it is cut short."""
     import h5py
 
     try:
@@ -91,7 +95,7 @@ def _checked(path: Path) -> str:
         ) from None
 
 
-def load_trunk(trunk: Any, path: Path) -> None:
+def load_trunk(trunk: Model, path: Path) -> None:
     """Read a trunk's pretrained weights; raises UserError if the file is broken or of another model."""
     try:
         with warnings.catch_warnings():

@@ -4,9 +4,14 @@ Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image R
 https://arxiv.org/abs/1409.1556
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES, Backbone, subtract_caffe_mean
+
+if TYPE_CHECKING:
+    from keras import KerasTensor, Model
 
 
 @BACKBONES.register("vgg16")
@@ -17,11 +22,11 @@ class VGG16(Backbone):
     download_name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
     seconds_per_megapixel = 8.5
 
-    def preprocess(self, pixels: Any) -> Any:
+    def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """BGR, less ImageNet's mean."""
         return subtract_caffe_mean(pixels)
 
-    def trunk(self, size: int, weights: str | None = None) -> Any:
+    def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras' own, without its top."""
         import keras
 

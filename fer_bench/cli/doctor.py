@@ -105,6 +105,12 @@ def _stores(mlruns: Path) -> Iterator[Finding]:
             open_storage(mlruns, None)
         except UserError as error:
             yield BAD, "optuna", str(error)
+        except OSError as error:
+            yield (
+                ABSENT,
+                "optuna",
+                f"{mlruns} can be read, not written ({error.strerror}): no run goes on there",
+            )
         else:
             yield GOOD, "optuna", str(mlruns / "optuna.db")
 

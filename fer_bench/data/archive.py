@@ -1,4 +1,4 @@
-"""Folders and zips of images: what lies where, opened without trusting names, sizes or contents."""
+"""Folders and zips of images: what lies where. Names, sizes and contents are not trusted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SUBSET_FOLDERS = {
     **{"test": "test", "testing": "test", "privatetest": "test"},
 }
 LAYOUTS = "expected CLASS/IMAGE or SPLIT/CLASS/IMAGE (train, val, valid, validation or test)"
-# Images hardly compress: more than this many times the archive, and more than a few CDs, is no data set.
+# Images hardly compress: what unpacks to 50 times the archive, and to more than 2 GiB, is no dataset.
 BOMB_RATIO, BOMB_BYTES = 50, 2 * 2**30
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an image lies: (wrapper/...)/(subset/)class/file; subset is one of images.SUBSETS."""
+    """Where an image lies: (wrapper/...)/(subset/)folder/file; subset is one of images.SUBSETS."""
 
     wrapper: tuple[str, ...]
     subset: str
@@ -33,50 +33,62 @@ class Place:
     file: str
 
 
-class Tree:
-    """Files of a folder: `sizes` maps their names (with /) to bytes; hidden ones are left out.
+class FileTree:
+    """Files by name, with / between folders: `sizes` in bytes, and all `folders`, empty ones too."""
 
-    `folders` are all folders, with /, so that an empty class is seen.
-    """
+    path: Path
+    sizes: dict[str, int]
+    folders: list[str]
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open one file for reading."""
+        raise NotImplementedError
+
+
+class FolderTree(FileTree):
+    """Files of a folder and, through links, of others; hidden ones are left out."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.folders: list[str] = []
-        self.sizes: dict[str, int] = {}
-        self._walk()
-
-    def _walk(self) -> None:
-        """Look into all folders, linked ones too, each once; UserError for one that can't be read."""
-        waiting, seen = [""], set()
+        self.path, self.sizes, self.folders = path, {}, []
+        waiting: list[str] = [""]
+        visited: set[tuple[int, int]] = set()
         while waiting:
-            inside = waiting.pop()
+            folder = waiting.pop()
             try:
-                about = os.stat(self.path / inside)
-                if (about.st_dev, about.st_ino) in seen:  # a link in a circle
-                    continue
-                seen.add((about.st_dev, about.st_ino))
-                with os.scandir(self.path / inside) as entries:
-                    for entry in sorted(entries, key=lambda e: e.name):
-                        if not visible(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
-                            continue
-                        name = f"{inside}/{entry.name}".lstrip("/")
-                        if entry.is_dir():
-                            self.folders.append(name)
-                            waiting.append(name)
-                        elif entry.is_file():
-                            self.sizes[name] = entry.stat().st_size
+                about = os.stat(path / folder)
+                if (about.st_dev, about.st_ino) not in visited:  # else a link in a circle
+                    visited.add((about.st_dev, about.st_ino))
+                    waiting += self._list(folder)
             except OSError as error:
                 raise UserError(
-                    f"{printable(_cut(str(self.path / inside)))} can't be read: {error.strerror}"
+                    f"{printable(_shortened(str(path / folder)))} can't be read: {error.strerror}"
                 ) from error
+
+    def _list(self, folder: str) -> list[str]:
+        """Enter the files and folders that lie in a folder; returns the folders."""
+        listed = len(self.folders)
+        with os.scandir(self.path / folder) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if not visible(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
+                    continue
+                name = f"{folder}/{entry.name}".lstrip("/")
+                if entry.is_dir():
+                    self.folders.append(name)
+                elif entry.is_file():
+                    self.sizes[name] = entry.stat().st_size
+        return self.folders[listed:]
 
     def open(self, name: str) -> IO[bytes]:
         """Open one file for reading."""
         return (self.path / name).open("rb")
 
 
-class ZipTree(Tree):
-    """Files of a zip, read in place; UserError if it is cut short, encrypted, a bomb or names `../`."""
+class ZipTree(FileTree):
+    """Files of a zip, read in place; hidden ones are left out.
+
+    Raises UserError for a zip that is cut short, encrypted, names `../`, or would unpack to more than
+    `bomb_bytes` and many times its size.
+    """
 
     def __init__(self, path: Path, bomb_bytes: int = BOMB_BYTES) -> None:
         self.path = path
@@ -90,7 +102,7 @@ class ZipTree(Tree):
             ) from error
         members = self._zip.infolist()
         for member in members:
-            _refuse_unsafe(path, member)
+            _check_member(path, member)
         total = sum(member.file_size for member in members)
         if total > bomb_bytes and total > BOMB_RATIO * path.stat().st_size:
             raise UserError(
@@ -107,10 +119,10 @@ class ZipTree(Tree):
         return self._zip.open(name)
 
 
-def open_tree(path: Path) -> Tree:
+def open_tree(path: Path) -> FileTree:
     """Open a folder or a zip; UserError for anything else."""
     if os.path.isdir(path):
-        return Tree(path)
+        return FolderTree(path)
     if not os.path.isfile(path):
         raise UserError(
             f"{printable(str(path))} isn't there: expected a folder or a zip (of FER-2013 also a csv)"
@@ -120,44 +132,49 @@ def open_tree(path: Path) -> Tree:
     return ZipTree(path)
 
 
-def image_places(tree: Tree) -> dict[str, Place]:
+def image_places(tree: FileTree) -> dict[str, Place]:
     """Where each image of a tree lies, ordered by subset, class and name; UserError for other layouts."""
     places = {
         name: _place(name) for name in tree.sizes if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
     }
     if not places:
         raise UserError(f"no images in {tree.path}: {LAYOUTS}")
-    astray = [n for n, p in places.items() if not p.folder or p.folder.lower() in SUBSET_FOLDERS]
-    if astray:
-        raise UserError(f"{tree.path}: {printable(_cut(astray[0]))} lies in no class folder; {LAYOUTS}")
+    without_class = [n for n, p in places.items() if not p.folder or p.folder.lower() in SUBSET_FOLDERS]
+    if without_class:
+        raise UserError(
+            f"{tree.path}: {printable(_shortened(without_class[0]))} lies in no class folder; {LAYOUTS}"
+        )
     wrappers = sorted({place.wrapper for place in places.values()})
     if len(wrappers) > 1:
-        shown = " and ".join(printable(_cut("/".join(wrapper))) or "the top" for wrapper in wrappers[:2])
+        shown = " and ".join(
+            printable(_shortened("/".join(wrapper))) or "the top" for wrapper in wrappers[:2]
+        )
         raise UserError(f"{tree.path}: class folders lie at different depths, in {shown}; {LAYOUTS}")
     return dict(sorted(places.items(), key=lambda item: (item[1].subset, item[1].folder, item[1].file)))
 
 
-def class_folders(tree: Tree, places: Mapping[str, Place]) -> list[str]:
-    """Names of all class folders, those without images too: folders that lie where those with images do."""
-    wrapper, split = next((place.wrapper, place.subset != "none") for place in places.values())
-    found = {place.folder for place in places.values()}
+def class_folders(tree: FileTree, places: Mapping[str, Place]) -> list[str]:
+    """Names of all class folders, also of empty ones: those that lie where the ones with images do."""
+    wrapper, has_subsets = next((place.wrapper, place.subset != "none") for place in places.values())
+    names = {place.folder for place in places.values()}
     for name in tree.folders:
         place = _place(f"{name}/x")
-        if visible(name) and place.wrapper == wrapper and (place.subset != "none") == split:
-            found |= {place.folder} - set(SUBSET_FOLDERS)
-    return sorted(found)
+        if visible(name) and place.wrapper == wrapper and (place.subset != "none") == has_subsets:
+            names |= {place.folder} - set(SUBSET_FOLDERS)
+    return sorted(names)
 
 
 def printable(name: str) -> str:
-    """A file's name as it can be written anywhere: other encodings and control characters as escapes."""
+    """A file's name that can be printed: undecodable bytes and control characters as escapes."""
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
-def _cut(name: str) -> str:
+def _shortened(name: str) -> str:
     return name if len(name) <= 120 else f"{name[:50]} ... {name[-50:]}"
 
 
 def _place(name: str) -> Place:
+    """Read a file's place from its name; without a class folder, `folder` is empty."""
     *folders, file = name.split("/")
     folder = folders.pop() if folders else ""
     subset = SUBSET_FOLDERS.get(folders[-1].lower(), "none") if folders else "none"
@@ -167,11 +184,12 @@ def _place(name: str) -> Place:
 
 
 def visible(name: str) -> bool:
-    """Whether a path is neither hidden nor what macOS adds to zips."""
+    """Whether no part of a path is hidden or one of the files that macOS adds to zips."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _refuse_unsafe(path: Path, member: zipfile.ZipInfo) -> None:
+def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
+    """Raise UserError for a member that is encrypted or would be written outside of its folder."""
     name = member.filename
     if name.startswith("/") or "\\" in name or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
         raise UserError(f"{path} holds {name!r}, a name that leads out of its folder: refused")

@@ -21,9 +21,10 @@ class Audit:
     """Findings on one dataset; images are identical if all their pixels are.
 
     - skipped: "id: reason" of images unreadable at the import; blank: (n,) str, ids of constant images;
-    - groups of two or more identical images: how many, images in them, images beyond the first of each
-      (surplus), the largest; `across` of them reach over several subsets, `conflicting` over several classes
-      (`conflicting_images` images);
+    - groups: of two or more identical images; grouped: images in them; surplus: images beyond the first of
+      each group; largest: images in the largest group;
+    - across: groups with images of several subsets; conflicting: groups with several classes, in all
+      `conflicting_images` images;
     - held_out: imported val and test images, `leaked` of which are identical to a training image;
     - dedup: by split, (test images without an identical one in train or val, all test images).
     """
@@ -44,7 +45,7 @@ class Audit:
 
 
 def doubtful(images: FaceImages) -> pd.DataFrame:
-    """Images with a finding, a row each: id, subset, class, group of identical images, and which findings.
+    """A row for each image with a finding: id, subset, class, group of identical images, and the findings.
 
     `leak`: held out and identical to a training image; `conflicting`: identical to one of another class.
     """
@@ -67,20 +68,20 @@ def audit(images: FaceImages) -> Audit:
     """Examine all images as imported, and the whole test part of every split they can give."""
     twins = images.twins()
     sizes = np.bincount(twins)
-    found = _findings(images)
+    findings = _findings(images)
     return Audit(
         images=len(images),
         skipped=images.skipped,
-        blank=images.ids[found["blank"]],
+        blank=images.ids[findings["blank"]],
         groups=int((sizes > 1).sum()),
-        grouped=int(found["identical"].sum()),
+        grouped=int(findings["identical"].sum()),
         surplus=int((sizes - 1).sum()),
         largest=int(sizes.max()),
-        across=int((_kinds(twins, images.subsets) > 1).sum()),
-        conflicting=len(np.unique(twins[found["conflicting"]])),
-        conflicting_images=int(found["conflicting"].sum()),
+        across=int((_distinct(twins, images.subsets) > 1).sum()),
+        conflicting=len(np.unique(twins[findings["conflicting"]])),
+        conflicting_images=int(findings["conflicting"].sum()),
         held_out=int(images.in_subset("val", "test").sum()),
-        leaked=int(found["leak"].sum()),
+        leaked=int(findings["leak"].sum()),
         dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in whole_splits(images)},
     )
 
@@ -95,17 +96,17 @@ def whole_splits(images: FaceImages) -> list[Split]:
 
 
 def _findings(images: FaceImages) -> dict[str, np.ndarray]:
-    """Which images each finding is of, (N,) bool by name."""
+    """Which images have each finding, (N,) bool by name of the finding."""
     twins = images.twins()
     return {
         "blank": images.blank(),
         "identical": np.bincount(twins)[twins] > 1,
         "leak": images.in_subset("val", "test") & np.isin(twins, twins[images.in_subset("train")]),
-        "conflicting": (_kinds(twins, images.labels) > 1)[twins],
+        "conflicting": (_distinct(twins, images.labels) > 1)[twins],
     }
 
 
-def _kinds(twins: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _distinct(twins: np.ndarray, values: np.ndarray) -> np.ndarray:
     """How many different values each group of twins has: (groups,) int64."""
     pairs = np.unique(np.stack([twins, values.astype(np.int64)]), axis=1)
     return np.bincount(pairs[0])

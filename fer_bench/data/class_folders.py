@@ -1,17 +1,18 @@
-"""Trees of class folders, `class/` or `split/class/`, in a folder or a zip."""
+"""Datasets of class folders, `class/` or `split/class/`, in a folder or a zip."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fer_bench.data import decode
-from fer_bench.data.archive import LAYOUTS, Place, Tree, class_folders, image_places, open_tree, printable
+from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, open_tree, printable
 from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
 from fer_bench.errors import UserError
 
-NUMBERED = {  # the orders of two data sets that come with numbers for names, for the hint
+NUMBERED = {  # hints for two datasets whose folders are numbers
     frozenset("1234567"): "RAF-DB has 1=surprise,2=fear,3=disgust,4=happy,5=sad,6=angry,7=neutral",
     frozenset(
         "01234567"
@@ -28,31 +29,32 @@ def read_folder(
 ) -> Draft:
     """Look through a folder or zip of images in class folders; `classes` renames folders.
 
-    Raises UserError for layouts that don't tell a class, numbered folders without `classes`, two names that
-    differ in case only and (unless `allow_missing`) classes of fewer than two images.
+    All images are brought to `size` x `size` pixels, by default to the size that they have in common. Raises
+    UserError for a layout without class folders, numbered folders without `classes`, two names that differ in
+    case only and (unless `allow_missing`) classes of fewer than two images.
     """
     if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
         raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
     tree = open_tree(path)
     places = image_places(tree)
-    names = _named(class_folders(tree, places), classes or {})
+    names = _class_names(class_folders(tree, places), classes or {})
     labels = {name: names[place.folder] for name, place in places.items()}
     if len(set(names.values())) < 2:
         raise UserError(
             f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
         )
-    draft = drafted(tree, places, labels, size=size, track=track)
+    draft = draft_images(tree, places, labels, size=size, track=track)
     empty = sorted(set(names.values()) - set(labels.values()))
     if empty and not allow_missing:
         raise UserError(
             f"{path}: no image of {', '.join(empty)}; add some, or leave it out with --allow-missing-classes"
         )
-    said = (*draft.remarks, f"left out, without an image: {', '.join(empty)}") if empty else draft.remarks
-    return draft.but(remarks=said, least=0 if allow_missing else 2)
+    left_out = (f"left out, without an image: {', '.join(empty)}",) if empty else ()
+    return replace(draft, remarks=draft.remarks + left_out, least=0 if allow_missing else 2)
 
 
-def drafted(
-    tree: Tree,
+def draft_images(
+    tree: FileTree,
     places: Mapping[str, Place],
     labels: Mapping[str, str],
     *,
@@ -60,22 +62,20 @@ def drafted(
     grey: bool | None = None,
     track: Track = quiet,
 ) -> Draft:
-    """Draft of image files whose class names are known; subsets are those of their places."""
-    seen = decode.survey(tree, list(places), track)
-    names = [name for name in places if name not in seen.broken]
-    shape = seen.shape(size, grey)
-    inside = {
-        name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()
-    }
+    """Draft of image files whose class names are known (`labels`); subsets are those of their places."""
+    survey = decode.survey(tree, list(places), track)
+    names = [name for name in places if name not in survey.broken]
+    shape = survey.shape(size, grey)
+    ids = {name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()}
     ignored = len(tree.sizes) - len(places)
     return Draft(
         classes=tuple(sorted(set(labels.values()))),
         shape=shape,
-        records=[ImageRecord(inside[name], labels[name], places[name].subset) for name in names],
+        records=[ImageRecord(ids[name], labels[name], places[name].subset) for name in names],
         pixels=lambda: decode.decoded(tree, names, shape),
         source=printable(tree.path.name),
-        skipped=tuple(f"{inside[name]}: {why}" for name, why in seen.broken.items()),
-        remarks=seen.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
+        skipped=tuple(f"{ids[name]}: {why}" for name, why in survey.broken.items()),
+        remarks=survey.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
     )
 
 
@@ -84,14 +84,14 @@ def parse_classes(text: str) -> dict[str, str]:
     pairs = [part.split("=") for part in text.split(",") if part.strip()]
     if not pairs or any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
         raise UserError(f'--classes {text!r}: expected FOLDER=CLASS pairs, as in "1=surprise,2=fear"')
-    named = {folder.strip(): name.strip() for folder, name in pairs}
-    if len(named) < len(pairs):
+    names = {folder.strip(): name.strip() for folder, name in pairs}
+    if len(names) < len(pairs):
         raise UserError(f"--classes {text!r} names a folder twice: keep one")
-    return named
+    return names
 
 
-def _named(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
-    """Class name of each folder; UserError where numbers stand for names, or names aren't clear."""
+def _class_names(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
+    """Class name of each folder; UserError for a number, an unprintable name and two alike but for case."""
     if unknown := sorted(set(classes) - set(folders)):
         raise UserError(f"--classes names {', '.join(unknown)}: the class folders are {', '.join(folders)}")
     numbered = [folder for folder in folders if re.fullmatch(r"\d+", folder) and folder not in classes]
@@ -100,11 +100,11 @@ def _named(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
         hint = NUMBERED.get(frozenset(folders), "their order differs from one data set to the next")
         raise UserError(f'class folders are numbers: say what they mean with --classes "{example}" ({hint})')
     names = {folder: classes.get(folder, folder.strip()) for folder in folders}
-    spelt: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for name in names.values():
         if not name.isprintable():
             raise UserError(f"class folder {name!r}: a name that can't be written; rename it, in UTF-8")
-        if (other := spelt.setdefault(name.casefold(), name)) != name:
+        if (other := spellings.setdefault(name.casefold(), name)) != name:
             raise UserError(
                 f'classes {other!r} and {name!r} differ in case only: say --classes "{other}={name}"'
             )

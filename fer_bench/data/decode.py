@@ -1,4 +1,4 @@
-"""Image files to uint8 arrays of one size; a broken one gives the reason why, never an exception."""
+"""Image files to uint8 arrays of one size; a broken file gives the reason, never an exception."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fer_bench.data.archive import Tree
+from fer_bench.data.archive import FileTree
 from fer_bench.data.cache import Track
 
 MAX_BYTES = 64 * 2**20
@@ -22,19 +22,19 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, w
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Survey:
     """What the headers of image files say: sizes as (width, height), grey or colour, and which are broken."""
 
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    grey: int = 0
-    colour: int = 0
-    broken: dict[str, str] = field(default_factory=dict)
+    sizes: Counter[tuple[int, int]]
+    grey: int
+    colour: int
+    broken: dict[str, str]
 
     def shape(self, side: int | None, grey: bool | None = None) -> tuple[int, int, int]:
-        """(H, W, C) to bring all to: `side` if given, else the common size, else 112; grey if all are.
+        """(H, W, C) to bring all images to: `side` if given, else the common size, else 112; grey if all are.
 
-        A common size of less than 8 or more than 1024 pixels is none to keep.
+        A common size is not kept where a side is shorter than 8 or longer than 1024 pixels.
         """
         width = height = side or DEFAULT_SIDE
         if side is None and len(self.sizes) == 1:
@@ -44,47 +44,48 @@ class Survey:
         return height, width, 1 if (not self.colour if grey is None else grey) else 3
 
     def remarks(self, shape: tuple[int, int, int]) -> tuple[str, ...]:
-        """Lines that say what is done to images of other sizes and modes."""
+        """Lines about images of other sizes and modes: how many, and what is done to them."""
         height, width, channels = shape
         other = sum(n for size, n in self.sizes.items() if size != (width, height))
-        said = []
+        lines = []
         if other:
             often = ", ".join(f"{w}x{h}: {n:,}" for (w, h), n in self.sizes.most_common(3))
             more = f", and {len(self.sizes) - 3:,} more sizes" if len(self.sizes) > 3 else ""
-            said.append(
+            lines.append(
                 f"{other:,} images not {width}x{height} ({often}{more}): short side resized, centre cropped"
             )
         if self.colour if channels == 1 else self.grey:
-            kept = "grey" if channels == 1 else "RGB"
-            said.append(f"{self.grey:,} grey and {self.colour:,} colour images: all kept as {kept}")
-        return tuple(said)
+            mode = "grey" if channels == 1 else "RGB"
+            lines.append(f"{self.grey:,} grey and {self.colour:,} colour images: all kept as {mode}")
+        return tuple(lines)
 
 
-def survey(tree: Tree, names: Sequence[str], track: Track) -> Survey:
+def survey(tree: FileTree, names: Sequence[str], track: Track) -> Survey:
     """Read the header of every file."""
-    found = Survey()
+    sizes: list[tuple[int, int]] = []
+    grey, broken = 0, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         for name in track(names, len(names)):
             try:
-                size, grey = _header(tree, name)
+                size, is_grey = _header(tree, name)
             except Exception as error:  # Pillow's readers raise nearly anything on a broken file
-                found.broken[name] = reason(error)
+                broken[name] = reason(error)
                 continue
-            found.sizes[size] += 1
-            found.grey += grey
-            found.colour += not grey
-    return found
+            sizes.append(size)
+            grey += is_grey
+    return Survey(Counter(sizes), grey, len(sizes) - grey, broken)
 
 
-def decoded(tree: Tree, names: Sequence[str], shape: tuple[int, int, int]) -> Iterator[np.ndarray | str]:
-    """Give for each file its pixels, `shape` (H, W, C) uint8, or the reason why they can't be read."""
-    # One after the other: on FER-2013, threads took twice as long: small images, little work.
+def decoded(tree: FileTree, names: Sequence[str], shape: tuple[int, int, int]) -> Iterator[np.ndarray | str]:
+    """Pixels of each file, `shape` (H, W, C) uint8, or the reason why they can't be read."""
+    # One after the other: on FER-2013's small images, threads took twice as long.
     for name in names:
         yield _pixels(tree, name, shape)
 
 
-def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
+def _header(tree: FileTree, name: str) -> tuple[tuple[int, int], bool]:
+    """(width, height) of an image as it is to be held, and whether it is grey; ValueError for unfit ones."""
     if not tree.sizes[name]:
         raise ValueError("empty file")
     if tree.sizes[name] > MAX_BYTES:
@@ -97,7 +98,7 @@ def _header(tree: Tree, name: str) -> tuple[tuple[int, int], bool]:
         return (height, width) if turned else (width, height), image.mode in GREY_MODES
 
 
-def _pixels(tree: Tree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
+def _pixels(tree: FileTree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
     try:
         with tree.open(name) as file:
             data = file.read(MAX_BYTES)
@@ -126,7 +127,7 @@ def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """The picture with more than 8 bits scaled down to 8; any other as it is.
+    """A picture of more than 8 bits scaled down to 8; any other unchanged.
 
     Integers are taken for 16 bits. Floating-point numbers are taken for 0..1, else 0..255, else 0..65535, the
     first of these that holds them all. Raises ValueError for numbers beyond.
@@ -143,11 +144,11 @@ def eight_bits(image: Image.Image) -> Image.Image:
         scaled = pixels // 257
     else:
         scaled = pixels * (255 if most <= 1 else 1 if most <= 255 else 1 / 257)
-    made = Image.fromarray(scaled.round().astype(np.uint8))
-    made.info = dict(image.info)  # where it says which way up the picture is
-    if (clear := made.info.pop("transparency", None)) is not None:  # one of 65536 levels
-        made.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
-    return made
+    result = Image.fromarray(scaled.round().astype(np.uint8))
+    result.info = dict(image.info)  # where it says which way up the picture is
+    if (clear := result.info.pop("transparency", None)) is not None:  # one of 65536 levels
+        result.putalpha(Image.fromarray(np.where(pixels == clear, 0, 255).astype(np.uint8)))
+    return result
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Two pictures of a dataset: how many images each class has, and what they look like."""
+"""Figures of a dataset: how many images each class has, and what they look like."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def class_distribution(images: FaceImages, path: Path) -> None:
     from matplotlib.figure import Figure
 
     subsets = [name for name in SUBSETS if images.in_subset(name).any()]
-    bars = {"class": [], "images": [], "subset": []}  # type: dict[str, list]
+    bars: dict[str, list[str | int]] = {"class": [], "images": [], "subset": []}
     for subset in subsets:
         bars["class"] += images.classes
         bars["images"] += images.counts(images.in_subset(subset)).tolist()
@@ -43,7 +43,7 @@ def class_distribution(images: FaceImages, path: Path) -> None:
 
 
 def sample_sheet(images: FaceImages, path: Path) -> None:
-    """Write a sheet of five images of each class, one row a class, to `path` (PNG); always the same ones."""
+    """Write a sheet of five images of each class, one row a class, to `path` (PNG), always the same."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -52,12 +52,12 @@ def sample_sheet(images: FaceImages, path: Path) -> None:
     FigureCanvasAgg(figure)
     cells = figure.subplots(rows, PER_CLASS, squeeze=False)
     for label, (name, row) in enumerate(zip(images.classes, cells, strict=True)):
-        mine = np.flatnonzero((images.labels == label) & ~images.blank())
-        drawn = np.random.RandomState(label).permutation(mine)[:PER_CLASS]
+        of_class = np.flatnonzero((images.labels == label) & ~images.blank())
+        sample = np.random.RandomState(label).permutation(of_class)[:PER_CLASS]
         for axes in row:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        for axes, index in zip(row, drawn, strict=False):
+        for axes, index in zip(row, sample, strict=False):
             axes.imshow(images.pixels[index].squeeze(), cmap="gray", vmin=0, vmax=255)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8, fontsize=11)
     height, width = images.pixels.shape[1:3]

@@ -1,4 +1,4 @@
-"""Face images as uint8 arrays with labels, and the splits: which of them are train, val and test."""
+"""Face images as uint8 arrays with labels, and what can be told from the pixels: blank and identical ones."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FaceImages:
     - pixels: (N, H, W, C) uint8, C = 1 (grey) or 3 (RGB), raw values 0..255;
     - labels: (N,) int32, index into `classes`; subsets: (N,) uint8, index into `SUBSETS`;
     - ids: (N,) str, file or row within the source; classes: names in alphabetical order;
-    - source: one line, where it came from; notes: warnings to be said wherever the images are used;
-    - fingerprint: hex SHA-256 over pixels, labels, subsets and classes (made here unless given);
+    - source: one line, where it came from; notes: warnings, shown wherever the images are used;
+    - fingerprint: hex SHA-256 over pixels, labels, subsets and classes (computed here unless given);
     - skipped: "id: reason" for every image of the source that could not be read.
 
     Raises ValueError where the arrays don't fit one another.
@@ -51,8 +51,8 @@ class FaceImages:
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
             raise ValueError(f"labels reach outside the {len(self.classes)} classes")
         if not self.fingerprint:
-            made = fingerprint(self.pixels, self.labels, self.subsets, self.classes)
-            object.__setattr__(self, "fingerprint", made)
+            computed = fingerprint(self.pixels, self.labels, self.subsets, self.classes)
+            object.__setattr__(self, "fingerprint", computed)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -77,7 +77,7 @@ class FaceImages:
         return np.bincount(self.labels[indices], minlength=len(self.classes))
 
     def check_intact(self) -> None:
-        """Refuse with a UserError arrays that are no longer those the fingerprint was made of."""
+        """Raise UserError where the arrays no longer have the fingerprint that they were imported with."""
         if not self._intact:
             raise UserError(
                 f"dataset {self.name!r}: its stored images or labels have changed since their import "
@@ -94,9 +94,11 @@ class FaceImages:
 
     @cached_property
     def _twins(self) -> np.ndarray:
-        first: dict[bytes, int] = {}
+        groups: dict[bytes, int] = {}
         digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.pixels)
-        return np.fromiter((first.setdefault(digest, len(first)) for digest in digests), np.int64, len(self))
+        return np.fromiter(
+            (groups.setdefault(digest, len(groups)) for digest in digests), np.int64, len(self)
+        )
 
 
 def imbalance_ratio(counts: np.ndarray) -> float:

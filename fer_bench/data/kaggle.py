@@ -1,4 +1,4 @@
-"""Downloads from Kaggle."""
+"""Downloads from Kaggle, and what to do by hand where they fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fer_bench.errors import UserError
 
 
 def download(dataset: str, name: str) -> Path:
-    """Fetch a Kaggle dataset, "owner/name", into Kaggle's own cache; give its folder.
+    """Fetch a Kaggle dataset, "owner/name", into Kaggle's own cache; returns its folder.
 
     Raises UserError, with what to do by hand, for whatever goes wrong: no network, no token, no such dataset.
     """

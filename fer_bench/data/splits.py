@@ -35,12 +35,12 @@ class Split:
 def available_splits(images: FaceImages) -> tuple[str, ...]:
     """Names of the splits that these images can give, in the order of SPLITS."""
     train, val, test = (images.in_subset(subset).any() for subset in ("train", "val", "test"))
-    given = {
+    possible = {
         "official": train and val and test,
         "union": train and (val or test),
         "test_as_validation": train and (val or test),
     }
-    return tuple(name for name in SPLITS if given.get(name, True))
+    return tuple(name for name in SPLITS if possible.get(name, True))
 
 
 def split(
@@ -67,10 +67,10 @@ def split(
         )
     images.check_intact()
     same = name in SELECTS_ON_TEST
-    whole, val, test = _whole(images, name)
-    train = whole[~images.blank()[whole]]
-    _refuse_absent(images, name, train)
-    seen = np.isin(images.twins(), images.twins()[whole if same else np.concatenate([whole, val])])
+    all_train, val, test = _whole(images, name)
+    train = all_train[~images.blank()[all_train]]
+    _check_classes(images, name, train)
+    seen = np.isin(images.twins(), images.twins()[all_train if same else np.concatenate([all_train, val])])
     train = _sample(images, train, train_images, 2, "train_images")
     test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
     val = test if same else _sample(images, val, val_images, 1, "val_images")
@@ -100,48 +100,47 @@ def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.nd
 def _hold_out(
     images: FaceImages, pool: np.ndarray, share: float, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide a pool, class by class, into (rest, held out); images of one group stay on one side.
+    """Divide a pool of indices, class by class, into (rest, held out); images of one group stay together.
 
     A group counts as the class of its first image. A class of two groups or more is on both sides.
     """
     numbers, first, member, sizes = np.unique(
         groups[pool], return_index=True, return_inverse=True, return_counts=True
     )
-    kind = images.labels[pool[first]]
-    out = np.zeros(len(numbers), dtype=bool)
+    group_labels = images.labels[pool[first]]
+    held_out = np.zeros(len(numbers), dtype=bool)
     for label in range(len(images.classes)):
-        mine = _shuffled(np.flatnonzero(kind == label), label)
-        room = max(round(share * sizes[mine].sum()), 1)
-        for group in mine[1:]:
+        groups_of_class = _shuffled(np.flatnonzero(group_labels == label), label)
+        room = max(round(share * sizes[groups_of_class].sum()), 1)
+        for group in groups_of_class[1:]:
             if sizes[group] <= room:
-                out[group] = True
+                held_out[group] = True
                 room -= sizes[group]
-    return pool[~out[member]], pool[out[member]]
+    return pool[~held_out[member]], pool[held_out[member]]
 
 
 def _sample(images: FaceImages, pool: np.ndarray, wanted: int | None, least: int, option: str) -> np.ndarray:
-    """Stratified subsample of a pool, sorted; all of it where no number or a larger one is wanted."""
+    """Stratified subsample of a pool of indices, sorted; all of it where no fewer are wanted."""
     if wanted is None or wanted >= len(pool):
         return pool
-    have = images.counts(pool)
-    take = _quota(have, wanted, least, option)
+    quota = _quota(images.counts(pool), wanted, least, option)
     labels = images.labels[pool]
-    drawn = [_shuffled(pool[labels == label], label)[:n] for label, n in enumerate(take)]
-    return np.sort(np.concatenate(drawn))
+    sample = [_shuffled(pool[labels == label], label)[:n] for label, n in enumerate(quota)]
+    return np.sort(np.concatenate(sample))
 
 
-def _quota(have: np.ndarray, wanted: int, least: int, option: str) -> np.ndarray:
-    """How many of each class to draw so that they sum to `wanted` and each has `least` of what it has."""
-    floor = np.minimum(have, least)
+def _quota(counts: np.ndarray, wanted: int, least: int, option: str) -> np.ndarray:
+    """How many of each class to draw: `wanted` in all, and of each `least` or all that there are."""
+    floor = np.minimum(counts, least)
     if wanted < floor.sum():
         raise UserError(f"{option} is {wanted}: at least {floor.sum()} are needed, {least} of each class")
-    ideal = have * wanted / have.sum()
-    take = np.maximum(floor, np.floor(ideal).astype(int))
-    while (gap := wanted - take.sum()) != 0:
-        free = take < have if gap > 0 else take > floor
-        distance = np.where(free, (ideal - take) * np.sign(gap), -np.inf)
-        take[distance.argmax()] += np.sign(gap)
-    return take
+    ideal = counts * wanted / counts.sum()
+    quota = np.maximum(floor, np.floor(ideal).astype(int))
+    while (gap := wanted - quota.sum()) != 0:
+        changeable = quota < counts if gap > 0 else quota > floor
+        distance = np.where(changeable, (ideal - quota) * np.sign(gap), -np.inf)
+        quota[distance.argmax()] += np.sign(gap)
+    return quota
 
 
 def _shuffled(values: np.ndarray, stream: int) -> np.ndarray:
@@ -149,7 +148,8 @@ def _shuffled(values: np.ndarray, stream: int) -> np.ndarray:
     return np.random.RandomState(_SEED + stream).permutation(values)
 
 
-def _refuse_absent(images: FaceImages, name: str, train: np.ndarray) -> None:
+def _check_classes(images: FaceImages, name: str, train: np.ndarray) -> None:
+    """Raise UserError where a class has no training image."""
     absent = [images.classes[k] for k in np.flatnonzero(images.counts(train) == 0)]
     if absent:
         raise UserError(

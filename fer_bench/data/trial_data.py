@@ -1,4 +1,4 @@
-"""The images of a split as a training takes them."""
+"""The images of a split as a training uses them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import Split
 
-LARGEST_BANK = 2**31 - 1  # bytes of pixels on the device; beyond, each batch is sent to it
+LARGEST_BANK = 2**31 - 1  # bytes of pixels copied to the device at once; of more, batch by batch
 
 
 @dataclass(frozen=True)
 class TrialData:
-    """The images of a split, side by side: what goes to the device, and where train, val and test are in it.
+    """The images of a split in one array, and which of them are train, val and test.
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
     number); train, val, test are indices into these; dedup (len(test),) bool.
@@ -31,13 +31,13 @@ class TrialData:
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, images: FaceImages, split: Split) -> TrialData:
-        """Gather the images that a split uses; too many for the device, they stay where they are."""
+    def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
+        """Copy the images that a split uses; too many for the device are left in their memory map."""
         used = np.unique(np.concatenate([split.train, split.val, split.test]))
-        large = len(used) * images.pixels[0].size > LARGEST_BANK
+        large = len(used) * images.pixels[0].size > largest_bank
         if large:
             used = np.arange(len(images))
-        place = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
+        indices = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
         return cls(
             pixels=images.pixels if large else np.ascontiguousarray(images.pixels[used]),
             labels=np.asarray(images.labels[used]),
@@ -45,5 +45,10 @@ class TrialData:
             groups=images.twins()[used],
             dedup=split.dedup,
             classes=images.classes,
-            **place,
+            **indices,
         )
+
+    @property
+    def class_counts(self) -> np.ndarray:
+        """Training images of each class, (K,) int64."""
+        return np.bincount(self.labels[self.train], minlength=len(self.classes))

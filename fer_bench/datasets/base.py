@@ -15,47 +15,47 @@ from fer_bench.registry import Registry, unknown
 class Dataset:
     """An entry of DATASETS: where labelled face images come from.
 
-    A built-in one overrides `load`; one that the user brings is an `Imported` and overrides `read`.
+    A built-in dataset overrides `load`; one that a user brings derives from `Imported` and overrides `read`.
     """
 
     title: ClassVar[str] = ""
     how: ClassVar[str] = "built in"
-    """What to type to get it."""
+    """How to get it: what to type, or that it is built in."""
     honest_ceiling: ClassVar[float | None] = None
-    """Accuracy of one model above which a leak is likelier than skill, 0..1."""
+    """Accuracy, 0..1, above which a single model more likely profits from a leak than from skill."""
     kaggle: ClassVar[str | None] = None
     """Name on Kaggle for `data download`, owner/dataset."""
 
     def load(self) -> FaceImages:
-        """Hand out all images; raises UserError telling how to get them where they aren't there."""
+        """All images; raises UserError with how to get them where they aren't there."""
         raise NotImplementedError
 
     def available(self) -> bool:
-        """Say whether `load` would work now, without a download."""
+        """Whether `load` would work now, without a download."""
         return True
 
     def read(self, path: Path, track: Track = quiet) -> Draft:
-        """Look through a file or folder of the user's and say what to import from it; UserError if unfit."""
+        """What to import from a file or folder of the user's; UserError if it doesn't hold this dataset."""
         raise UserError(f"{self.title or type(self).__name__} isn't imported: {self.how}")
 
 
 class Imported(Dataset):
-    """A dataset that lies in the store under `name` once the user has imported it."""
+    """A dataset that the user imports once; then it lies in the cache under `name`."""
 
     name: str
 
     def load(self) -> FaceImages:
-        """Open the imported images as memory maps; UserError telling how to import what isn't there."""
+        """The imported images as memory maps; UserError with how to import them where they aren't there."""
         if not self.available():
             raise UserError(f"dataset {self.name!r} isn't imported: {self.how}")
         return cache.load(self.name)
 
     def available(self) -> bool:
-        """Say whether it was imported."""
+        """Whether it was imported."""
         return self.name in cache.stored()
 
 
-class ByName(Imported):
+class UserFolder(Imported):
     """A folder that the user imported under a name of their own."""
 
     how = "fer-bench data import folder PATH --name NAME"
@@ -68,22 +68,22 @@ DATASETS: Registry[type[Dataset]] = Registry("dataset", "fer_bench.datasets")
 
 
 def find_dataset(name: str) -> Dataset:
-    """Find a registered dataset, else one imported under this name; UserError naming the known ones."""
+    """A registered dataset, else a folder imported under this name; UserError with the known names."""
     if name in DATASETS:
         return DATASETS[name]()
     if name in cache.stored():
-        return ByName(name)
+        return UserFolder(name)
     known = {*DATASETS, *cache.stored()}
-    raise UserError(f"{unknown('dataset', name, known)}; your own: {ByName.how}")
+    raise UserError(f"{unknown('dataset', name, known)}; your own: {UserFolder.how}")
 
 
 def open_dataset(name: str) -> FaceImages:
-    """Open a dataset by name, imported ones as memory maps; UserError if unknown or not imported."""
+    """Images of a dataset, imported ones as memory maps; UserError if unknown or not imported."""
     return find_dataset(name).load()
 
 
 def dataset_available(name: str) -> bool:
-    """Say whether `open_dataset(name)` would work now; UserError for a name that nobody knows."""
+    """Whether `open_dataset(name)` would work now; UserError for an unknown name."""
     return find_dataset(name).available()
 
 

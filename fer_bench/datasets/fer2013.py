@@ -1,8 +1,8 @@
 """FER-2013: 35,887 grey faces of 48x48 pixels in seven classes, 16.5 happy ones to one of disgust.
 
 I. J. Goodfellow et al.: Challenges in Representation Learning: A report on three machine learning contests,
-https://arxiv.org/abs/1307.0414. Its four common forms are told apart by what is inside; classes are matched
-by name, because fer2013.csv numbers them in another order than the alphabetical one of folders.
+https://arxiv.org/abs/1307.0414. Its four common forms are told apart by their content; classes are matched
+by name, because fer2013.csv doesn't number them in alphabetical order.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import IO
 
 import numpy as np
 
-from fer_bench.data.archive import IMAGE_SUFFIXES, Tree, image_places, open_tree, printable
+from fer_bench.data.archive import IMAGE_SUFFIXES, FileTree, image_places, open_tree, printable
 from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
-from fer_bench.data.class_folders import drafted
+from fer_bench.data.class_folders import draft_images
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+CSV_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # of fer2013.csv's numbers
 SYNONYMS = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -33,20 +34,18 @@ SYNONYMS = {
     "sadness": "sad",
     "surprised": "surprise",
 }
+USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 SIDE = 48
-PREFIXES = {"training": "train", "publictest": "val", "privatetest": "test"}
-UNTOLD = (
+LONGEST_LINE = 200_000  # characters, twenty times a row's: more than csv takes for one field
+SPLIT_UNKNOWN = (
     "official split not to be had: these file names don't tell PublicTest (val) from PrivateTest (test); "
     "scores are not comparable with those of the official split"
 )
-ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
-LONGEST_LINE = 200_000  # characters, twenty times a row's: more than csv takes for one field
 
 
 @DATASETS.register("fer2013")
 class Fer2013(Imported):
-    """Kaggle's zip or its folder, fer2013.csv, or icml_face_data.csv."""
+    """Imported from Kaggle's zip or its folder, fer2013.csv, or icml_face_data.csv."""
 
     name = "fer2013"
     title = "FER-2013, 35,887 faces from the web"
@@ -55,20 +54,20 @@ class Fer2013(Imported):
     kaggle = "msambare/fer2013"
 
     def read(self, path: Path, track: Track = quiet) -> Draft:
-        """Tell the four forms apart by what is inside; UserError for anything else."""
+        """Tell the four forms apart by their content; UserError for anything else."""
         if path.suffix.lower() == ".csv" and path.is_file():
-            return _read_csv(lambda: path.open("rb"), printable(path.name), CLASSES)
+            return _read_csv(lambda: path.open("rb"), printable(path.name))
         tree = open_tree(path)
         images = any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes)
         tables = [n for n in tree.sizes if PurePosixPath(n).name in ("fer2013.csv", "icml_face_data.csv")]
         if tables and not images:
             source = printable(f"{path.name}: {tables[0]}")
-            return _read_csv(lambda: tree.open(tables[0]), source, CLASSES)
+            return _read_csv(lambda: tree.open(tables[0]), source)
         return _read_images(tree, track)
 
 
 def class_name(folder: str) -> str:
-    """Class of a folder such as `angry`, `Happiness` or `0 angry`; UserError for one that FER-2013 hasn't."""
+    """Class of a folder such as `angry`, `Happiness` or `0 angry`; UserError for any other."""
     word = re.sub(r"^\d+[\s_-]+", "", folder.strip()).lower()
     name = SYNONYMS.get(word, word)
     if name not in CLASSES:
@@ -79,18 +78,21 @@ def class_name(folder: str) -> str:
     return name
 
 
-def _read_images(tree: Tree, track: Track) -> Draft:
-    places = image_places(tree)
-    told = {name: PREFIXES.get(place.file.split("_")[0].lower()) for name, place in places.items()}
-    places = {name: replace(place, subset=told[name] or place.subset) for name, place in places.items()}
+def _read_images(tree: FileTree, track: Track) -> Draft:
+    """Draft of image files, whose names tell their subset where they begin with a usage: Training_123.jpg."""
+    prefixes = {usage.lower(): subset for usage, subset in USAGES.items()}
+    places = {
+        name: replace(place, subset=prefixes.get(place.file.split("_")[0].lower(), place.subset))
+        for name, place in image_places(tree).items()
+    }
     labels = {name: class_name(place.folder) for name, place in places.items()}
-    draft = drafted(tree, places, labels, size=SIDE, grey=True, track=track)
+    draft = draft_images(tree, places, labels, size=SIDE, grey=True, track=track)
     has_val = any(place.subset == "val" for place in places.values())
-    return draft.but(classes=CLASSES, notes=() if has_val else (UNTOLD,))
+    return replace(draft, classes=CLASSES, notes=() if has_val else (SPLIT_UNKNOWN,))
 
 
-def _read_csv(open_file: Callable[[], IO[bytes]], source: str, classes: tuple[str, ...]) -> Draft:
-    """Look through the labels of a table; pixels are read when the draft is saved.
+def _read_csv(open_file: Callable[[], IO[bytes]], source: str) -> Draft:
+    """Draft of a table with the columns emotion, pixels and Usage; pixels are read when it is saved.
 
     Raises UserError, naming the row, for wrong columns, labels, usages or pixels. Row 1 is the first image.
     """
@@ -98,7 +100,7 @@ def _read_csv(open_file: Callable[[], IO[bytes]], source: str, classes: tuple[st
         ImageRecord(f"row {number}", _label(source, number, row), _subset(source, number, row))
         for number, row in _rows(open_file, source)
     ]
-    return Draft(classes, (SIDE, SIDE, 1), records, lambda: _pixels(open_file, source), source)
+    return Draft(CLASSES, (SIDE, SIDE, 1), records, lambda: _pixels(open_file, source), source)
 
 
 def _rows(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[tuple[int, dict[str, str]]]:
@@ -123,9 +125,9 @@ def _rows(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[tuple[int
 
 def _label(source: str, number: int, row: dict[str, str]) -> str:
     text = (row["emotion"] or "").strip()
-    if text not in map(str, range(len(ORDER))):
-        raise UserError(f"{source}, row {number}: emotion {text!r}, expected 0 to {len(ORDER) - 1}")
-    return ORDER[int(text)]
+    if text not in map(str, range(len(CSV_ORDER))):
+        raise UserError(f"{source}, row {number}: emotion {text!r}, expected 0 to {len(CSV_ORDER) - 1}")
+    return CSV_ORDER[int(text)]
 
 
 def _subset(source: str, number: int, row: dict[str, str]) -> str:
@@ -148,6 +150,7 @@ def _pixels(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[np.ndar
                 f"{source}, row {number}: {len(values):,} pixels, expected {SIDE * SIDE:,} numbers"
             )
         if values.min() < 0 or values.max() > 255:
-            found = f"{values.min()} to {values.max()}"
-            raise UserError(f"{source}, row {number}: pixel values {found}, expected 0 to 255")
+            raise UserError(
+                f"{source}, row {number}: pixel values {values.min()} to {values.max()}, expected 0 to 255"
+            )
         yield values.astype(np.uint8).reshape(SIDE, SIDE, 1)

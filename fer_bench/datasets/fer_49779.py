@@ -5,6 +5,7 @@ https://www.kaggle.com/datasets/fahadullaha/facial-emotion-recognition-dataset (
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fer_bench.data.cache import Draft, Track, quiet
@@ -28,4 +29,4 @@ class Fer49779(Imported):
 
     def read(self, path: Path, track: Track = quiet) -> Draft:
         """Look through the class folders; UserError for other layouts."""
-        return read_folder(path, track=track).but(notes=(LEAKS,))
+        return replace(read_folder(path, track=track), notes=(LEAKS,))

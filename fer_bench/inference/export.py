@@ -1,37 +1,33 @@
-"""A cell's kept repeat as one self-contained Keras model: pictures of any size in, probabilities out."""
+"""A cell's kept repeat as a model file: rebuilt, written, logged in MLflow, compared with its run."""
 
 from __future__ import annotations
 
 import importlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import find_dataset
 from fer_bench.errors import UserError, phrase
 from fer_bench.files import atomic
-from fer_bench.inference.kept_repeat import KeptRepeat, find_kept
-from fer_bench.inference.model_file import DATA, LUMINANCE, ModelFile, layer_name, open_model
+from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
+from fer_bench.inference.model_file import ModelFile, open_model
+from fer_bench.inference.self_contained import affine, plain, self_contained
 from fer_bench.storage.mlflow_model import log_model
-from fer_bench.strategies.base import Strategy
-from fer_bench.training.backend import BatchNormalization
-from fer_bench.training.net import Net, VariableDropout, leaves
+from fer_bench.training.net import Net
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601, as Pillow makes pictures grey
-CHECKED = 64  # test images on which the file is compared with what the run predicted
+COMPARED = 64  # test images on which the file is compared with what the run predicted
 
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """What was exported: `address` of the model in MLflow, and how far the file is from the run.
+    """What was exported: the repeat, the model's address in MLflow, and how far the file is from the run.
 
     `difference` is the largest from the run's own probabilities on up to 64 test images; None where these
     images are not on this machine.
@@ -42,17 +38,16 @@ class Exported:
     difference: float | None
 
 
-def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None], out: Path) -> Exported:
+def export(mlruns: Path, study: str, cell: str, board: Mapping[str, str | None], out: Path) -> Exported:
     """Write a cell's kept repeat to `out`, a .keras file, and log it as a model of its run.
 
-    The net computes in float32 even where it was trained in bfloat16. Raises UserError where `find_kept`
-    does, for a net or a strategy that plain Keras can't express, where the file can't be written, and where
-    it is written but can't be logged.
+    `cell` and `board` are those of `find_kept_repeat`. The net computes in float32 even where it was trained
+    in bfloat16. Raises UserError where `find_kept_repeat` or `rebuild` does, where the file can't be written,
+    and where it is written but can't be logged.
     """
     with tempfile.TemporaryDirectory() as folder:
-        kept = find_kept(mlruns, study, cell, chosen, Path(folder))
-        scale, offset = affine(kept.strategy, kept.class_counts)
-        model = self_contained(plain(trained_net(kept)), kept.image_shape, kept.classes, scale, offset)
+        kept = find_kept_repeat(mlruns, study, cell, board, Path(folder))
+        model = rebuild(kept)
         try:
             written = write(model, out, Path(folder))
         except OSError as error:
@@ -62,31 +57,26 @@ def export(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]
         address = log_model(mlruns, kept.record.run_id, model, example, kept.classes, requirements())
     except Exception as error:  # MLflow lets its stores' own errors through
         raise UserError(
-            f"wrote {out}, but could not log it in MLflow ({_phrase(error)}): may you write to its store?"
+            f"wrote {out}, but could not log it in MLflow ({_reason(error)}): may you write to its store?"
         ) from None
     return Exported(kept, address, difference(written, kept))
 
 
-def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and offset (K,) float64 such that `adjust_logits` of a strategy is z * scale + offset.
+def rebuild(kept: KeptRepeat) -> keras.Model:
+    """Build the self-contained model of a kept repeat; see `self_contained`.
 
-    Raises UserError for one that is not of this form.
+    Raises UserError for weights that are damaged or don't fit, and for a net or a strategy that Keras' own
+    layers can't express.
     """
-    zeros, ones = np.zeros((1, len(class_counts))), np.ones((1, len(class_counts)))
-    offset = np.asarray(strategy.adjust_logits(zeros, class_counts), float)[0]
-    scale = np.asarray(strategy.adjust_logits(ones, class_counts), float)[0] - offset
-    probe = np.random.default_rng(0).normal(0, 5, (64, len(class_counts))).astype("float32")
-    adjusted = strategy.adjust_logits(probe, class_counts)
-    if not np.allclose(adjusted, probe * scale + offset, rtol=1e-4, atol=1e-4):
-        raise UserError(
-            f"{type(strategy).__name__}.adjust_logits does more than to scale and shift each class: it can't "
-            "be part of an exported model"
-        )
-    return scale, offset
+    scale, offset = affine(kept.strategy, kept.class_counts)
+    return self_contained(plain(trained_net(kept)), kept.image_shape, kept.classes, scale, offset)
 
 
-def trained_net(kept: KeptRepeat) -> Any:
-    """The net as it was trained, pixels (B, S, S, C) -> logits (B, K), in float32."""
+def trained_net(kept: KeptRepeat) -> keras.Model:
+    """Load the net as it was trained, pixels (B, S, S, C) -> logits (B, K), in float32.
+
+    Raises UserError for weights that are damaged or don't fit the backbone.
+    """
     name = kept.record.backbone
     recipe = kept.recipe.model_copy(update={"precision": "float32"})
     net = Net(BACKBONES[name](), recipe, kept.image_shape[-1], len(kept.classes), None)
@@ -95,80 +85,24 @@ def trained_net(kept: KeptRepeat) -> Any:
     except OSError as error:
         raise UserError(
             f"the kept weights of {name}, {kept.weights.name} of run {kept.record.run_id}, are damaged "
-            f"({_phrase(error)}): bring that file back from a copy, or train the cell again, with another "
+            f"({_reason(error)}): bring that file back from a copy, or train the cell again, with another "
             "--mlruns"
         ) from None
     except (ValueError, KeyError) as error:
         raise UserError(
             f"the weights of {name} don't fit it as it is now: was it changed since commit "
-            f"{kept.record.commit}? ({_phrase(error)})"
+            f"{kept.record.commit}? ({_reason(error)})"
         ) from None
     return net.whole
 
 
-def _phrase(error: Exception) -> str:
-    """The beginning of what an error says, on one line."""
+def _reason(error: Exception) -> str:
+    """What an error says, on one line, without the SQL of a database's error."""
     return phrase(error).partition(" [SQL: ")[0]
 
 
-def plain(net: Any) -> Any:
-    """The same model in layers of Keras' own alone; raises UserError for one with layers from elsewhere."""
-    if foreign := sorted({type(layer).__name__ for layer in leaves(net) if not _known(layer)}):
-        raise UserError(
-            f"the backbone has layers of its own ({', '.join(foreign)}): plain Keras could not load the model"
-        )
-    made = keras.models.clone_model(net, clone_function=_plain, recursive=True)
-    for trained, layer in zip(leaves(net), leaves(made), strict=True):
-        if layer.weights:
-            layer.set_weights(trained.get_weights())
-    return made
-
-
-def _known(layer: Any) -> bool:
-    ours = isinstance(layer, BatchNormalization | VariableDropout)
-    return ours or type(layer).__module__.split(".")[0] == "keras"
-
-
-def _plain(layer: Any) -> Any:
-    """The same layer, of Keras' own class where it is one of ours."""
-    if isinstance(layer, BatchNormalization):
-        return layers.BatchNormalization.from_config(layer.get_config())
-    if isinstance(layer, VariableDropout):
-        rate = float(ops.convert_to_numpy(layer.rate.value))
-        return layers.Dropout(round(rate, 6), seed=0, name=layer.name)
-    return type(layer).from_config(layer.get_config())
-
-
-def self_contained(
-    net: Any, shape: tuple[int, int, int], classes: Sequence[str], scale: np.ndarray, offset: np.ndarray
-) -> Any:
-    """Pictures (N, h, w, 1 or 3), 0..255, of any size -> probabilities (N, K) float32.
-
-    They are brought to the `shape` (H, W, C) of the images that the net was trained on, without distortion,
-    the centre kept, then interpolated as `PixelBank` does.
-    """
-    height, width, channels = shape
-    size = net.input_shape[1]
-    pictures = keras.Input((None, None, None), name="pictures")
-    # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow.
-    x = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA)(pictures)
-    # Of grey three times over, and of RGB three times over, the first three channels are what is wanted.
-    x = layers.Concatenate(name="thrice")([x, x, x])[..., :3]
-    x = layers.Reshape((height, width, 3), name="rgb")(x)
-    if channels == 1:
-        # Red plus weighted differences from it: what is grey already stays as it is, to the last bit.
-        red = x[..., :1]
-        x = red + ops.sum(layers.Rescaling(LUMA, name=LUMINANCE)(x - red), axis=-1, keepdims=True)
-    if (height, width) != (size, size):
-        x = layers.Resizing(size, size, name="net_size")(x)
-    z = net(x)
-    if not (np.all(scale == 1) and np.all(offset == 0)):
-        z = layers.Rescaling(scale.tolist(), offset.tolist(), name="adjusted_logits")(z)
-    return keras.Model(pictures, layers.Softmax(name=layer_name(classes))(z), name="fer_bench")
-
-
-def write(model: Any, out: Path, folder: Path) -> ModelFile:
-    """Write a model file, whole or not at all, and give it as Keras reads it; `folder` is for a draft."""
+def write(model: keras.Model, out: Path, folder: Path) -> ModelFile:
+    """Write a model file, whole or not at all, and return it as Keras reads it; `folder` is for a draft."""
     draft = folder / "model.keras"
     model.save(draft)
     written = open_model(draft)
@@ -178,14 +112,14 @@ def write(model: Any, out: Path, folder: Path) -> ModelFile:
 
 
 def requirements() -> list[str]:
-    """What a process needs to load the model, for pip."""
+    """Packages that a process needs to load the model, for pip."""
     backend = keras.backend.backend()
     versions = {"keras": keras.__version__, backend: importlib.import_module(backend).__version__}
     return [f"{name}=={version}" for name, version in {**versions, "numpy": np.__version__}.items()]
 
 
 def difference(written: ModelFile, kept: KeptRepeat) -> float | None:
-    """Largest difference from the run's probabilities on some of its test images, where they are at hand."""
+    """Largest difference from the run's probabilities on some test images; None where these aren't here."""
     from scipy.special import softmax
 
     try:
@@ -194,11 +128,11 @@ def difference(written: ModelFile, kept: KeptRepeat) -> float | None:
         return None
     if images.fingerprint != kept.record.board["data_fingerprint"]:
         return None
-    chosen = np.unique(np.linspace(0, len(kept.ids) - 1, CHECKED).astype(int))
-    place = {str(name): i for i, name in enumerate(images.ids)}
-    names = [str(name) for name in kept.ids[chosen]]
-    if not place.keys() >= set(names):  # imported anew from files of other names
+    compared = np.unique(np.linspace(0, len(kept.ids) - 1, COMPARED).astype(int))
+    index_of = {str(name): i for i, name in enumerate(images.ids)}
+    names = [str(name) for name in kept.ids[compared]]
+    if not index_of.keys() >= set(names):  # imported anew from files of other names
         return None
-    pixels = images.pixels[[place[name] for name in names]]
-    expected = softmax(kept.strategy.adjust_logits(kept.logits[chosen], kept.class_counts), axis=1)
+    pixels = images.pixels[[index_of[name] for name in names]]
+    expected = softmax(kept.strategy.adjust_logits(kept.logits[compared], kept.class_counts), axis=1)
     return float(np.abs(written.probabilities(pixels, len(pixels)) - expected).max())

@@ -7,53 +7,60 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_bench.errors import UserError
 
+if TYPE_CHECKING:
+    import cv2
+
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 
-CASCADE = "haarcascade_frontalface_default.xml"
-LONGEST = 800  # pixels of the longer side of a picture when it is searched
-SMALLEST = 30  # pixels of a face, then
+CASCADE_FILE = "haarcascade_frontalface_default.xml"
+LONGEST_SIDE = 800  # pixels; larger pictures are shrunk to it for the search
+SMALLEST_FACE = 30  # pixels of a side, after shrinking
 MARGIN = 0.02  # of the detected square, added on each side: as much as FER-2013's images have
 
 
-class FaceFinder:
-    """Finds faces that look at the camera; may be called from several threads."""
+class FaceDetector:
+    """Finds faces that look at the camera; can be called from several threads."""
 
     def __init__(self) -> None:
-        self._own = threading.local()  # a cascade remembers what it is looking at
+        # A classifier for each thread, as it keeps the picture that it is searching.
+        self._of_thread = threading.local()
 
     def __call__(self, grey: np.ndarray) -> list[Box]:
-        """Boxes of the faces in (h, w) uint8, the largest first, each with a margin, within the picture."""
+        """Boxes of the faces in (h, w) uint8, the largest first, each with a margin, within the picture.
+
+        Raises UserError as `load_cascade` does.
+        """
         import cv2
 
         height, width = grey.shape
-        shrink = max(1.0, max(height, width) / LONGEST)
+        shrink = max(1.0, max(height, width) / LONGEST_SIDE)
         if shrink > 1:
             size = max(1, round(width / shrink)), max(1, round(height / shrink))
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        found = self._cascade().detectMultiScale(
-            cv2.equalizeHist(grey), scaleFactor=1.1, minNeighbors=5, minSize=(SMALLEST, SMALLEST)
+        detected = self._cascade().detectMultiScale(
+            cv2.equalizeHist(grey), scaleFactor=1.1, minNeighbors=5, minSize=(SMALLEST_FACE, SMALLEST_FACE)
         )
-        squares = sorted(np.reshape(found, (-1, 4)) * shrink, key=lambda square: -square[2])
+        squares = sorted(np.reshape(detected, (-1, 4)) * shrink, key=lambda square: -square[2])
         return [_with_margin(square, width, height) for square in squares]
 
-    def _cascade(self) -> Any:
-        if not hasattr(self._own, "cascade"):
-            self._own.cascade = load_cascade()
-        return self._own.cascade
+    def _cascade(self) -> cv2.CascadeClassifier:
+        if not hasattr(self._of_thread, "cascade"):
+            self._of_thread.cascade = load_cascade()
+        return self._of_thread.cascade
 
 
-def load_cascade() -> Any:
-    """OpenCV's cascade for faces; raises UserError for an OpenCV that does not bring it."""
+def load_cascade() -> cv2.CascadeClassifier:
+    """Load OpenCV's classifier for frontal faces; raises UserError for an OpenCV that comes without it."""
     import cv2
 
     folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
-    path = Path(folder) / CASCADE
+    path = Path(folder) / CASCADE_FILE
     if not folder or not path.is_file():
         raise UserError(
             f"OpenCV {cv2.__version__} comes without its face detector: "
@@ -62,11 +69,11 @@ def load_cascade() -> Any:
     return cv2.CascadeClassifier(str(path))
 
 
-def _with_margin(square: np.ndarray, most_x: int, most_y: int) -> Box:
+def _with_margin(square: np.ndarray, picture_width: int, picture_height: int) -> Box:
     left, top, width, height = map(float, square)
     return (
         max(0, round(left - MARGIN * width)),
         max(0, round(top - MARGIN * height)),
-        min(most_x, round(left + (1 + MARGIN) * width)),
-        min(most_y, round(top + (1 + MARGIN) * height)),
+        min(picture_width, round(left + (1 + MARGIN) * width)),
+        min(picture_height, round(top + (1 + MARGIN) * height)),
     )

@@ -1,35 +1,34 @@
-"""A cell's kept repeat, found among what was logged: what it takes to build its net again."""
+"""A cell's kept repeat: a repeat whose weights were kept, found among the logged runs and read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from fer_bench.errors import UserError, phrase
 from fer_bench.registry import unknown
-from fer_bench.storage.databases import check_place
-from fer_bench.storage.logged_runs import open_predictions, read_study_runs
-from fer_bench.storage.mlflow_client import open_client, tracking_uri
-from fer_bench.storage.records import RepeatRecord
+from fer_bench.storage.logged_runs import read_study_runs
+from fer_bench.storage.records import CellStatus, RepeatRecord, median_place
+from fer_bench.storage.result_files import PREDICTIONS
+from fer_bench.storage.run_files import RunFiles, open_predictions
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
-
-PREDICTIONS = "predictions.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class KeptRepeat:
     """A repeat whose weights were kept, as it was logged.
 
-    `place` says which repeat of how many; `classes` are K names; `class_counts` (K,) int is of the training
-    split; `image_shape` (H, W, C) of the data; `logits` (n, K) float32 of the test images `ids` (n,) str,
-    before `adjust_logits`; `weights` is the file of the whole net's.
+    - place: which repeat it is, of how many, for people;
+    - classes: K names; class_counts: (K,) int, of the training split;
+    - image_shape: (H, W, C) of the dataset's images;
+    - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`;
+    - weights: a local copy of the weights file of the whole net.
     """
 
     record: RepeatRecord
@@ -44,63 +43,62 @@ class KeptRepeat:
     weights: Path
 
 
-def find_kept(
-    mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None], folder: Path
+def find_kept_repeat(
+    mlruns: Path, study: str, cell: str, board: Mapping[str, str | None], folder: Path
 ) -> KeptRepeat:
     """Find the kept repeat of a cell BACKBONE/STRATEGY of a study and copy its files into a folder.
 
-    `chosen` narrows down which of the study's boards is meant: dataset, split, budget, recipe. Raises
-    UserError where there is no such cell, several are meant, its weights were not kept or lie elsewhere, or
-    `mlruns` was moved.
+    `board` chooses among the study's boards: dataset, split, budget, recipe; None where any will do. Of
+    several kept repeats the one nearest to the median by validation macro-F1 is taken. Raises UserError where
+    there is no such cell, several boards fit, no weights were kept or they lie elsewhere, or `mlruns` was
+    moved.
     """
-    repeats = _of_one_cell(mlruns, study, cell, chosen)
-    client = open_client(tracking_uri(mlruns))
+    repeats = choose_repeats(*read_study_runs(mlruns, study), study, cell, board)
+    runs = RunFiles(mlruns)
+    runs.check_not_moved(mlruns, repeats[0].run_id)
     ranked = sorted(repeats, key=lambda r: (r.metrics["val/macro_f1"], r.slot))
-    experiment = client.get_experiment(client.get_run(ranked[0].run_id).info.experiment_id)
-    check_place(mlruns, experiment.name, experiment.artifact_location)
-    middle = (len(ranked) - 1) // 2
-    somewhere = False
-    for record in sorted(ranked, key=lambda r: abs(ranked.index(r) - middle)):
-        names = [Path(file.path).name for file in _listed(client, record.run_id)]
-        somewhere |= PREDICTIONS in names
-        weights = [name for name in names if name.endswith(".weights.h5")]
-        if weights and PREDICTIONS in names:
-            for name in (PREDICTIONS, weights[0]):
-                client.download_artifacts(record.run_id, name, str(folder))
-            which = "the median" if record is ranked[middle] else f"number {ranked.index(record) + 1}"
+    median = median_place(len(ranked))
+    any_files = False
+    for rank in sorted(range(len(ranked)), key=lambda rank: abs(rank - median)):
+        record = ranked[rank]
+        files = runs.names(record.run_id)
+        any_files |= PREDICTIONS in files
+        weights = [name for name in files if name.endswith(".weights.h5")]
+        if weights and PREDICTIONS in files:
+            predictions, net = (runs.fetch(record.run_id, name, folder) for name in (PREDICTIONS, weights[0]))
+            which = "the median" if rank == median else f"number {rank + 1}"
             place = f"repeat {record.slot}, {which} of {len(ranked)} by validation macro-F1"
-            parameters = client.get_run(record.run_id).data.params
-            return _read(record, place, parameters, folder / PREDICTIONS, folder / weights[0])
-    if not somewhere:
-        address = client.get_run(repeats[0].run_id).info.artifact_uri
+            return read_repeat(record, place, runs.parameters(record.run_id), predictions, net)
+    if not any_files:
         raise UserError(
-            f"the files of {cell} are not to be had from {address}: export on the machine that trained it, "
-            "or bring that folder here"
+            f"the files of {cell} are not to be had from {runs.address(repeats[0].run_id)}: export on the "
+            "machine that trained it, or bring that folder here"
         )
-    raise UserError(_not_kept(study, cell, repeats))
+    raise UserError(_not_kept(study, cell, len(repeats)))
 
 
-def _not_kept(study: str, cell: str, repeats: Sequence[RepeatRecord]) -> str:
+def _not_kept(study: str, cell: str, repeats: int) -> str:
     backbone, strategy = cell.split("/")
     return (
         f"no weights of {cell} are among its runs' files: not kept (--keep-weights none), or deleted since. "
         f"fer-bench run --study {study} --backbones {backbone} --strategies {strategy} "
-        f"--repeats {len(repeats) + 1} --keep-weights all, with the other options as before, trains one more "
+        f"--repeats {repeats + 1} --keep-weights all, with the other options as before, trains one more "
         "repeat and keeps its weights; --keep-weights one from the start keeps the median's"
     )
 
 
-def _listed(client: Any, run_id: str) -> list[Any]:
-    """Files of a run; none where its store can't be reached."""
-    try:
-        return list(client.list_artifacts(run_id))
-    except Exception:  # MLflow lets the artifact stores' own errors through
-        return []
+def choose_repeats(
+    statuses: Collection[CellStatus],
+    repeats: Collection[RepeatRecord],
+    study: str,
+    cell: str,
+    board: Mapping[str, str | None],
+) -> list[RepeatRecord]:
+    """Repeats of the one cell BACKBONE/STRATEGY that is meant, among all that were logged of a study.
 
-
-def _of_one_cell(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str | None]) -> list[RepeatRecord]:
-    """Scored repeats of the one cell that is meant."""
-    statuses, repeats = read_study_runs(mlruns, study)
+    Of cells that differ in their recipe's content alone the planned one counts, else the latest. `board` and
+    errors are those of `find_kept_repeat`.
+    """
     named = [r for r in repeats if f"{r.backbone}/{r.strategy}" == cell]
     if not named:
         cells = {f"{r.backbone}/{r.strategy}" for r in repeats}
@@ -108,42 +106,44 @@ def _of_one_cell(mlruns: Path, study: str, cell: str, chosen: Mapping[str, str |
             f"--cell: {unknown('finished cell', cell, cells)}" if cells else "none of its cells is finished"
         )
         raise UserError(f"study {study}: {known}")
-    wanted = {name: value for name, value in chosen.items() if value is not None}
-    meant = [r for r in named if all(_board(r)[name] == value for name, value in wanted.items())]
-    boards = {json.dumps(_board(r)): _board(r) for r in (meant or named)}
-    if not meant or len(boards) > 1:
-        given = " ".join(f"--{name} {value}" for name, value in wanted.items())
-        found = f"{cell} with {given} was never run" if not meant else f"{cell} was run in several ways"
-        raise UserError(f"{found}; choose one: {' or '.join(_options(list(boards.values())))}")
+    wanted = {name: value for name, value in board.items() if value is not None}
+    fitting = [r for r in named if all(_board(r)[name] == value for name, value in wanted.items())]
+    boards = {json.dumps(_board(r)): _board(r) for r in (fitting or named)}
+    if not fitting or len(boards) > 1:
+        options = " ".join(f"--{name} {value}" for name, value in wanted.items())
+        problem = f"{cell} with {options} was never run" if not fitting else f"{cell} was run in several ways"
+        raise UserError(f"{problem}; choose one: {' or '.join(_options(list(boards.values())))}")
     planned = {status.cell for status in statuses}
-    latest = max(meant, key=lambda r: (r.cell in planned, r.started))
-    return [r for r in meant if r.cell == latest.cell]
+    latest = max(fitting, key=lambda r: (r.cell in planned, r.started))
+    return [r for r in fitting if r.cell == latest.cell]
 
 
 def _board(record: RepeatRecord) -> dict[str, str]:
-    """What may differ between cells of one name in a study, by the option that tells them apart."""
-    known = {name: record.board[name] for name in ("dataset", "split", "budget")}
-    return {**known, "recipe": record.board.get("recipe_name", "")}
+    """What may differ between cells of one name in a study, by the option of `export` that chooses it."""
+    options = {name: record.board[name] for name in ("dataset", "split", "budget")}
+    return {**options, "recipe": record.board.get("recipe_name", "")}
 
 
 def _options(boards: Sequence[Mapping[str, str]]) -> list[str]:
     """For each board, the options that choose it."""
-    differ = [name for name in boards[0] if len({board[name] for board in boards}) > 1] or list(boards[0])
-    return sorted(" ".join(f"--{name} {b[name]}" for name in differ if b[name]) for b in boards)
+    differing = [name for name in boards[0] if len({board[name] for board in boards}) > 1] or list(boards[0])
+    return sorted(" ".join(f"--{name} {b[name]}" for name in differing if b[name]) for b in boards)
 
 
-def _read(
+def read_repeat(
     record: RepeatRecord, place: str, parameters: Mapping[str, str], predictions: Path, weights: Path
 ) -> KeptRepeat:
-    """What a run's parameters and predictions hold, checked."""
+    """Read what a run logged: parameters by name, as text, and its predictions.npz.
+
+    Raises UserError where another version of fer-bench logged it, and where its predictions are broken.
+    """
     try:
-        recipe = Recipe(**_below("recipe.", parameters))
-        strategy = STRATEGIES[record.strategy](**_below(f"{record.strategy}.", parameters))
+        recipe = Recipe.model_validate(_with_prefix("recipe.", parameters))
+        strategy = STRATEGIES[record.strategy](**_with_prefix(f"{record.strategy}.", parameters))
     except (TypeError, ValidationError) as error:
-        reason = phrase(error)
         raise UserError(
             f"run {record.run_id} was logged by another version of fer-bench (commit {record.commit}), which "
-            f"had other parameters: export with that one ({reason})"
+            f"had other parameters: export with that one ({phrase(error)})"
         ) from None
     with open_predictions(predictions, record.run_id) as file:
         if "class_counts" not in file:
@@ -166,13 +166,17 @@ def _read(
         )
 
 
-def _below(prefix: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Logged parameters whose name begins with a prefix, without it, and as what they were."""
-    return {key.removeprefix(prefix): _plain(v) for key, v in parameters.items() if key.startswith(prefix)}
+def _with_prefix(prefix: str, parameters: Mapping[str, str]) -> dict[str, object]:
+    """Logged parameters whose name begins with a prefix, without it, their values parsed."""
+    return {
+        name.removeprefix(prefix): _parsed(text)
+        for name, text in parameters.items()
+        if name.startswith(prefix)
+    }
 
 
-def _plain(text: str) -> Any:
-    """What was logged as this text: JSON, or Python's words for nothing and true, or a word."""
+def _parsed(text: str) -> object:
+    """The value that was logged as this text: JSON, or Python's None, True or False, or a word."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Model files that `export` writes: how they name their classes, and how one is opened without trust."""
+"""Model files that `export` writes: how they store class names, and how an untrusted one is opened."""
 
 from __future__ import annotations
 
@@ -10,56 +10,60 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_bench.data.archive import printable
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 
-MARK = "classes"  # begins the name of the last layer, which holds the class names
-DATA = "data_size"  # layer that brings pictures to the size of those that the net was trained on
-LARGEST = 2048  # pixels of a side that a model may bring pictures to: a file from elsewhere may name any
-LUMINANCE = "luminance"  # layer that makes pictures grey, for a net that was trained on grey ones
+if TYPE_CHECKING:
+    import keras
+
+CLASSES_PREFIX = "classes"  # begins the name of the last layer, which holds the class names
+DATA_SIZE_LAYER = "data_size"  # brings pictures to the size of the images that the net was trained on
+LUMINANCE_LAYER = "luminance"  # makes pictures grey, for a net that was trained on grey ones
+LARGEST_SIDE = 2048  # pixels that a layer may bring pictures to: a file from elsewhere may name any size
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """A model that `export` wrote: pictures (N, h, w, 1 or 3) in 0..255 -> probabilities (N, K) float32.
 
-    `shape` is (H, W, C) of the images that it was trained on; of this shape, pictures are taken as they are.
+    `model` is the Keras model, `classes` are the names of its K classes. `shape` is (H, W, C) of the images
+    that it was trained on; pictures of this shape are taken as they are.
     """
 
-    model: Any
+    model: keras.Model
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
 
-    def probabilities(self, pixels: np.ndarray, batch: int) -> np.ndarray:
-        """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8, n at most `batch`.
+    def probabilities(self, pixels: np.ndarray, batch_size: int) -> np.ndarray:
+        """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8, n at most `batch_size`.
 
-        Padded to `batch`, so that however many come, one function is compiled.
+        Pixels are padded to `batch_size`, so that one function is compiled, whatever n is.
         """
-        padded = np.resize(pixels, (batch, *pixels.shape[1:]))
+        padded = np.resize(pixels, (batch_size, *pixels.shape[1:]))
         return np.asarray(self.model.predict_on_batch(padded))[: len(pixels)]
 
 
 def layer_name(classes: Sequence[str]) -> str:
-    """Name of the last layer, such as classes.angry.disgust: it stays in the file whoever saves it again."""
-    return ".".join([MARK, *map(_escaped, classes)])
+    """Name of the last layer, such as classes.angry.disgust: it survives when Keras saves the model again."""
+    return ".".join([CLASSES_PREFIX, *map(_escaped, classes)])
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """Class names that a layer's name holds; none where it was not made by `layer_name`.
+    """Class names from the name of a last layer; () for a name that `layer_name` did not make.
 
-    Nor where one is empty, there twice or can't be printed, as in a file that someone has edited.
+    Also () where a class name is empty, occurs twice or can't be printed, as in a file that was edited.
     """
-    mark, *coded = name.split(".")
+    prefix, *escaped = name.split(".")
     try:
-        names = tuple(re.sub("-([0-9a-f]+)-", lambda found: chr(int(found[1], 16)), each) for each in coded)
+        names = tuple(re.sub("-([0-9a-f]+)-", lambda code: chr(int(code[1], 16)), each) for each in escaped)
     except (OverflowError, ValueError):
         return ()
     sound = all(each and each.isprintable() for each in names) and len(set(names)) == len(names)
-    return names if mark == MARK and sound else ()
+    return names if prefix == CLASSES_PREFIX and sound else ()
 
 
 def _escaped(name: str) -> str:
@@ -68,12 +72,13 @@ def _escaped(name: str) -> str:
 
 
 def open_model(path: Path) -> ModelFile:
-    """Open a model file with plain Keras, its safe mode on.
+    """Open a model file with plain Keras in safe mode, so that it can run no code of its own.
 
-    Raises UserError for any other file, one that would run code of its own, and one that is not by `export`.
+    Raises UserError for a file that isn't there, that Keras can't load or that would run code, and for a
+    model that `export` did not write.
     """
     name = printable(str(path))
-    _check_kind(path, name)
+    _check_zip(path, name)
     import keras
 
     try:
@@ -82,26 +87,25 @@ def open_model(path: Path) -> ModelFile:
                 path = Path(shutil.copyfile(path, Path(folder) / "model.keras"))
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras' readers raise nearly anything on a file from elsewhere
-        said = " ".join(str(error).split())
-        if "safe_mode" in said:
+        if "safe_mode" in str(error):
             raise UserError(f"{name} would run code of its own when loaded: refused") from None
-        raise UserError(f"{name} can't be loaded by plain Keras: {said[:200]}") from None
-    found = _described(model)
-    if found is None:
+        raise UserError(f"{name} can't be loaded by plain Keras: {phrase(error)}") from None
+    opened = _as_exported(model)
+    if opened is None:
         raise UserError(
             f"{name} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
             "each once, pictures of any size in, a probability for each class out"
         )
-    return found
+    return opened
 
 
-def _check_kind(path: Path, name: str) -> None:
-    """Raise UserError for what holds no Keras model; `name` is the path as it may be printed."""
+def _check_zip(path: Path, name: str) -> None:
+    """Raise UserError for what is no Keras zip; `name` is the path, safe to print."""
     try:
-        kind = path.stat().st_mode
-        if not stat.S_ISREG(kind):
-            what = "a folder" if stat.S_ISDIR(kind) else "no ordinary file"
-            raise UserError(f"{name} is {what}: expected a model file by fer-bench export")
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+            raise UserError(f"{name} is {kind}: expected a model file by fer-bench export")
         with zipfile.ZipFile(path) as file:
             if "config.json" in file.namelist():
                 return
@@ -114,18 +118,18 @@ def _check_kind(path: Path, name: str) -> None:
     raise UserError(f"{name} is no model file: expected a .keras file by fer-bench export")
 
 
-def _described(model: Any) -> ModelFile | None:
-    """The model with what its layers tell; None where it isn't one of ours."""
+def _as_exported(model: keras.Model) -> ModelFile | None:
+    """The model with what its layers say of classes and shape; None for one that `export` did not write."""
     try:
         classes = class_names(model.layers[-1].name)
-        data = model.get_layer(DATA)
+        data_size = model.get_layer(DATA_SIZE_LAYER)
+        height, width = data_size.height, data_size.width
         shapes = tuple(model.input_shape), tuple(model.output_shape)
-        height, width = data.height, data.width
         sides = [getattr(layer, side, 1) for layer in model.layers for side in ("height", "width")]
-        sane = all(1 <= side <= LARGEST for side in sides)
+        sides_sound = all(1 <= side <= LARGEST_SIDE for side in sides)
     except (AttributeError, IndexError, TypeError, ValueError):
         return None
-    if not sane or len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
+    if not sides_sound or len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
         return None
-    grey = any(layer.name == LUMINANCE for layer in model.layers)
+    grey = any(layer.name == LUMINANCE_LAYER for layer in model.layers)
     return ModelFile(model, classes, (height, width, 1 if grey else 3))

@@ -1,4 +1,4 @@
-"""From files and folders to what a model sees: pictures found, read, and cropped to the face."""
+"""Picture files: found in folders, read, cropped to the face, and brought to the size that a model takes."""
 
 from __future__ import annotations
 
@@ -26,55 +26,60 @@ from fer_bench.data.decode import (
     upright,
 )
 from fer_bench.errors import UserError
-from fer_bench.inference.face_detector import FaceFinder
+from fer_bench.inference.face_detector import FaceDetector
 
 EXPECTED = "expected a picture, or a folder of pictures"
-
-
-LARGER = 1.5  # times the data's longer side; in a picture whose shorter side exceeds it a face is searched
-
-
-FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
-
-
-LONGEST = 2048  # pixels of the longer side that larger pictures are shrunk to before anything else
-
-
-LARGE = 2**24  # pixels; of such pictures only one is decoded at a time
+SEARCHED_FROM = 1.5  # times the longer side of the training images; a face is searched for in larger pictures
+FACE_FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
+LONGEST_SIDE = 2048  # pixels; larger pictures are shrunk to it before anything else
+LARGE = 2**24  # pixels; of such pictures only one is decoded at a time, to save memory
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """One picture as the model will see it: pixels (H, W, C) uint8, faces found (None: not searched)."""
+class Picture:
+    """A picture as the model sees it: pixels (H, W, C) uint8.
 
+    `file` is its name, safe to print; `faces` is the number of faces found, None where none was searched for;
+    `notes` say what was done to the picture, a phrase each.
+    """
+
+    file: str
     pixels: np.ndarray
     faces: int | None
     notes: tuple[str, ...]
 
 
-def list_pictures(names: Sequence[str]) -> list[Path]:
-    """Files as given, and the picture files in folders given, sorted.
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that no picture could be read from, and why; `file` is its name, safe to print."""
 
-    What is there but can't be read is listed as well: `predict` says so. Raises UserError for what isn't
-    there.
+    file: str
+    reason: str
+
+
+def list_pictures(names: Sequence[str]) -> list[Path]:
+    """List the given files, and the picture files in the given folders and those below them, sorted.
+
+    Files and folders that exist but can't be read are listed as well: reading them says so. Raises UserError
+    for what doesn't exist, for a folder without pictures and for what is neither a file nor a folder.
     """
     files: list[Path] = []
     for name in names:
         path, shown = Path(name), printable(name)
         try:
-            kind = path.stat().st_mode if name else 0
+            mode = path.stat().st_mode if name else 0
         except PermissionError:
-            kind = stat.S_IFREG
+            mode = stat.S_IFREG
         except OSError as error:
-            known = isinstance(error, FileNotFoundError)
-            why = "isn't there" if known else f"can't be read ({error.strerror})"
-            raise UserError(f"{shown} {why}: {EXPECTED}") from None
-        if stat.S_ISDIR(kind):
-            found = sorted(_pictures_in(path), key=str)
-            if not found:
+            missing = isinstance(error, FileNotFoundError)
+            problem = "isn't there" if missing else f"can't be read ({error.strerror})"
+            raise UserError(f"{shown} {problem}: {EXPECTED}") from None
+        if stat.S_ISDIR(mode):
+            inside = sorted(_pictures_in(path), key=str)
+            if not inside:
                 raise UserError(f"{shown}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
-            files += found
-        elif stat.S_ISREG(kind):
+            files += inside
+        elif stat.S_ISREG(mode):
             files.append(path)
         else:
             raise UserError(f"{shown} is no ordinary file: {EXPECTED}" if name else f"empty name: {EXPECTED}")
@@ -82,92 +87,93 @@ def list_pictures(names: Sequence[str]) -> list[Path]:
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
-    """Picture files in a folder and those below it, each looked into once, and folders that can't be read."""
-    closed: list[OSError] = []
-    seen = set()
-    for inside, below, names in os.walk(folder, onerror=closed.append, followlinks=True):
-        about = os.stat(inside)
-        if (about.st_dev, about.st_ino) in seen:  # a link in a circle
-            below.clear()
+    """Picture files in a folder and those below it, each visited once; then folders that can't be read."""
+    unreadable: list[OSError] = []
+    visited = set()
+    for directory, subfolders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
+        status = os.stat(directory)
+        if (status.st_dev, status.st_ino) in visited:  # links may form a circle
+            subfolders.clear()
             continue
-        seen.add((about.st_dev, about.st_ino))
-        below[:] = filter(visible, below)
+        visited.add((status.st_dev, status.st_ino))
+        subfolders[:] = filter(visible, subfolders)
         for name in names:
-            path = Path(inside, name)
-            if visible(name) and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_read(path):
+            path = Path(directory, name)
+            if visible(name) and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_file(path):
                 yield path
-    yield from (Path(error.filename) for error in closed)
+    yield from (Path(error.filename) for error in unreadable)
 
 
-def _may_be_read(path: Path) -> bool:
-    """Whether it is an ordinary file, or in a folder that does not tell; not so a link to nowhere."""
+def _may_be_file(path: Path) -> bool:
+    """Whether a path is an ordinary file, or in a folder that doesn't let one see; False for broken links."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
         return isinstance(error, PermissionError)
 
 
-class Reader:
-    """From a picture file to what the model sees: as at import, after cropping to the largest face.
+class PictureReader:
+    """Reads a picture file as the model sees it: as at import, after cropping to the largest face.
 
-    A face is searched for in a picture whose shorter side is more than 1.5 times the longer one of the images
-    that the model was trained on (`shape` is (H, W, C)). Smaller ones are taken for faces already, and so are
-    those that a face fills.
+    `shape` is (H, W, C) of the images that the model was trained on. With `detect`, a face is searched for in
+    a picture whose shorter side is more than 1.5 times the longer of H and W. Smaller pictures, and those
+    that a face fills, are taken for faces that are cropped already. Can be called from several threads.
     """
 
     def __init__(self, shape: tuple[int, int, int], detect: bool) -> None:
         self.shape = shape
-        self._find = FaceFinder() if detect else None
+        self._detector = FaceDetector() if detect else None
         self._one_large = threading.Lock()
 
-    def __call__(self, path: Path) -> Look | str:
-        """What the model will see of a picture, or why it can't be read."""
+    def __call__(self, path: Path) -> Picture | Unreadable:
+        """Read a picture, or say why it can't be read; raises UserError only for a broken OpenCV."""
+        name = printable(str(path))
         try:
             if path.stat().st_size > MAX_BYTES:
-                return f"larger than {MAX_BYTES // 2**20} MiB"
-            if not (data := path.read_bytes()):
-                return "empty file"
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                return Unreadable(name, f"larger than {MAX_BYTES // 2**20} MiB")
+            if not (content := path.read_bytes()):
+                return Unreadable(name, "empty file")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
                 large = opened.width * opened.height > LARGE
                 with self._one_large if large else contextlib.nullcontext():
-                    return self._look(opened)
+                    return self._read(name, opened)
         except UserError:
             raise
         except Exception as error:  # Pillow's readers raise nearly anything on a broken file
-            return reason(error)
+            return Unreadable(name, reason(error))
 
-    def _look(self, opened: Image.Image) -> Look:
+    def _read(self, name: str, opened: Image.Image) -> Picture:
         frames = getattr(opened, "n_frames", 1)
         notes = [f"{frames} frames: the first one"] if frames > 1 else []
         width, height = opened.size
         if min(width, height) < SMALLEST_SIDE:
             raise ValueError(f"{width}x{height} pixels, fewer than {SMALLEST_SIDE} on a side")
         image, faces = upright(shrunk(opened)), None
-        if self._find and min(width, height) > LARGER * max(self.shape[:2]):
-            boxes = self._find(np.asarray(image.convert("L")))
+        if self._detector and min(width, height) > SEARCHED_FROM * max(self.shape[:2]):
+            boxes = self._detector(np.asarray(image.convert("L")))
             faces = len(boxes)
             if faces != 1:
                 notes.append(f"{faces} faces: the largest" if faces else "no face found: the whole picture")
-            if boxes and boxes[0][2] - boxes[0][0] < FILLS * max(image.size):
+            if boxes and boxes[0][2] - boxes[0][0] < FACE_FILLS * max(image.size):
                 image = image.crop(boxes[0])
-        return Look(fitted(image, self.shape), faces, tuple(notes))
+        return Picture(name, fitted(image, self.shape), faces, tuple(notes))
 
 
 def shrunk(opened: Image.Image) -> Image.Image:
-    """An opened picture, decoded, with no side of more than 2048 pixels.
+    """Decode an opened picture to at most 2048 pixels a side, smoothly.
 
     JPEG is decoded straight to a half, quarter or eighth. Raises ValueError for other pictures of more than
     64 million pixels.
     """
-    if max(opened.size) > LONGEST:
-        opened.draft(None, (LONGEST, LONGEST))
+    if max(opened.size) > LONGEST_SIDE:
+        opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
     width, height = opened.size
     if width * height > MAX_PIXELS:
         raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
-    if max(opened.size) > LONGEST:
+    if max(opened.size) > LONGEST_SIDE:
         image = eight_bits(opened)
         if image.mode in ("1", "P"):  # these would be shrunk without smoothing
             image = image.convert("L" if image.mode == "1" else "RGBA")
-        image.thumbnail((LONGEST, LONGEST))
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         return image
     return opened

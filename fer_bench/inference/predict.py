@@ -9,92 +9,99 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from PIL import Image
 
-from fer_bench.data.archive import printable
 from fer_bench.inference.model_file import ModelFile
-from fer_bench.inference.pictures import Look, Reader
+from fer_bench.inference.pictures import Picture, PictureReader, Unreadable
 
-BATCH = 64
+BATCH_SIZE = 64
 THREADS = min(4, os.cpu_count() or 1)
+
+
+class PredictionRow(TypedDict):
+    """A prediction as plain data, for JSON and tables; `probabilities` by class, likeliest first."""
+
+    file: str
+    expression: str
+    probability: float
+    faces: int | None
+    notes: list[str]
+    probabilities: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the model says of one picture: probabilities (K,) float32, faces found (None: not searched)."""
+    """What the model says of one picture: probabilities (K,) float32, in the order of the model's classes.
+
+    `file`, `faces` and `notes` are those of `Picture`.
+    """
 
     file: str
     probabilities: np.ndarray
     faces: int | None
     notes: tuple[str, ...]
 
-    def row(self, classes: Sequence[str]) -> dict[str, Any]:
-        """Plain data, likeliest class first: file, expression, probability, faces, notes, probabilities."""
-        given = {classes[k]: round(float(self.probabilities[k]), 6) for k in np.argsort(-self.probabilities)}
-        best = next(iter(given))
+    def row(self, classes: Sequence[str]) -> PredictionRow:
+        """Plain data, probabilities rounded to six digits; `classes` are the model's."""
+        likeliest_first = np.argsort(-self.probabilities)
+        by_class = {classes[k]: round(float(self.probabilities[k]), 6) for k in likeliest_first}
+        expression, probability = next(iter(by_class.items()))
         return {
             "file": self.file,
-            "expression": best,
-            "probability": given[best],
+            "expression": expression,
+            "probability": probability,
             "faces": self.faces,
             "notes": list(self.notes),
-            "probabilities": given,
+            "probabilities": by_class,
         }
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A file that no picture could be read from, and why."""
-
-    file: str
-    reason: str
-
-
 def predict(
-    opened: ModelFile, files: Sequence[Path], detect: bool = True
+    model: ModelFile, files: Sequence[Path], detect: bool = True
 ) -> Iterator[Prediction | Unreadable]:
-    """Predict picture files, in their order."""
-    batch = min(BATCH, len(files))
-    read: list[tuple[Path, Look | str]] = []
+    """Predict the expression in each file, in their order; with `detect`, of the largest face in it.
+
+    `files` are those of `list_pictures`, and are read as `PictureReader` does.
+    """
+    batch_size = min(BATCH_SIZE, len(files))
+    batch: list[Picture | Unreadable] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        for pair in _ahead(Reader(opened.shape, detect), files, 2 * batch):
-            read.append(pair)
-            if len(read) == batch:
-                yield from _predicted(opened, read, batch)
-                read = []
-        yield from _predicted(opened, read, batch)
+        for picture in _read_ahead(PictureReader(model.shape, detect), files, 2 * batch_size):
+            batch.append(picture)
+            if len(batch) == batch_size:
+                yield from _predict_batch(model, batch, batch_size)
+                batch = []
+        yield from _predict_batch(model, batch, batch_size)
 
 
-def _predicted(
-    opened: ModelFile, read: Sequence[tuple[Path, Look | str]], batch: int
+def _predict_batch(
+    model: ModelFile, batch: Sequence[Picture | Unreadable], batch_size: int
 ) -> Iterator[Prediction | Unreadable]:
-    looks = [look for _, look in read if isinstance(look, Look)]
-    found = iter(opened.probabilities(np.stack([look.pixels for look in looks]), batch) if looks else ())
-    for path, look in read:
-        name = printable(str(path))
-        if isinstance(look, str):
-            yield Unreadable(name, look)
+    pixels = [picture.pixels for picture in batch if isinstance(picture, Picture)]
+    probabilities = iter(model.probabilities(np.stack(pixels), batch_size) if pixels else ())
+    for picture in batch:
+        if isinstance(picture, Picture):
+            yield Prediction(picture.file, next(probabilities), picture.faces, picture.notes)
         else:
-            yield Prediction(name, next(found), look.faces, look.notes)
+            yield picture
 
 
-def _ahead(
-    read: Callable[[Path], Look | str], files: Sequence[Path], window: int
-) -> Iterator[tuple[Path, Look | str]]:
-    """Files with what is read from them, in order; threads are up to `window` files ahead."""
-    waiting: deque[tuple[Path, Future[Look | str]]] = deque()
+def _read_ahead(
+    read: Callable[[Path], Picture | Unreadable], files: Sequence[Path], most_ahead: int
+) -> Iterator[Picture | Unreadable]:
+    """Read files in threads, up to `most_ahead` files ahead; yields what was read in the files' order."""
+    pending: deque[Future[Picture | Unreadable]] = deque()
     pool = ThreadPoolExecutor(THREADS)
     try:
         for path in files:
-            waiting.append((path, pool.submit(read, path)))
-            if len(waiting) > window:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+            pending.append(pool.submit(read, path))
+            if len(pending) > most_ahead:
+                yield pending.popleft().result()
+        for future in pending:
+            yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)

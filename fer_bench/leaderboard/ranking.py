@@ -1,15 +1,16 @@
-"""Records of runs to one row per cell, best first, with intervals; and the same as CSV."""
+"""Records of runs to a data frame: a row for each cell, best first, with intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from fer_bench.errors import UserError
-from fer_bench.leaderboard.board import BoardCell, Bootstrap, rows
+from fer_bench.leaderboard.board import BoardCell, Bootstrap, Row, board_rows
 from fer_bench.storage.records import CellStatus, RepeatRecord
 
 COLUMNS = (
@@ -38,6 +39,9 @@ TYPES = {
     "best_set": "boolean",
 }
 
+BoardKey = tuple[tuple[str, str], ...]
+"""What cells that are ranked together share: names and values, sorted."""
+
 
 def leaderboard(
     statuses: Iterable[CellStatus], repeats: Iterable[RepeatRecord], all_recipes: bool = False
@@ -49,75 +53,77 @@ def leaderboard(
     strategy, `none`, in the slots that both have. Of several recipes of one backbone and strategy the newest
     counts, unless `all_recipes`. Raises UserError if the repeats of a cell were tested on different images.
     """
-    boards: dict[tuple, list[BoardCell]] = {}
+    boards: dict[BoardKey, list[BoardCell]] = defaultdict(list)
     for cell in _cells(statuses, repeats, all_recipes):
-        boards.setdefault(tuple(sorted(cell.head.board.items())), []).append(cell)
-    found = [row for _, cells in sorted(boards.items(), key=_place) for row in _board(cells)]
-    f1 = list(dict.fromkeys(key for row in found for key in row if key.startswith("f1_")))
+        boards[_board_key(cell.head)].append(cell)
+    rows = [row for _, cells in sorted(boards.items(), key=_board_order) for row in _rows(cells)]
+    f1 = list(dict.fromkeys(key for row in rows for key in row if key.startswith("f1_")))
     columns = [name for each in COLUMNS for name in (f1 if each == "f1_*" else [each])]
-    return pd.DataFrame(found, columns=columns).astype(TYPES)
+    return pd.DataFrame(rows, columns=columns).astype(TYPES)
 
 
-def _place(board: tuple[tuple, list[BoardCell]]) -> tuple:
+def _board_key(record: CellStatus | RepeatRecord) -> BoardKey:
+    return tuple(sorted(record.board.items()))
+
+
+def _board_order(board: tuple[BoardKey, list[BoardCell]]) -> tuple[str, str, float, BoardKey]:
     """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file."""
     shared, cells = dict(board[0]), board[1]
     begun = min((repeat.started for cell in cells for repeat in cell.repeats), default=math.inf)
-    return *(shared[key] for key in ("study", "dataset")), begun, board[0]
+    return shared["study"], shared["dataset"], begun, board[0]
 
 
 def _cells(
     statuses: Iterable[CellStatus], repeats: Iterable[RepeatRecord], all_recipes: bool
 ) -> list[BoardCell]:
-    found: dict[tuple, BoardCell] = {}
-
-    def place(record: CellStatus | RepeatRecord) -> BoardCell:
-        key = (*sorted(record.board.items()), record.cell)
-        return found.setdefault(key, BoardCell(None, []))
-
-    for status in statuses:
-        place(status).status = status
+    """All cells that are planned or have a repeat; of each backbone and strategy the newest recipe's."""
+    planned = {(_board_key(status), status.cell): status for status in statuses}
+    by_slot: dict[tuple[BoardKey, str], dict[int, RepeatRecord]] = {key: {} for key in planned}
     for repeat in sorted(repeats, key=lambda r: (r.slot, r.started, r.run_id)):
-        place(repeat).repeats.append(repeat)
-    for cell in found.values():  # a slot counted twice by mistake: the later run
-        cell.repeats = list({repeat.slot: repeat for repeat in cell.repeats}.values())
+        slots = by_slot.setdefault((_board_key(repeat), repeat.cell), {})
+        slots[repeat.slot] = repeat  # a slot counted twice by mistake: the later run
+    cells = [BoardCell(planned.get(key), tuple(slots.values())) for key, slots in by_slot.items()]
     if all_recipes:
-        return list(found.values())
-    newest: dict[tuple, BoardCell] = {}
-    for cell in sorted(found.values(), key=lambda c: c.newest):
-        where = sorted(item for item in cell.head.board.items() if item[0] != "images")
-        newest[(*where, cell.head.backbone, cell.head.strategy)] = cell
+        return cells
+    newest: dict[tuple[BoardKey, str, str], BoardCell] = {}
+    for cell in sorted(cells, key=lambda c: c.newest):
+        shared = tuple(item for item in _board_key(cell.head) if item[0] != "images")
+        newest[shared, cell.head.backbone, cell.head.strategy] = cell
     return list(newest.values())
 
 
-def _board(cells: list[BoardCell]) -> list[dict[str, Any]]:
+def _rows(cells: Sequence[BoardCell]) -> list[Row]:
     """Rows of the cells of one board; other recipes, test images or numbers of trials stand apart."""
     tests: dict[str, Bootstrap] = {}
     groups: dict[tuple[str, str, int], list[BoardCell]] = {}
     for cell in sorted(cells, key=lambda c: c.newest, reverse=True):
         if cell.repeats:
-            key = cell.head.recipe, _tested(cell, tests), cell.selected_from
+            digest, cell = _tested(cell, tests)
+            key = cell.head.recipe, digest, cell.selected_from
         else:  # to be selected and tested as the newest of its recipe
             key = next((k for k in groups if k[0] == cell.head.recipe), (cell.head.recipe, "", 0))
         groups.setdefault(key, []).append(cell)
-    found = []
+    rows = []
     for (recipe, digest, trials), group in groups.items():
-        others = {k[2] for k in groups if k[:2] == (recipe, digest)} - {trials}
-        found += rows(group, tests.get(digest), others)
-    return found
+        other_trials = {k[2] for k in groups if k[:2] == (recipe, digest)} - {trials}
+        rows += board_rows(group, tests.get(digest), other_trials)
+    return rows
 
 
-def _tested(cell: BoardCell, tests: dict[str, Bootstrap]) -> str:
-    """Enter a cell's repeats among the runs on their test images; the digest of these."""
-    digests = set()
+def _tested(cell: BoardCell, tests: dict[str, Bootstrap]) -> tuple[str, BoardCell]:
+    """Enter a cell's repeats among the runs on their test images; gives the digest of these, and the cell.
+
+    Raises UserError if its repeats were tested on different images.
+    """
+    runs, digests = {}, set()
     for repeat in cell.repeats:
         predictions = repeat.predictions()
         digest = predictions.images.digest
-        test = tests.setdefault(digest, Bootstrap(predictions.images))
-        cell.columns[repeat.slot] = test.add(predictions)
+        runs[repeat.slot] = tests.setdefault(digest, Bootstrap(predictions.images)).add(predictions)
         digests.add(digest)
     if len(digests) > 1:
         raise UserError(
             f"the repeats of {cell.head.backbone} with {cell.head.strategy} (cell {cell.head.cell}) were"
             " tested on different images: delete the older runs in MLflow and run the study again"
         )
-    return digests.pop()
+    return digests.pop(), replace(cell, runs=runs)

@@ -14,12 +14,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fer_bench.storage.records import BOARD
+
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[Hashable, Any]  # of the frame
-BOARD = ["study", "recipe_name", "dataset", "split", "budget", "data_fingerprint", "images", "test_images"]
-BOARD += ["recipe", "selected_from"]
+Row = dict[Hashable, Any]
+"""One row of the frame: words and numbers by column."""
+ONE_TABLE = [*BOARD, "test_images", "recipe", "selected_from"]
+"""Columns whose values the rows of one table share."""
 # From rich to narrow: interval beside its score (or below it), F1 of each class, extra space between columns.
 LAYOUTS = (
     *((True, True, 1), (True, True, 0), (False, True, 0)),
@@ -48,56 +51,57 @@ class LeaderboardTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.frame.empty:
             yield Text("Nothing to rank: the study has no cells yet.")
-        for _, rows in self.frame.groupby(BOARD, sort=False, dropna=False):
+        for _, rows in self.frame.groupby(ONE_TABLE, sort=False, dropna=False):
             yield Text(_title(rows, self.frame), style="bold")
             for layout in LAYOUTS:
-                drawn = _table(rows, *layout)
-                if _width(drawn, console, options) <= options.max_width:
+                grid = _grid(rows, *layout)
+                if _width(grid, console, options) <= options.max_width:
                     break
-            yield drawn
+            yield grid
             yield from (Padding(note, (0, 0, 0, 1)) for note in _notes(rows))
             yield Text()
 
 
-def _width(drawn: Table, console: Console, options: ConsoleOptions) -> int:
+def _width(grid: Table, console: Console, options: ConsoleOptions) -> int:
     """Letters of a table's longest line; rich's own measure is one short where columns have no padding."""
-    lines = console.render_lines(drawn, options.update(max_width=1000), pad=False)
+    lines = console.render_lines(grid, options.update(max_width=1000), pad=False)
     return max(sum(part.cell_length for part in line) for line in lines)
 
 
-def _table(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
-    drawn = Table(box=box.SIMPLE_HEAD, padding=(0, space, 0, 0))
-    drawn.add_column("#", justify="right", no_wrap=True)
-    drawn.add_column("Backbone", overflow="fold")
-    drawn.add_column("Strategy", overflow="fold")
+def _grid(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
+    """Rows of one board in one of LAYOUTS."""
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, space, 0, 0))
+    grid.add_column("#", justify="right", no_wrap=True)
+    grid.add_column("Backbone", overflow="fold")
+    grid.add_column("Strategy", overflow="fold")
     scores = [_Column("Macro-F1", "macro_f1"), _Column("Gain", "gain", signed=True)]
     scores += [_Column("Bal.", "balanced_accuracy"), _Column("Acc.", "accuracy")]
     scores += _classes(rows) if classes else []
     for column in scores:
-        drawn.add_column(column.title, justify="right", no_wrap=True)
-    drawn.add_column("n", justify="right", no_wrap=True)
-    drawn.add_column("", no_wrap=True)
+        grid.add_column(column.title, justify="right", no_wrap=True)
+    grid.add_column("n", justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     marks = _marks(rows)
     ranked = rows[rows["rank"].notna()]
     best = {column.key: ranked[column.key].max() for column in scores}
     for row in rows.to_dict("records"):
-        cells = [_score(row, column, best[column.key], beside) for column in scores]
+        values = [_score(row, column, best[column.key], beside) for column in scores]
         signs = " ".join(marks[phrase] for phrase in _phrases(row) if phrase in marks)
-        style = None if _known(row["rank"]) else "dim"
-        drawn.add_row(
+        style = None if _present(row["rank"]) else "dim"
+        grid.add_row(
             _rank(row),
             escape(row["backbone"]),
             escape(row["strategy"]),
-            *cells,
+            *values,
             str(row["repeats"]),
             signs,
             style=style,
         )
     reported = _reported(rows)
-    told = [f"{100 * reported[key]:.1f}" if key in reported else "" for key in (c.key for c in scores)]
-    if any(told):
-        drawn.add_row("", "reported", "", *told, "", "", style="italic")
-    return drawn
+    cells = [f"{100 * reported[c.key]:.1f}" if c.key in reported else "" for c in scores]
+    if any(cells):
+        grid.add_row("", "reported", "", *cells, "", "", style="italic")
+    return grid
 
 
 def _reported(rows: pd.DataFrame) -> dict[str, float]:
@@ -107,33 +111,33 @@ def _reported(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
-    """What the rows of a board share; of several data of one name also which they are."""
+    """What the rows of a table share; where `every` row names other data or recipes alike, also which."""
     first = rows.iloc[0]
     recipe = f"{first['recipe_name']}: " if first["recipe_name"] else ""
     alike = every.loc[every["dataset"] == first["dataset"], "data_fingerprint"].nunique() > 1
     data = f" ({first['data_fingerprint']})" if alike else ""
-    same = ["study", "recipe_name", "dataset", "split", "budget", "data_fingerprint", "images"]
-    versions = every.loc[(every[same] == first[same]).all(axis=1), "recipe"].nunique()
+    same = (every[list(BOARD)] == first[list(BOARD)]).all(axis=1)
+    versions = every.loc[same, "recipe"].nunique()
     version = f", version {first['recipe']}" if versions > 1 else ""
-    images = f", {first['test_images']:,} test images" if _known(first["test_images"]) else ""
-    chosen = _known(first["selected_from"]) and first["selected_from"] > 1
+    images = f", {first['test_images']:,} test images" if _present(first["test_images"]) else ""
+    chosen = _present(first["selected_from"]) and first["selected_from"] > 1
     trials = f", best of {first['selected_from']} trials" if chosen else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
     return f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{version}"
 
 
 def _rank(row: Row) -> str:
-    if not _known(row["rank"]):
+    if not _present(row["rank"]):
         return "-"
     if row["rank"] == 1:
         return "1 "
-    return f"{row['rank']}{'?' if not _known(row['best_set']) else '≈' if row['best_set'] else ' '}"
+    return f"{row['rank']}{'?' if not _present(row['best_set']) else '≈' if row['best_set'] else ' '}"
 
 
 def _classes(rows: pd.DataFrame) -> list[_Column]:
     """A column for each class, names cut to five letters where they still differ."""
-    known = map(str, rows.dropna(axis="columns", how="all"))
-    names = [key.removeprefix("f1_") for key in known if key.startswith("f1_")]
+    filled = map(str, rows.dropna(axis="columns", how="all"))
+    names = [key.removeprefix("f1_") for key in filled if key.startswith("f1_")]
     short = [name if len(name) <= 5 else f"{name[:4]}." for name in names]
     return [_Column(s if short.count(s) == 1 else n, f"f1_{n}") for s, n in zip(short, names, strict=True)]
 
@@ -141,12 +145,12 @@ def _classes(rows: pd.DataFrame) -> list[_Column]:
 def _score(row: Row, column: _Column, best: float, beside: bool) -> Text:
     """A score in percent, bold where it is the `best` of those ranked, with its interval if it has one."""
     value = row[column.key]
-    if not _known(value):
+    if not _present(value):
         return Text("")
     form = "{:+.1f}" if column.signed else "{:.1f}"
-    is_best = _known(row["rank"]) and form.format(100 * value) == form.format(100 * best)
+    is_best = _present(row["rank"]) and form.format(100 * value) == form.format(100 * best)
     text = Text(form.format(100 * value), style="bold" if is_best else "")
-    if _known(row.get(f"{column.key}_low")):
+    if _present(row.get(f"{column.key}_low")):
         low, high = (form.format(100 * row[f"{column.key}_{end}"]) for end in ("low", "high"))
         text.append(f"{' ' if beside else chr(10)}[{low}, {high}]", style="not bold dim")
     return text
@@ -178,7 +182,7 @@ def _letters(number: int) -> str:
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[Text]:
-    """Lines below the table: what the numbers mean, what could be found at all, warnings written out."""
+    """Lines below the table: what the numbers mean, the smallest gain that could be detected, warnings."""
     yield Text(
         "In percent; n: repeats. Gain: macro-F1 less that of `none` on the same backbone, in points. "
         "[low, high]: 95 % intervals over test images and seeds together.",
@@ -197,7 +201,7 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         least = f"{' to '.join(ends)} points{', by row,' if len(ends) > 1 else ''}"
         yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
-    if _known(few) and few < 3:
+    if _present(few) and few < 3:
         yield Text("One repeat gives no interval, two an uncertain one: take three or more.", style="dim")
     for phrase in _common(rows):
         yield Text(f"All: {phrase}", style="yellow")
@@ -205,8 +209,8 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
 
 
-def _known(value: Any) -> bool:
-    """Whether a value of the frame is there: neither None nor NaN nor NA."""
+def _present(value: Any) -> bool:
+    """Whether the frame holds a value: neither None nor NaN nor NA."""
     import pandas as pd
 
     return not pd.isna(value)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,50 +23,50 @@ from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.recipe import Phase, Recipe, settings
 
 GIB = 2**30
-PEAK = 4.0  # GiB
-EARLY, LATE, GROWTH = 5, 50, 1.05  # trials, and how much more memory the later ones may have
+MOST_PEAK = 4.0  # GiB
+EARLY, LATE, MOST_GROWTH = 5, 50, 1.05  # trials, and how much more memory the later ones may have
 SAMPLE_SECONDS = 0.2
-DEFAULT_RUN = ("--study", "imbalance", "--dataset", "synthetic", "--budget", "quick")
+DEFAULT_RUN = ("run", "--study", "imbalance", "--dataset", "synthetic", "--budget", "quick")
 
 
-def measure(words: tuple[str, ...] = DEFAULT_RUN) -> list[Figure]:
+def measure() -> list[Figure]:
     """Peak of the default run, all its processes together; resident memory after 5 and after 50 trials."""
-    peak = peak_of_run(words) / GIB
-    resident = contest({"ours": residents}, LATE, warm_up=0)["ours"]
+    peak = peak_of_command(DEFAULT_RUN)
+    resident = contest({"ours": resident_after_trials}, LATE, warm_up=0)["ours"]
+    return [limited("peak of the default run, all processes", peak / GIB, "GiB", MOST_PEAK), growth(resident)]
+
+
+def growth(resident: Sequence[int]) -> Figure:
+    """How much more memory there is after the last trial than after an early one; bytes after each trial."""
     early, late = resident[EARLY - 1] / GIB, resident[-1] / GIB
-    return [
-        limited("peak of the default run, all processes", peak, "GiB", PEAK),
-        Figure(
-            f"resident after {LATE} trials", late, "GiB", f"after {EARLY}", early, late / early, most=GROWTH
-        ),
-    ]
+    what, against = f"resident after {len(resident)} trials", f"after {EARLY}"
+    return Figure(what, late, "GiB", against, early, late / early, most=MOST_GROWTH)
 
 
-def peak_of_run(words: tuple[str, ...]) -> int:
-    """Largest sum, bytes, of the resident memory of `fer-bench run` and of all it starts.
-
-    Pages that processes share count once for each of them.
-    """
+def peak_of_command(words: Sequence[str]) -> int:
+    """Peak, bytes, of a command of fer-bench with a folder of results of its own; as of `peak_of_process`."""
     with tempfile.TemporaryDirectory() as folder:
-        line = [
-            sys.executable,
-            "-m",
-            "fer_bench.cli",
-            "run",
-            *words,
-            "--mlruns",
-            str(Path(folder) / "mlruns"),
-        ]
-        here = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-        log = Path(folder) / "log"
-        with log.open("w") as file, subprocess.Popen(line, stdout=file, stderr=file, env=here) as run:
-            peak, first = 0, psutil.Process(run.pid)
-            while run.poll() is None:
+        results = ("--mlruns", str(Path(folder) / "mlruns"))
+        return peak_of_process([sys.executable, "-m", "fer_bench.cli", *words, *results])
+
+
+def peak_of_process(line: Sequence[str]) -> int:
+    """Largest sum, bytes, of the resident memory of a process and of all that it starts.
+
+    Pages that processes share count once for each of them. Raises ContestantDied where it fails.
+    """
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    with tempfile.TemporaryFile("w+") as log:
+        with subprocess.Popen(line, stdout=log, stderr=log, env=environment) as started:
+            peak, process = 0, psutil.Process(started.pid)
+            while started.poll() is None:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    peak = max(peak, sum(map(_resident, [first, *first.children(recursive=True)])))
+                    peak = max(peak, sum(map(_resident, [process, *process.children(recursive=True)])))
                 time.sleep(SAMPLE_SECONDS)
-        if run.returncode:
-            raise ContestantDied(f"fer-bench run ended with {run.returncode}:\n{log.read_text()[-2000:]}")
+        if started.returncode:
+            log.seek(0)
+            end = log.read()[-2000:]
+            raise ContestantDied(f"{' '.join(line)} ended with {started.returncode}:\n{end}")
     return peak
 
 
@@ -77,7 +77,7 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def residents() -> Callable[[], int]:
+def resident_after_trials() -> Callable[[], int]:
     """Short trials of a small backbone, one a round; resident memory, bytes, after each."""
     from fer_bench.training.trainer import Trainer
     from fer_bench.training.trial import run_trial

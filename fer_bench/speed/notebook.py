@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.study.recipe import Augmentation
 
+if TYPE_CHECKING:
+    import keras
+    from keras.callbacks import LambdaCallback
+    from keras.src.legacy.preprocessing.image import DataFrameIterator, DirectoryIterator, ImageDataGenerator
+
+Logs = dict[str, float] | None  # of Keras, for callbacks
 AUGMENTATION = Augmentation(flip=True, rotation=20, shift=0.2, zoom=0.2, shear=0.2)
 
 
-def generator(folder: Path, size: int, batch: int, augmentation: Augmentation | None = AUGMENTATION) -> Any:
+def generator(
+    folder: Path, size: int, batch: int, augmentation: Augmentation | None = AUGMENTATION
+) -> DirectoryIterator:
     """Batches of a JPEG tree: (B, size, size, 3) float32 in 0..1, and one-hot labels."""
     return _reader(augmentation).flow_from_directory(
         folder, target_size=(size, size), batch_size=batch, classes=list(CLASSES)
     )
 
 
-def oversampled(folder: Path, size: int, batch: int) -> Any:
+def oversampled(folder: Path, size: int, batch: int) -> DataFrameIterator:
     """The same with images of rare classes drawn as often as those of the commonest."""
     import pandas as pd
     from imblearn.over_sampling import RandomOverSampler
@@ -37,7 +45,7 @@ def oversampled(folder: Path, size: int, batch: int) -> Any:
     )
 
 
-def _reader(ranges: Augmentation | None) -> Any:
+def _reader(ranges: Augmentation | None) -> ImageDataGenerator:
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
     if ranges is None:
@@ -53,21 +61,23 @@ def _reader(ranges: Augmentation | None) -> Any:
     )
 
 
-def make_model(backbone: str, size: int) -> tuple[Any, Any]:
+def make_model(backbone: str, size: int) -> tuple[keras.Model, keras.Model]:
     """A new model, (B, size, size, 3) -> softmax over the classes, and its trunk with random weights."""
     import keras
     from keras import layers
 
-    made = BACKBONES[backbone]()
-    trunk = made.trunk(size)
-    features = made.convolutional_head(trunk.output)
+    architecture = BACKBONES[backbone]()
+    trunk = architecture.trunk(size)
+    features = architecture.convolutional_head(trunk.output)
     if len(features.shape) == 4:
         features = layers.GlobalAveragePooling2D()(features)
-    given = layers.Dense(len(CLASSES), activation="softmax")(layers.Dropout(0.5)(features))
-    return keras.Model(trunk.input, given), trunk
+    probabilities = layers.Dense(len(CLASSES), activation="softmax")(layers.Dropout(0.5)(features))
+    return keras.Model(trunk.input, probabilities), trunk
 
 
-def compile_model(model: Any, loss: Any = "categorical_crossentropy", rate: float = 1e-3) -> None:
+def compile_model(
+    model: keras.Model, loss: str | keras.Loss = "categorical_crossentropy", rate: float = 1e-3
+) -> None:
     """Compile as notebooks do: Adam, accuracy."""
     import keras
 
@@ -83,7 +93,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def callback(self) -> Any:
+    def callback(self) -> LambdaCallback:
         """A callback for `fit`."""
         from keras.callbacks import LambdaCallback
 
@@ -91,11 +101,11 @@ class Stopwatch:
             on_epoch_begin=self._begin, on_train_batch_end=self._step, on_epoch_end=self._end
         )
 
-    def _begin(self, epoch: int, logs: Any = None) -> None:
+    def _begin(self, epoch: int, logs: Logs = None) -> None:
         self._begun = time.perf_counter()
 
-    def _step(self, step: int, logs: Any = None) -> None:
+    def _step(self, step: int, logs: Logs = None) -> None:
         self._last = time.perf_counter()
 
-    def _end(self, epoch: int, logs: Any = None) -> None:
+    def _end(self, epoch: int, logs: Logs = None) -> None:
         self.seconds += self._last - self._begun

@@ -1,4 +1,4 @@
-"""What a trial costs beside its training: search, tracking, result file, metrics; no figures."""
+"""What a trial costs beside its training: search, tracking, result file, metrics."""
 
 from __future__ import annotations
 
@@ -10,32 +10,40 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from fer_bench.speed.side_by_side import Figure, contest, limited
 from fer_bench.speed.workloads import trial_data
 
+if TYPE_CHECKING:
+    from fer_bench.data.trial_data import TrialData
+    from fer_bench.strategies.base import Strategy
+    from fer_bench.study.recipe import Settings
+    from fer_bench.training.outcome import Outcome, Row
+    from fer_bench.training.trainer import Trainer
+
 VALIDATION = 3589  # images of FER-2013's PublicTest
 SECONDS = 1.0
+BUDGETS = ("quick", "full")
 SLOTS = 16  # trials of the budget `full`: from the ninth on the search has a history to model
 
 
-def measure(budgets: tuple[str, ...] = ("quick", "full"), slots: int = SLOTS) -> list[Figure]:
-    """Seconds a trial of the study `imbalance`, stores as by default: SQLite in a folder."""
+def measure() -> list[Figure]:
+    """Seconds of a trial of the study `imbalance`, databases as by default: SQLite in a folder."""
     figures = []
-    for budget in budgets:
+    for budget in BUDGETS:
         with tempfile.TemporaryDirectory() as folder:
-            played = contest({budget: partial(fill, budget, Path(folder))}, slots - 1)[budget]
-        epochs = played[0][1]
-        seconds = median(seconds for seconds, _ in played)
+            rounds = contest({budget: partial(trials, budget, Path(folder))}, SLOTS - 1)[budget]
+        epochs = rounds[0][1]
+        seconds = median(seconds for seconds, _ in rounds)
         figures.append(limited(f"a trial of {epochs} epochs, training left out", seconds, "s", SECONDS))
     return figures
 
 
-def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[], tuple[float, int]]:
-    """Fill slot after slot of a cell with trials that aren't trained; seconds, and epochs they played."""
+def trials(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[], tuple[float, int]]:
+    """Trials that aren't trained, one a round, slot after slot of a cell; seconds, and epochs of each."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     from fer_bench.runner.cell import CellRunner
     from fer_bench.runner.context import WorkerContext
@@ -51,7 +59,7 @@ def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[]
     (task,) = plan.tasks
     data, stores = trial_data(700, validation), open_stores(plan)
     context = WorkerContext(plan, data, stores, report=lambda event: None, train=untrained)
-    trainer = cast(Any, SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
+    trainer = cast("Trainer", SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
     store = CellStore(plan, task, data, stores)
     runner = CellRunner(context, task, store, lambda: trainer)
 
@@ -70,16 +78,16 @@ def fill(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[]
 
 
 def untrained(
-    trainer: Any,
-    strategy: Any,
-    settings: Any,
+    trainer: Trainer,
+    strategy: Strategy,
+    settings: Settings,
     seed: int,
-    data: Any,
+    data: TrialData,
     *,
     test: bool = False,
-    on_epoch: Callable[[dict[str, float]], None] = lambda row: None,
-) -> Any:
-    """Stand-in for `run_trial`: random logits, scored after each epoch."""
+    on_epoch: Callable[[Row], None] = lambda row: None,
+) -> Outcome:
+    """Stand-in for `run_trial`: random logits, scored after each epoch; of validation only."""
     from fer_bench.evaluation.metrics import scores
     from fer_bench.training.outcome import Outcome
 
@@ -87,8 +95,8 @@ def untrained(
     counts = np.bincount(data.labels[data.train])
     for epoch in range(trainer.recipe.epochs):
         logits = rng.normal(size=(len(labels), len(data.classes))).astype("float32")
-        found = scores(labels, strategy.adjust_logits(logits, counts), data.classes)
+        scored = scores(labels, strategy.adjust_logits(logits, counts), data.classes)
         trained = dict.fromkeys(("train/objective", "train/loss", "train/accuracy"), float(epoch))
-        validated = {f"val/{name}": found[name] for name in ("loss", "accuracy", "macro_f1")}
+        validated = {f"val/{name}": scored[name] for name in ("loss", "accuracy", "macro_f1")}
         on_epoch({**trained, **validated, "learning_rate": 1e-3, "seconds": 1.0, "phase": 0.0})
     return Outcome(val_logits=logits, test_logits=None)

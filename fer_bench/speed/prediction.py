@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fer_bench.speed.side_by_side import Figure, compared, contest
+from fer_bench.speed.side_by_side import Contest, Figure, compared, contest
 from fer_bench.speed.workloads import draw_faces, write_tree
 
 if TYPE_CHECKING:
@@ -19,16 +19,19 @@ PICTURES = 7_178  # test images of FER-2013
 LEAST = 0.8  # of the rate in memory
 
 
-def measure(
-    backbone: str = "mobilenet_v2", size: int = 96, pictures: int = PICTURES, rounds: int = 5
-) -> list[Figure]:
+def measure() -> list[Figure]:
     """Pictures/s of `predict` from files, reading and decoding included, and of Keras from an array."""
+    return [compare("mobilenet_v2", 96, PICTURES, rounds=5)]
+
+
+def compare(backbone: str, size: int, pictures: int, rounds: int, contest: Contest = contest) -> Figure:
+    """Rate of prediction from files over that from an array, of a backbone at a size in pixels."""
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder) / "faces", pictures)
-        makers = {each.__name__: partial(each, Path(folder), backbone, size) for each in (files, memory)}
-        found = contest(makers, rounds)
+        makers = {maker.__name__: partial(maker, Path(folder), backbone, size) for maker in (files, memory)}
+        rates = contest(makers, rounds)
     what = f"predict files, {backbone}, {size} px, pictures/s"
-    return [compared(what, "/s", found["files"], "model.predict in memory", found["memory"], LEAST)]
+    return compared(what, "/s", rates["files"], "model.predict in memory", rates["memory"], LEAST)
 
 
 def files(folder: Path, backbone: str, size: int) -> Callable[[], float]:
@@ -36,22 +39,22 @@ def files(folder: Path, backbone: str, size: int) -> Callable[[], float]:
     from fer_bench.inference.pictures import list_pictures
     from fer_bench.inference.predict import predict
 
-    opened, listed = _model(folder, backbone, size), list_pictures([str(folder / "faces")])
-    return partial(_rate, lambda: list(predict(opened, listed)), len(listed))
+    model, pictures = _model(folder, backbone, size), list_pictures([str(folder / "faces")])
+    return partial(_rate, lambda: list(predict(model, pictures)), len(pictures))
 
 
 def memory(folder: Path, backbone: str, size: int) -> Callable[[], float]:
     """A round predicts an array of as many pictures."""
-    count = sum(1 for _ in (folder / "faces").rglob("*.jpg"))
-    opened, pixels = _model(folder, backbone, size), draw_faces(count)[0]
-    return partial(_rate, lambda: opened.model.predict(pixels, verbose=0), count)
+    pictures = sum(1 for _ in (folder / "faces").rglob("*.jpg"))
+    model, pixels = _model(folder, backbone, size).model, draw_faces(pictures)[0]
+    return partial(_rate, lambda: model.predict(pixels, verbose=0), pictures)
 
 
-def _rate(work: Callable[[], Any], pictures: int) -> float:
+def _rate(predict_all: Callable[[], Sized], pictures: int) -> float:
     begun = time.perf_counter()
-    made = work()
+    predictions = predict_all()
     seconds = time.perf_counter() - begun
-    assert len(made) == pictures
+    assert len(predictions) == pictures
     return pictures / seconds
 
 
@@ -61,12 +64,13 @@ def _model(folder: Path, backbone: str, size: int) -> ModelFile:
 
     from fer_bench.backbones.base import BACKBONES
     from fer_bench.datasets.synthetic import CLASSES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 
     recipe = Recipe(image_size=size, weights="none")
     net = plain(Net(BACKBONES[backbone](), recipe, 1, len(CLASSES), None).whole)
-    made = self_contained(net, (48, 48, 1), CLASSES, np.ones(len(CLASSES)), np.zeros(len(CLASSES)))
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        return write(made, Path(place) / "model.keras", Path(place))
+    model = self_contained(net, (48, 48, 1), CLASSES, np.ones(len(CLASSES)), np.zeros(len(CLASSES)))
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        return write(model, Path(own) / "model.keras", Path(own))

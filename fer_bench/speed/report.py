@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,74 +12,53 @@ from rich.table import Table
 
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
-from fer_bench.speed import memory, overhead, prediction, short_trials, startup, training
-from fer_bench.speed.side_by_side import ContestantDied, Figure, contest, limited
-
-LEADERBOARD = {1_000: 3.0, 10_000: 15.0}  # counted runs, and seconds that reading and ranking may take
+from fer_bench.speed import many_runs, memory, overhead, prediction, short_trials, startup, training
+from fer_bench.speed.side_by_side import ContestantDied, Figure
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A kind of measurement; `minutes` on two CPU cores, `counted`: what the figures hold and what not."""
+class Measurement:
+    """A kind of measurement: `minutes` it takes on two CPU cores, and what its figures include."""
 
     title: str
     minutes: int
-    run: Callable[[], list[Figure]]
-    counted: str
+    measure: Callable[[], list[Figure]]
+    explanation: str
 
 
-def leaderboard() -> list[Figure]:
-    """Seconds of a leaderboard over many runs, of which imports and the making of the runs are no part."""
-    figures = []
-    for runs, limit in LEADERBOARD.items():
-        (found,) = contest({"ours": partial(_leaderboard, runs)}, 1, warm_up=0)["ours"]
-        figures.append(limited(f"leaderboard over {runs:,} runs", found, "s", limit))
-    return figures
-
-
-def _leaderboard(runs: int) -> Callable[[], float]:
-    from fer_bench.speed.many_runs import measure
-
-    def play() -> float:
-        found = measure(runs)
-        return found["read_seconds"] + found["table_seconds"]
-
-    return play
-
-
-MEASURES = {
-    "training": Measure(
+MEASUREMENTS = {
+    "training": Measurement(
         "Training", 15, training.measure,
         "Medians of rounds in turn, a process each, after one to warm up; ratio: median of the rounds' own. "
         "Counted are an epoch's steps, from its begin to the end of the last one, data included; not what "
         "Keras waits for tf.data's tuning thread after them. All nets have random weights, Adam, dropout. "
         "bare fit: random float32 tensors in memory, on the notebook's model, then on fer-bench's own net.",
     ),
-    "cell": Measure(
+    "cell": Measurement(
         "A cell of short trials", 10, short_trials.measure,
         "Trial by trial in turn from fresh processes, imports left out: model, tracing, one epoch with the "
         "trunk frozen, one with its last 30 layers, validation after each, all augmented. Median of 3 cells. "
         "Start: reset and the first step of each phase.",
     ),
-    "predict": Measure(
+    "predict": Measurement(
         "Prediction", 3, prediction.measure,
         "Medians of 5 rounds in turn over 7,178 drawn faces, a process each: JPEG files listed before, read, "
         "decoded and predicted; and the same faces as one array, in batches of 32, Keras' default.",
     ),
-    "overhead": Measure(
+    "overhead": Measurement(
         "A trial beside its training", 1, overhead.measure,
         "Median of 15 slots: draw by Optuna, MLflow run with every epoch, scores of 3,589 images in every "
-        "epoch, result file, both books. Figures left out: trials have none.",
+        "epoch, result file, both databases. Figures left out: trials have none.",
     ),
-    "start": Measure(
+    "start": Measurement(
         "Commands that train nothing", 1, startup.measure,
         "Medians of 7 whole processes in turn. Limit: 0.5 s, or 40 bare interpreters where that is more.",
     ),
-    "leaderboard": Measure(
-        "Leaderboard", 1, leaderboard,
+    "leaderboard": Measurement(
+        "Leaderboard", 1, many_runs.measure,
         "Reading the store, ranking with intervals, printing; after imports. Once each.",
     ),
-    "memory": Measure(
+    "memory": Measurement(
         "Memory", 4, memory.measure,
         "Resident memory: sampled every 0.2 s and summed over the run's processes, shared pages counted for "
         "each; then in one process that trains a small net again and again.",
@@ -88,38 +66,40 @@ MEASURES = {
 }  # fmt: skip
 
 
-def run(names: Sequence[str], console: Console) -> None:
+def run(
+    names: Sequence[str], console: Console, measurements: Mapping[str, Measurement] = MEASUREMENTS
+) -> None:
     """Take the measurements named, or all, and print the table of each as soon as it is there.
 
     Raises UserError for a name that isn't known.
     """
     for name in names:
-        if name not in MEASURES:
-            raise UserError(unknown("measurement", name, MEASURES))
-    chosen = [measure for name, measure in MEASURES.items() if not names or name in names]
+        if name not in measurements:
+            raise UserError(unknown("measurement", name, measurements))
+    chosen = [measurement for name, measurement in measurements.items() if not names or name in names]
     console.print(
         f"{os.cpu_count()} CPU cores, load {os.getloadavg()[0]:.1f} (whatever else runs disturbs this); "
-        f"about {sum(measure.minutes for measure in chosen)} min on two idle cores",
+        f"about {sum(measurement.minutes for measurement in chosen)} min on two idle cores",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    for measure in chosen:
+    for measurement in chosen:
         console.print()
         try:
-            console.print(table(measure, measure.run()), highlight=False)
+            console.print(table(measurement, measurement.measure()), highlight=False)
         except ContestantDied as error:
-            console.print(f"[red]{measure.title}: {escape(str(error))}[/red]", highlight=False)
+            console.print(f"[red]{measurement.title}: {escape(str(error))}[/red]", highlight=False)
 
 
-def table(measure: Measure, figures: list[Figure]) -> Table:
-    """A row a figure: what, value, compared with, ratio, what is wanted of it, and whether it is met."""
-    made = Table(
-        title=measure.title, caption=measure.counted, title_justify="left", caption_justify="left",
-        box=None, pad_edge=False,
+def table(measurement: Measurement, figures: Sequence[Figure]) -> Table:
+    """A row a figure: what, value, compared with, ratio, the ratio wanted, and whether it is met."""
+    rows = Table(
+        title=measurement.title, caption=measurement.explanation, title_justify="left",
+        caption_justify="left", box=None, pad_edge=False,
     )  # fmt: skip
     for column in ("what", "figure", "compared with", "ratio", "wanted", ""):
-        made.add_column(column, justify="right" if column in ("figure", "ratio", "wanted") else "left")
+        rows.add_column(column, justify="right" if column in ("figure", "ratio", "wanted") else "left")
     for figure in figures:
-        made.add_row(
+        rows.add_row(
             escape(figure.what),
             f"{_number(figure.value)} {figure.unit}",
             f"{escape(figure.against)}: {_number(figure.other)}",
@@ -127,7 +107,7 @@ def table(measure: Measure, figures: list[Figure]) -> Table:
             _wanted(figure),
             {True: "[green]ok[/green]", False: "[red]missed[/red]", None: ""}[figure.met],
         )
-    return made
+    return rows
 
 
 def _number(value: float) -> str:

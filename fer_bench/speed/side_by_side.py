@@ -10,21 +10,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 Contestant = Callable[[], Callable[[], T]]
+"""Makes ready what is measured, in a process of its own; gives the function that is a round of it."""
+
+
+class Contest(Protocol):
+    """What lets contestants take turns: `contest`, or what tests put in its place."""
+
+    def __call__(
+        self, makers: Mapping[str, Contestant[T]], rounds: int, warm_up: int = 1
+    ) -> dict[str, list[T]]:
+        """What each contestant gives in each round after the warm-up."""
+        ...
 
 
 class ContestantDied(Exception):
-    """A contestant that raised or was killed; says which and why."""
+    """A contestant raised or was killed; says which and why."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """One line of a measurement: a value, what it is compared with, and their ratio.
 
-    The ratio is wanted to be at least `least` or at most `most`; neither: it is for information.
+    The ratio should be at least `least` and at most `most`; where both are None it is for information.
     """
 
     what: str
@@ -38,12 +49,11 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the ratio is as wanted; None where nothing is wanted."""
+        """Whether the ratio is as it should be; None where it is for information."""
         if self.least is None and self.most is None:
             return None
-        return (self.least is None or self.ratio >= self.least) and (
-            self.most is None or self.ratio <= self.most
-        )
+        high_enough = self.least is None or self.ratio >= self.least
+        return high_enough and (self.most is None or self.ratio <= self.most)
 
 
 def compared(
@@ -63,34 +73,34 @@ def compared(
 
 
 def limited(what: str, value: float, unit: str, limit: float, against: str = "limit") -> Figure:
-    """A value that is wanted to be at most a limit."""
+    """A value that should be at most a limit."""
     return Figure(what, value, unit, against, limit, value / limit, most=1.0)
 
 
 def contest(makers: Mapping[str, Contestant[T]], rounds: int, warm_up: int = 1) -> dict[str, list[T]]:
     """What each contestant gives in each round after the warm-up.
 
-    A maker is called in a process of its own and gives the function that is a round; both must be picklable
-    or come of what is. Raises ContestantDied.
+    Each works in a process of its own, where only one is at work at a time; makers must be picklable. Raises
+    ContestantDied.
     """
     with contextlib.ExitStack() as stack:
-        seats = {name: stack.enter_context(_seat(name, maker)) for name, maker in makers.items()}
-        played = [{name: play() for name, play in seats.items()} for _ in range(warm_up + rounds)]
-        return {name: [each[name] for each in played[warm_up:]] for name in makers}
+        plays = {name: stack.enter_context(_process(name, maker)) for name, maker in makers.items()}
+        rows = [{name: play() for name, play in plays.items()} for _ in range(warm_up + rounds)]
+        return {name: [row[name] for row in rows[warm_up:]] for name in makers}
 
 
 @contextlib.contextmanager
-def _seat(name: str, maker: Contestant[T]) -> Iterator[Callable[[], T]]:
-    """A process that has made its contestant; called, it plays a round."""
+def _process(name: str, maker: Contestant[T]) -> Iterator[Callable[[], T]]:
+    """Start a process in which a contestant is made; gives the function that lets it play a round."""
     context = multiprocessing.get_context("spawn")
-    line, theirs = context.Pipe()
+    ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, maker), daemon=True)
     process.start()
     theirs.close()
 
     def answer() -> Any:
         try:
-            good, content = line.recv()
+            good, content = ours.recv()
         except EOFError:
             process.join(timeout=10)
             raise ContestantDied(f"{name} ended with {process.exitcode}") from None
@@ -99,33 +109,33 @@ def _seat(name: str, maker: Contestant[T]) -> Iterator[Callable[[], T]]:
         return content
 
     def play() -> T:
-        line.send("play")
-        given: T = answer()
-        return given
+        ours.send("play")
+        result: T = answer()
+        return result
 
     try:
         answer()
         yield play
     finally:
-        line.close()
+        ours.close()
         process.join(timeout=10)
         if process.is_alive():
             process.terminate()
 
 
-def _serve(line: Connection, maker: Contestant[Any]) -> None:
-    """A contestant's life; what libraries write to standard output and error goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+def _serve(connection: Connection, maker: Contestant[Any]) -> None:
+    """Make a contestant, then play a round for each message; nothing of what libraries print is seen."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         try:
             play = maker()
-            line.send((True, None))
-            while line.recv():
-                line.send((True, play()))
+            connection.send((True, None))
+            while connection.recv():
+                connection.send((True, play()))
         except EOFError:
             raise
         except Exception:
-            line.send((False, traceback.format_exc()))
+            connection.send((False, traceback.format_exc()))

@@ -26,25 +26,25 @@ def write_tree(folder: Path, images: int, seed: int = 0) -> None:
 
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
-    for place, (face, label) in enumerate(zip(*draw_faces(images, seed), strict=True)):
-        Image.fromarray(face[..., 0]).save(folder / CLASSES[label] / f"{place:05}.jpg", quality=95)
+    for number, (face, label) in enumerate(zip(*draw_faces(images, seed), strict=True)):
+        Image.fromarray(face[..., 0]).save(folder / CLASSES[label] / f"{number:05}.jpg", quality=95)
 
 
 def trial_data(images: int, validation: int) -> TrialData:
-    """Training and validation images of a trial, none to test."""
+    """Data of a trial: `images` to train on, others to validate on, none to test on."""
     from fer_bench.data.trial_data import TrialData
 
-    drawn = draw_faces(images), draw_faces(validation, seed=1)
-    pixels, labels = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
-    everything = np.arange(len(labels))
+    train, val = draw_faces(images), draw_faces(validation, seed=1)
+    pixels, labels = (np.concatenate(both) for both in zip(train, val, strict=True))
+    index = np.arange(len(labels))
     return TrialData(
         pixels=pixels,
         labels=labels,
-        ids=np.array([f"face/{place:05}.jpg" for place in everything]),
-        groups=everything,
-        train=everything[:images],
-        val=everything[images:],
-        test=everything[:0],
+        ids=np.array([f"face/{number:05}.jpg" for number in index]),
+        groups=index,
+        train=index[:images],
+        val=index[images:],
+        test=index[:0],
         dedup=np.zeros(0, bool),
         classes=CLASSES,
     )

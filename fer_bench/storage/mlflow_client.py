@@ -122,8 +122,8 @@ def find_experiments(client: MlflowClient, study: str | None) -> dict[str, tuple
 
 def experiment_names(mlruns: Path) -> dict[str, str]:
     """Experiments of all studies in the store of `mlruns`: id -> name; UserError where it can't be opened."""
-    found = find_experiments(open_client(tracking_uri(mlruns)), None)
-    return {number: name for number, (name, _) in found.items()}
+    experiments = find_experiments(open_client(tracking_uri(mlruns)), None)
+    return {number: name for number, (name, _) in experiments.items()}
 
 
 def safe_name(name: str) -> str:

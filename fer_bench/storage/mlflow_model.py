@@ -37,15 +37,15 @@ def log_model(
     outlive their run. `requirements` are given, or MLflow would load the model in a process to find them out.
     """
     client = open_client(tracking_uri(mlruns))
-    given = Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1, -1))])
-    made = Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)))])
+    pictures = Schema([TensorSpec(np.dtype("float32"), (-1, -1, -1, -1))])
+    probabilities = Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)))])
     about = Model(artifact_path=NAME, run_id=run_id)
     with tempfile.TemporaryDirectory() as folder:
         mlflow.keras.save_model(
             model,
             folder,
             mlflow_model=about,
-            signature=ModelSignature(given, made),
+            signature=ModelSignature(pictures, probabilities),
             input_example=example,
             pip_requirements=requirements,
             metadata={"classes": list(classes)},

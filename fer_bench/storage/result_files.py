@@ -93,20 +93,20 @@ class ResultFiles:
 
     def results(self, kind: Kind) -> dict[int, Result]:
         """Finished slots without their arrays, of each the latest attempt; broken files count as absent."""
-        found: dict[int, Result] = {}
+        latest: dict[int, Result] = {}
         for path in self.folder.glob(f"{kind}-*.npz"):
             result = read_result(path)
             if result and result.cell == self.cell:
-                found[result.slot] = max(result, found.get(result.slot, result), key=lambda r: r.attempt)
-        return found
+                latest[result.slot] = max(result, latest.get(result.slot, result), key=lambda r: r.attempt)
+        return latest
 
     def whole(self, result: Result) -> Result | None:
         """Read a result with its arrays; a file that turns out to be broken is removed, and None returned."""
         path = self._path(result.kind, result.slot, result.attempt)
-        found = read_result(path, arrays=True)
-        if found is None:
+        whole = read_result(path, arrays=True)
+        if whole is None:
             path.unlink(missing_ok=True)
-        return found
+        return whole
 
     def lost(self, kind: Kind, slot: int) -> int:
         """How many attempts at a slot have begun after its latest result and never ended."""

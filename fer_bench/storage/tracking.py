@@ -107,10 +107,10 @@ class Tracker:
 
     def open_runs(self) -> dict[str, list[str]]:
         """Runs that still count as running, by cell."""
-        found: dict[str, list[str]] = {}
+        run_ids: dict[str, list[str]] = {}
         for run in search_runs(self._client, [self.id], status="RUNNING"):
-            found.setdefault(run.tags.get("cell", ""), []).append(run.run_id)
-        return found
+            run_ids.setdefault(run.tags.get("cell", ""), []).append(run.run_id)
+        return run_ids
 
     def counted(self, cell: str) -> dict[tuple[str, int], tuple[int, str]]:
         """Attempt and run that count, for each kind and slot of a cell."""

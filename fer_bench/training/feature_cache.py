@@ -1,86 +1,141 @@
-"""Features of a frozen trunk, computed once and looked up by index."""
+"""Features of a frozen trunk: computed once per image, then looked up by index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from fer_bench.training.backend import Tensor
+
+LARGEST_FEATURES = 2**31  # bytes of features on the device
+
 Resample = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Features (n, d) float32 and labels (n,) -> both as given, then those of rows that are made of them."""
+"""Features (n, d) float32 and labels (n,) -> the same with those of synthetic rows appended."""
 
 
 class FeatureBank(keras.layers.Layer):
-    """Features (N, ...) float32 that a frozen trunk gave once, by index (B,) int32."""
+    """Features (N, ...) float32 on the device: from indices (B,) int32 to rows (B, ...)."""
 
-    streamed = None
+    host_pixels = None
 
     def __init__(self, rows: int, shape: tuple[int, ...]) -> None:
         super().__init__(name="features", dtype="float32")
-        self.bank = self.add_weight(
+        self.features = self.add_weight(
             name="bank", shape=(rows, *shape), initializer="zeros", trainable=False, autocast=False
         )
         self.built = True
 
-    def given(self, index: np.ndarray) -> Any:
-        """What `call` wants for indices (B,)."""
+    def inputs(self, index: np.ndarray) -> np.ndarray:
+        """The input of `call` for indices (B,)."""
         return index.astype("int32")
 
-    def call(self, index: Any, training: bool = False) -> Any:
-        """Rows of the bank."""
-        return ops.take(self.bank, index, axis=0)
+    def call(self, index: Tensor, training: bool = False) -> Tensor:
+        """Rows (B, ...) at these indices."""
+        return ops.take(self.features, index, axis=0)
 
 
 class FeatureCache:
-    """Features of frozen trunks, each computed once: those in use on the device, others in memory.
+    """Features of frozen trunks, a row per image, and synthetic rows that a trial makes of them.
 
-    With random weights every seed has a trunk of its own, which all strategies share; the least recently
-    used go where `limit` bytes are not enough. Behind the images the source has room for rows that a trial
-    makes of their features.
+    Every trunk's features are kept in memory; those of the trunk in use are also on the device, in `bank`,
+    with the synthetic rows after those of the images. Trunks are told apart by a number: with random
+    weights every seed has its own, shared by all strategies. Where all are more than `limit` bytes, those
+    of the least recently used trunk are dropped.
+
+    `compute` returns features (n, ...) float32 of images (n,) by index.
     """
 
-    def __init__(self, images: int, shape: tuple[int, ...], limit: int, room: int = 0) -> None:
-        self._images, self._shape, self._limit = images, shape, limit
-        self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self.make_room(room)
+    def __init__(
+        self,
+        images: int,
+        shape: tuple[int, ...],
+        compute: Callable[[np.ndarray], np.ndarray],
+        limit: int = LARGEST_FEATURES,
+    ) -> None:
+        self._images, self._shape, self._compute, self._limit = images, shape, compute, limit
+        self._by_trunk: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # which images are known, and features
+        self._trunk = self._synthetic_rows = 0  # of the trial
+        self._synthetic = np.zeros((0, *shape), "float32")
+        self._bank: FeatureBank | None = None
+        self._trunk_on_device: int | None = None
 
-    def make_room(self, rows: int) -> None:
-        """Have a new source, with room for so many rows; features that are known stay so."""
-        self.source = FeatureBank(self._images + rows, self._shape)
-        self._made = np.zeros((rows, *self._shape), "float32")
-        self._shown: int | None = None
+    @property
+    def bank(self) -> FeatureBank:
+        """The features on the device; another object after `begin_trial` has returned True."""
+        if self._bank is None:
+            self._bank = FeatureBank(self._images + len(self._synthetic), self._shape)
+            self._trunk_on_device = None
+        return self._bank
 
-    def extend(
-        self, trunk: int, index: np.ndarray, labels: np.ndarray, resample: Resample, wanted: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Have `wanted` rows made of images `index`, whose features are known; the next `ensure` shows them.
+    def fits(self, synthetic_rows: int = 0) -> bool:
+        """Whether features of all images and so many synthetic rows are within the limit."""
+        return self._bytes(synthetic_rows) <= self._limit
 
-        Gives the images' and the rows' indices, and `labels` (N,) with those of the rows behind. Raises
-        ValueError for another number of rows.
+    def _bytes(self, synthetic_rows: int) -> int:
+        return (self._images + synthetic_rows) * 4 * int(np.prod(self._shape))
+
+    def begin_trial(self, trunk: int, synthetic_rows: int) -> bool:
+        """Use this trunk, with room for so many synthetic rows; returns whether that takes a new `bank`.
+
+        Raises MemoryError if the rows don't fit beside those of the images.
         """
-        features = self._kept[trunk][1][index]
-        rows, found = resample(features.reshape(len(index), -1), labels[index])
-        made = rows[len(index) :].reshape(-1, *self._shape)
-        if len(made) != wanted:
-            raise ValueError(f"resample_features made {len(made)} rows, feature_counts promised {wanted}")
-        self._made[: len(made)] = made
-        self._shown = None
-        beyond = np.arange(self._images, self._images + len(made))
-        return np.concatenate([index, beyond]), np.concatenate([labels, found[len(index) :]])
+        self._trunk, self._synthetic_rows = trunk, synthetic_rows
+        if synthetic_rows <= len(self._synthetic):
+            return False
+        if not self.fits(synthetic_rows):
+            raise MemoryError(
+                f"features of {self._images:,} images and {synthetic_rows:,} made rows: "
+                f"{self._bytes(synthetic_rows) / 2**30:.1f} GiB; at most {self._limit / 2**30:.1f} fit: "
+                "use fewer train_images or a smaller image_size"
+            )
+        self._synthetic = np.zeros((synthetic_rows, *self._shape), "float32")
+        self._bank = None
+        return True
 
-    def ensure(self, trunk: int, index: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Have the source hold a trunk's features of images `index`; `compute` gives those not known yet."""
+    def load(self, index: np.ndarray) -> None:
+        """Put the trunk's features into `bank`, after computing those of images `index` not known yet.
+
+        `index` may include synthetic rows.
+        """
+        bank = self.bank
         empty = np.zeros(self._images, bool), np.zeros((self._images, *self._shape), "float32")
-        known, rows = self._kept[trunk] = self._kept.pop(trunk, empty)
-        missing = index[~known[index]]
+        known, features = self._by_trunk[self._trunk] = self._by_trunk.pop(self._trunk, empty)
+        images = index[index < self._images]
+        missing = images[~known[images]]
         if len(missing):
-            rows[missing] = compute(missing)
+            features[missing] = self._compute(missing)
             known[missing] = True
-        if len(missing) or self._shown != trunk:
-            self.source.bank.assign(np.concatenate([rows, self._made]) if len(self._made) else rows)
-            self._shown = trunk
-        while len(self._kept) > max(1, self._limit // rows.nbytes):
-            del self._kept[next(iter(self._kept))]
+        if len(missing) or self._trunk_on_device != self._trunk:
+            rows = np.concatenate([features, self._synthetic]) if len(self._synthetic) else features
+            bank.features.assign(rows)
+            self._trunk_on_device = self._trunk
+        while len(self._by_trunk) > max(1, self._limit // features.nbytes):
+            del self._by_trunk[next(iter(self._by_trunk))]
+
+    def training_rows(
+        self, index: np.ndarray, labels: np.ndarray, resample: Resample
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on instead of images `index` (n,), and labels by row; `labels` (N,) are all images'.
+
+        Both as they are in a trial without synthetic rows. Else these are made of the images' features, and
+        the next `load` puts them into `bank`: then n + synthetic_rows indices and N + synthetic_rows
+        labels. Raises ValueError where `resample` makes another number of rows.
+        """
+        if not self._synthetic_rows:
+            return index, labels
+        self.load(index)
+        features = self._by_trunk[self._trunk][1][index]
+        rows, row_labels = resample(features.reshape(len(index), -1), labels[index])
+        synthetic = rows[len(index) :].reshape(-1, *self._shape)
+        if len(synthetic) != self._synthetic_rows:
+            raise ValueError(
+                f"resample_features made {len(synthetic)} rows, "
+                f"feature_counts promised {self._synthetic_rows}"
+            )
+        self._synthetic[: len(synthetic)] = synthetic
+        self._trunk_on_device = None  # its synthetic rows are others now
+        added = np.arange(self._images, self._images + len(synthetic))
+        return np.concatenate([index, added]), np.concatenate([labels, row_labels[len(index) :]])

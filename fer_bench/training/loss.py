@@ -1,15 +1,16 @@
-"""The one loss: cross-entropy, weights, focus, margins and prior shift are all numbers in it.
+"""The one loss: cross-entropy, class weights, focusing, margins and prior shift are all numbers in it.
 
 L(z, y) = - sum_c t_c w_c (1 - p_c)^gamma log p_c,  p = softmax(scale (z - margins_y e_y) + shift)
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
+
+from fer_bench.training.backend import Tensor
 
 TERMS = ("weights", "gamma", "margins", "scale", "shift", "smoothing")
 
@@ -33,18 +34,18 @@ class LossVariables(keras.layers.Layer):
             setattr(self, "class_weights" if term == "weights" else term, variable)
         self.built = True
 
-    def set(self, **terms: Any) -> None:
-        """Set terms by name; a float is given to all classes."""
+    def set(self, **terms: ArrayLike) -> None:
+        """Set terms by name; a scalar applies to all classes. Raises ValueError for a wrong shape."""
         for name, value in terms.items():
             variable = getattr(self, "class_weights" if name == "weights" else name)
             variable.assign(np.broadcast_to(np.asarray(value, "float32"), variable.shape))
 
 
-def loss(labels: Any, logits: Any, terms: LossVariables) -> Any:
+def loss(labels: Tensor, logits: Tensor, terms: LossVariables) -> Tensor:
     """Loss of each image, (B,) float32, from labels (B,) int and logits (B, K) float32.
 
-    The power (1-p)^gamma is taken as exp(gamma log(1-p)) with log(1-p_c) the log-sum-exp of the other
-    logits less that of all: finite, and so is its gradient, where p rounds to 1 and for gamma 0.
+    The power (1-p)^gamma is computed as exp(gamma log(1-p)), with log(1-p_c) the log-sum-exp of the other
+    logits minus that of all: finite, and so is its gradient, where p rounds to 1 and for gamma 0.
     """
     truth = ops.one_hot(labels, terms.classes, dtype="float32")
     z = (logits - terms.margins * truth) * terms.scale + terms.shift

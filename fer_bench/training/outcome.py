@@ -1,4 +1,4 @@
-"""What a training gives."""
+"""The result of one training, and the error of one that can't be scored."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Row = dict[str, float]
+"""An epoch's figures by name: losses, scores, learning rate, seconds, phase."""
 
 
 class TrialFailed(Exception):
     """A trial that can't be scored; says why."""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a training gave: raw logits (before `adjust_logits`) of the best epoch, and how it went."""
+    """The result of a training: logits (n, K) float32 of the best epoch, before `adjust_logits`; costs."""
 
     val_logits: np.ndarray
     test_logits: np.ndarray | None
     history: list[Row] = field(default_factory=list)
-    best_epoch: int = 0  # counted from 1, as the curves are
+    best_epoch: int = 0  # from 1, counted over all phases
     steps: int = 0
-    train_seconds: float = 0.0  # of the steps alone
-    setup_seconds: float = 0.0  # tracing, a frozen trunk's features, rows made of them
+    train_seconds: float = 0.0  # of the training steps alone
+    setup_seconds: float = 0.0  # tracing, features of a frozen trunk, synthetic rows
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0

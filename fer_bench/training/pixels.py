@@ -1,9 +1,8 @@
-"""Where a step's inputs come from: pixels or features that lie on the device, looked up by index."""
+"""Pixels by index, augmented in training: all geometry of an image in one bilinear interpolation."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,27 +10,36 @@ from keras import ops
 
 from fer_bench.data.trial_data import LARGEST_BANK
 from fer_bench.study.recipe import Augmentation
+from fer_bench.training.backend import Tensor
 
 STEEPEST = math.radians(75)  # angle of shear; a tangent has a pole at 90 degrees
 
 
 class PixelBank(keras.layers.Layer):
-    """Pixels (N, H, W, C) uint8 by index, as (B, S, S, C) float32 in 0..255, in training augmented.
+    """Pixels (N, H, W, C) uint8: from indices (B,) to images (B, S, S, C) float32 in 0..255.
 
-    All geometry of an image (rotation, shift, zoom, shear, flip and the change of size) is one affine map
-    and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras' Random*
-    layers this runs under XLA, and its strength is a variable, (N,) float32: each image has its own.
+    In training they are augmented: rotation, shift, zoom, shear, flip and the change of size are one affine
+    map and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras'
+    Random* layers this runs under XLA, and the strength is a variable, (N,) float32: each image has its
+    own.
 
-    Pixels that are too many for the device stay where they are, and each batch is sent to it.
+    The pixels lie on the device. Where they are more than `largest` bytes they stay in `host_pixels`, and
+    each batch is sent.
     """
 
-    def __init__(self, pixels: np.ndarray, size: int, augmentation: Augmentation | None) -> None:
+    def __init__(
+        self,
+        pixels: np.ndarray,
+        size: int,
+        augmentation: Augmentation | None,
+        largest: int = LARGEST_BANK,
+    ) -> None:
         super().__init__(name="pixels", dtype="float32")
         self.size, self.augmentation = size, augmentation
         self.height, self.width = pixels.shape[1:3]
-        self.streamed = pixels if pixels.size > LARGEST_BANK else None
-        if self.streamed is None:
-            self.bank = self.add_weight(
+        self.host_pixels = pixels if pixels.size > largest else None
+        if self.host_pixels is None:
+            self.pixels = self.add_weight(
                 name="bank",
                 shape=pixels.shape,
                 dtype="uint8",
@@ -39,24 +47,29 @@ class PixelBank(keras.layers.Layer):
                 trainable=False,
                 autocast=False,
             )
-            self.bank.assign(pixels)
+            self.pixels.assign(pixels)
         self.strength = self.add_weight(
             name="strength", shape=(len(pixels),), initializer="ones", trainable=False, autocast=False
         )
         self.seeds = keras.random.SeedGenerator(0, name="augmentation_seeds")
         self.built = True
 
-    def given(self, index: np.ndarray) -> Any:
-        """What `call` wants for indices (B,): them, and their images where these are not on the device."""
-        index = index.astype("int32")
-        return index if self.streamed is None else (index, self.streamed[index])
+    def reset(self, seed: int, strength: np.ndarray) -> None:
+        """Begin the draws of augmentation anew from a seed, with a strength for each image, (N,) float32."""
+        self.seeds.state.assign([seed, 0])
+        self.strength.assign(strength)
 
-    def call(self, given: Any, training: bool = False) -> Any:
-        """Images of the size that the net wants."""
-        if self.streamed is None:
-            index, images = given, ops.take(self.bank, ops.cast(given, "int32"), axis=0)
+    def inputs(self, index: np.ndarray) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """The input of `call` for indices (B,): these, with their images if pixels are not on the device."""
+        index = index.astype("int32")
+        return index if self.host_pixels is None else (index, self.host_pixels[index])
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Images (B, S, S, C) float32, in training augmented."""
+        if self.host_pixels is None:
+            index, images = inputs, ops.take(self.pixels, ops.cast(inputs, "int32"), axis=0)
         else:
-            index, images = given
+            index, images = inputs
         images = ops.cast(images, "float32")
         if training and self.augmentation:
             draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
@@ -64,22 +77,26 @@ class PixelBank(keras.layers.Layer):
             return self._sample(images, *affine(self.augmentation, draws, strength))
         return self._sample(images, None, None)
 
-    def _sample(self, images: Any, matrix: Any, shift: Any) -> Any:
-        """Bilinear interpolation of images at the mapped centres of the output's pixels."""
+    def _sample(self, images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+        """Images (B, S, S, C), interpolated bilinearly at the mapped centres of their pixels.
+
+        `matrix` (B, 2, 2) and `shift` (B, 2) as `affine` returns them; None leaves all but the size as it is.
+        """
         if matrix is None and self.size == self.height == self.width:
             return images
-        at = self._places(matrix, shift)
-        before = ops.floor(at)
+        position = self._positions(matrix, shift)
+        before = ops.floor(position)
         pixel = ops.cast(before[:, 1] * self.width + before[:, 0], "int32")
-        a, b, c, d = self._squares(images, pixel)
-        share = ops.expand_dims(at - before, -1)
+        a, b, c, d = self._neighbours(images, pixel)
+        share = ops.expand_dims(position - before, -1)
         top, bottom = a + (b - a) * share[:, 0], c + (d - c) * share[:, 0]
         return top + (bottom - top) * share[:, 1]
 
-    def _places(self, matrix: Any, shift: Any) -> Any:
-        """Places (B or 1, 2, S, S) float32 in the input, x and y in pixels, of the output's pixels.
+    def _positions(self, matrix: Tensor, shift: Tensor) -> Tensor:
+        """Positions (B or 1, 2, S, S) float32 in the input, x and y in pixels, of the output's pixels.
 
-        An affine map is a sum of what hangs on the column and what hangs on the row: one sum over all pixels.
+        An affine map is the sum of a term that depends on the column and one that depends on the row: only
+        the sum is over all pixels.
         """
         matrix = np.eye(2, dtype="float32")[None] if matrix is None else matrix
         shift = np.zeros((1, 2), "float32") if shift is None else shift
@@ -91,10 +108,10 @@ class PixelBank(keras.layers.Layer):
         along_y = ops.reshape(scaled[:, :, 1], (-1, 2, 1, 1)) * centre[:, None] + begin
         return ops.clip(along_x + along_y, 0.0, (side - 1)[:, None, None])
 
-    def _squares(self, images: Any, pixel: Any) -> list[Any]:
-        """Four pixels, each (B, S, S, C): those at offsets (B or 1, S, S), right of, below, and both.
+    def _neighbours(self, images: Tensor, pixel: Tensor) -> list[Tensor]:
+        """Four pixels, each (B, S, S, C): at offsets (B or 1, S, S), right of these, below, and diagonally.
 
-        Looked up at once, in a copy of the batch that holds the four side by side: a look-up costs about the
+        Looked up together, in a copy of the batch that holds the four side by side: a look-up costs about the
         same however little it fetches.
         """
         channels = images.shape[-1]
@@ -103,12 +120,12 @@ class PixelBank(keras.layers.Layer):
         square = ops.concatenate([pair, ops.concatenate([pair[:, 1:], pair[:, -1:]], axis=1)], axis=-1)
         start = ops.arange(ops.shape(images)[0], dtype="int32") * (self.height * self.width)
         pixel = ops.reshape(start, (-1, 1, 1)) + pixel
-        found = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
-        return [found[..., at * channels : (at + 1) * channels] for at in range(4)]
+        four = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
+        return [four[..., i * channels : (i + 1) * channels] for i in range(4)]
 
 
-def affine(ranges: Augmentation, draws: Any, strength: Any) -> tuple[Any, Any]:
-    """Maps from places in the output to places in the input, centred, in shares of the side.
+def affine(ranges: Augmentation, draws: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps from positions in the output to positions in the input, centred, in shares of the side.
 
     draws (B, 7) float32 in [-1, 1], strength (B,) float32 -> matrices (B, 2, 2) on (x, y), shifts (B, 2).
     """

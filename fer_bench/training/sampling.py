@@ -1,48 +1,64 @@
-"""The order in which a phase draws its images."""
+"""How a phase samples its training rows: the strategy's resampling, in a seeded random order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy
+from fer_bench.study.recipe import Recipe
 from fer_bench.training.outcome import TrialFailed
 
 
-def index_stream(
-    strategy: Strategy,
-    labels: np.ndarray,
-    images: int,
-    batch: int,
-    epochs: int,
-    done: float,
-    share: float,
-    seed: int,
-) -> np.ndarray:
-    """Draws of one phase, (epochs, steps * batch) int64: an endless shuffled run through the pool.
+@dataclass(frozen=True, kw_only=True)
+class PhaseSampler:
+    """A strategy's resampling in one phase of a trial.
 
-    `labels` are those of the training images and of what is made of them. `steps` is floor(images / batch)
-    for every strategy, whatever the size of its pool. The phase goes from progress `done` to
-    `done + share`; the pool is made anew each time it has been run through.
+    `seed` is the trial's; `progress` in [0, 1] is the share of the training done when the phase begins.
     """
-    length = images // batch * batch
-    if not length:
-        raise TrialFailed(f"{images} training images are fewer than a batch of {batch}")
 
-    def shuffled() -> Iterator[np.ndarray]:
+    strategy: Strategy
+    recipe: Recipe
+    phase: int
+    seed: int
+    progress: float
+
+    def resample_features(self, features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (n, d) float32 and labels (n,), with those of the strategy's synthetic rows appended."""
+        return self.strategy.resample_features(
+            features, labels, derive_seed(self.seed, "features", self.phase)
+        )
+
+    def stream(self, labels: np.ndarray, images: int) -> np.ndarray:
+        """Indices into `labels` in the order of training, (epochs, steps * B) int64.
+
+        `labels` are those of the training images, then of any synthetic rows. An epoch is floor(images / B)
+        steps for every strategy, however large the strategy's pool is: the stream runs through the shuffled
+        pool, which is resampled after each pass, without regard to epochs.
+        Raises TrialFailed for fewer images than a batch.
+        """
+        epochs, batch = self.recipe.phases[self.phase].epochs, self.recipe.batch_size
+        length = images // batch * batch
+        if not length:
+            raise TrialFailed(f"{images} training images are fewer than a batch of {batch}")
+        parts, total = [], 0
+        for pool in self._shuffled_pools(labels, length * epochs):
+            parts.append(pool)
+            total += len(pool)
+            if total >= length * epochs:
+                break
+        return np.concatenate(parts)[: length * epochs].reshape(epochs, length)
+
+    def _shuffled_pools(self, labels: np.ndarray, total: int) -> Iterator[np.ndarray]:
+        """The strategy's pool, resampled and shuffled again for each pass; a phase needs `total` rows."""
+        share = self.recipe.phases[self.phase].epochs / self.recipe.epochs
+        seed = derive_seed(self.seed, "stream", self.phase)
         drawn = passes = 0
         while True:
-            progress = min(done + share * drawn / (length * epochs), 1.0)
-            pool = strategy.resample(labels, derive_seed(seed, "pool", passes), progress)
+            progress = min(self.progress + share * drawn / total, 1.0)
+            pool = self.strategy.resample(labels, derive_seed(seed, "pool", passes), progress)
             yield np.random.default_rng(derive_seed(seed, "order", passes)).permutation(pool)
             drawn, passes = drawn + len(pool), passes + 1
-
-    parts, total = [], 0
-    for pool in shuffled():
-        parts.append(pool)
-        total += len(pool)
-        if total >= length * epochs:
-            return np.concatenate(parts)[: length * epochs].reshape(epochs, length)
-    raise AssertionError("endless")

@@ -1,4 +1,4 @@
-"""One compiled step per phase, for all strategies, trials and repeats of a backbone.
+"""A backbone's net, trained trial after trial without being built or traced again.
 
 Tracing and compiling a step takes longer than many a trial. So whatever differs between trials is a variable,
 and a trial begins with setting everything back rather than with a new model.
@@ -7,47 +7,83 @@ and a trial begins with setting everything back rather than with a new model.
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from fer_bench.backbones.base import Backbone
+from fer_bench.data.trial_data import LARGEST_BANK, TrialData
 from fer_bench.hashing import derive_seed
+from fer_bench.strategies.base import Strategy, normalised_weights
 from fer_bench.study.recipe import Recipe, Settings
-from fer_bench.training.backend import batches, jit_compile
-from fer_bench.training.feature_cache import FeatureCache, Resample
+from fer_bench.training.backend import batches
+from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
 from fer_bench.training.net import Net
 from fer_bench.training.pixels import PixelBank
-from fer_bench.training.step import READ_BATCH, CompiledStep, make_optimizer
+from fer_bench.training.sampling import PhaseSampler
+from fer_bench.training.step import PREDICTION_BATCH, CompiledStep, PhaseSteps
 
-LARGEST_FEATURES = 2**31  # bytes of cached features; beyond, the frozen trunk is run at every step
+PROBE = 128  # training images from which a random trunk's statistics are computed
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """The trial in progress."""
+
+    strategy: Strategy
+    settings: Settings
+    seed: int
+    data: TrialData
 
 
 class Trainer:
-    """A backbone's net on a set of images: reset it, train it phase by phase, read its logits."""
+    """Trains a backbone's net on one set of images: `begin_trial`, then `train_phase` for each phase.
+
+    `pixels` (N, H, W, C) uint8 are those of every trial's data. `weights` is the file of the trunk's
+    pretrained weights; None makes a trunk with random ones. A phase whose trunk is frozen, with nothing
+    augmented, trains on cached features if they are at most `largest_features` bytes, else the trunk is run
+    at every step. Pixels of more than `largest_bank` bytes are sent to the device batch by batch.
+    """
 
     def __init__(
-        self, backbone: Backbone, recipe: Recipe, pixels: np.ndarray, classes: int, weights: Path | None
+        self,
+        backbone: Backbone,
+        recipe: Recipe,
+        pixels: np.ndarray,
+        classes: int,
+        weights: Path | None,
+        *,
+        largest_features: int = LARGEST_FEATURES,
+        largest_bank: int = LARGEST_BANK,
     ) -> None:
         self.recipe = recipe
         self.net = Net(backbone, recipe, pixels.shape[-1], classes, weights)
         self.terms = LossVariables(classes)
-        self.pixels = PixelBank(pixels, recipe.image_size, recipe.augmentation)
-        self._random = weights is None
-        self._body = CompiledStep(self.pixels, self.net.body)
-        self._images = len(pixels)
-        self._features: FeatureCache | None = None
-        self._steps: dict[int, CompiledStep] = {}
-        self._room = self._making = self._given_up = 0
-        self.prepared = False
+        self.pixel_bank = PixelBank(pixels, recipe.image_size, recipe.augmentation, largest_bank)
+        self._random_trunk = weights is None
+        # Always one size of batch: the last bits of an image's features may depend on it, and which images
+        # are computed together depends on the trials before.
+        features_of = partial(
+            CompiledStep(self.pixel_bank, self.net.body).predict_rows,
+            batch=min(PREDICTION_BATCH, len(pixels)),
+        )
+        self._features = FeatureCache(
+            len(pixels), self.net.body.output_shape[1:], features_of, largest_features
+        )
+        self._steps = PhaseSteps(recipe, self.net, self.terms, self.pixel_bank, self._features)
+        self._traced = False
+        self._current: _Trial | None = None
+        self._class_shares = np.full(classes, 1 / classes)  # in the stream of the phase in progress
 
     @property
     def traces(self) -> int:
         """How many times a training step has been traced."""
-        return self._given_up + sum(step.traces for step in self._steps.values())
+        return self._steps.traces
 
     @property
     def parameters(self) -> int:
@@ -55,149 +91,146 @@ class Trainer:
         return int(self.net.whole.count_params())
 
     def cached(self, phase: int) -> bool:
-        """Whether a phase trains on features computed once: trunk frozen, nothing augmented, and they fit."""
-        return self.recipe.frozen(phase) and self._feature_bytes(0) <= LARGEST_FEATURES
+        """Whether a phase trains on cached features: trunk frozen, nothing augmented, and they fit."""
+        return self._steps.cached(phase)
 
-    def _feature_bytes(self, made: int) -> int:
-        return (self._images + made) * 4 * int(np.prod(self.net.body.output_shape[1:]))
+    def begin_trial(self, strategy: Strategy, settings: Settings, seed: int, data: TrialData) -> None:
+        """Set everything back, to a seed and settings, and provide what the strategy needs.
 
-    def make_room(self, rows: int) -> None:
-        """Have place on the device for rows of features that a trial makes; if it grows, trace anew.
-
-        Raises MemoryError if they do not fit beside those of the images.
+        That is the strength of augmentation of each class, and room for the rows that it makes of features.
+        The first trial, and one that needs more room than those before, traces every phase. Raises
+        MemoryError if such rows don't fit beside the images' features.
         """
-        self._making = rows
-        if rows <= self._room or not self.recipe.frozen(0):
-            return
-        if (size := self._feature_bytes(rows)) > LARGEST_FEATURES:
-            raise MemoryError(
-                f"features of {self._images:,} images and {rows:,} made rows: {size / 2**30:.1f} GiB; "
-                f"at most {LARGEST_FEATURES / 2**30:.1f} fit: use fewer train_images or a smaller image_size"
-            )
-        self._room, self.prepared = rows, False
-        if self._features:
-            self._features.make_room(rows)
-        for phase in [phase for phase in self._steps if self.cached(phase)]:
-            self._given_up += self._steps.pop(phase).traces
+        self._current = _Trial(strategy, settings, seed, data)
+        self._begin_features()
+        evenly_spaced = np.linspace(0, len(data.train) - 1, min(PROBE, len(data.train)))
+        probe = data.train[evenly_spaced.astype(int)]
+        self._reset(probe)
+        if not self._traced:
+            self._trace(probe)
+            self._reset(probe)
 
-    def reset(self, seed: int, settings: Settings, probe: np.ndarray) -> None:
-        """Set back everything that a trial may have changed, to the given seed and settings.
+    def train_phase(
+        self, phase: int, progress: float = 0.0, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> None:
+        """Train a phase of the trial in one call of Keras' `fit`, on the rows that the strategy samples.
 
-        `probe`: indices of up to a few hundred training images, for the statistics of a random trunk.
+        `progress` in [0, 1] is the share of the training done before. The net is left as it is after the last
+        epoch.
         """
-        fitted = self._random and self.recipe.phases[0].trainable != "all"
-        self.net.reset(
-            derive_seed(seed, "net"), (lambda: self.pixels(self.pixels.given(probe))) if fitted else None
+        trial = self._trial
+        train, labels = trial.data.train, trial.data.labels
+        sampler = PhaseSampler(
+            strategy=trial.strategy, recipe=self.recipe, phase=phase, seed=trial.seed, progress=progress
         )
-        self.net.set_dropout(settings.dropout)
-        self.terms.set(l2=settings.l2)
-        self._settings = settings
-        self.strengthen(np.ones(self._images))
-        self.pixels.seeds.state.assign([derive_seed(seed, "augmentation"), 0])
-        self._trunk = seed if self._random else -1
-        for place, step in self._steps.items():
-            self._reset_optimizer(place, step, settings)
-
-    def strengthen(self, factors: np.ndarray) -> None:
-        """Augment each image by its factor (N,) on the strength of the settings."""
-        strength = np.float32(self._settings.augmentation_strength)
-        self.pixels.strength.assign(strength * factors.astype("float32"))
-
-    def _reset_optimizer(self, phase: int, step: CompiledStep, settings: Settings) -> None:
-        optimizer = step.optimizer
-        for variable in optimizer.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype))
-        own = self.recipe.phases[phase].learning_rate or self.recipe.learning_rate
-        optimizer.learning_rate = own * settings.learning_rate / self.recipe.learning_rate
-        optimizer.weight_decay.assign(settings.weight_decay)
-        optimizer.total.assign(1.0)
-        step.reset_metrics()
-
-    def prepare(self, index: np.ndarray, labels: np.ndarray) -> None:
-        """Trace everything once, on at least one image; what that changes is for `reset` to set back."""
-        for phase in range(len(self.recipe.phases)):
-            drawn = np.resize(index, (1, self.recipe.batch_size))
-            self.hold(phase, index)
-            self.fit(phase, drawn, labels, [])
-            self.logits(phase, index)
-        self.prepared = True
-
-    def hold(self, phase: int, index: np.ndarray) -> None:
-        """Have what a phase needs of these images on the device: features, where the trunk is frozen."""
+        rows = train
         if self.cached(phase):
-            self._step(phase)
-            self._compute_features(index[index < self._images])
+            rows, labels = self._features.training_rows(train, labels, sampler.resample_features)
+        stream = rows[sampler.stream(labels[rows], len(train))]
+        drawn = np.bincount(labels[stream].ravel(), minlength=len(self._class_shares))
+        self._class_shares = drawn / drawn.sum()
+        if self.cached(phase):  # now, so that it is not counted as training or evaluation
+            self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
+        self._fit(phase, stream, labels, callbacks)
 
-    def extend(
-        self, phase: int, train: np.ndarray, labels: np.ndarray, resample: Resample
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Indices that a phase trains on and labels (N or more,) that they look up.
+    def set_loss(self, progress: float) -> None:
+        """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
 
-        Those given, unless the trial makes rows and the phase trains on cached features.
+        Class weights have mean 1 over the rows that the phase in progress samples.
         """
-        if not self._making or not self.cached(phase):
-            return train, labels
-        self.hold(phase, train)
-        assert self._features is not None
-        return self._features.extend(self._trunk, train, labels, resample, self._making)
+        trial = self._trial
+        terms = trial.strategy.loss_terms(trial.data.class_counts, progress)
+        smoothing = trial.settings.label_smoothing if terms.smoothing is None else terms.smoothing
+        weights = normalised_weights(terms, self._class_shares)
+        self.terms.set(**{**vars(terms), "smoothing": smoothing, "weights": weights})
 
-    def fit(self, phase: int, stream: np.ndarray, labels: np.ndarray, callbacks: list[Any]) -> None:
-        """Train a phase on its stream, (epochs, steps * B) indices into `labels`, in one call of `fit`."""
+    def logits(self, phase: int, index: np.ndarray) -> np.ndarray:
+        """Logits (n, K) float32 of images (n,), without augmentation; the net is in or after this phase."""
+        if self.cached(phase):
+            self._features.load(index)
+            return self._steps[phase].predict_rows(index)
+        # All phases on pixels predict alike, so the first of them, traced already, does it for all.
+        first = next(p for p in range(phase + 1) if not self.cached(p))
+        return self._steps[first].predict_rows(index)
+
+    def state(self) -> list[np.ndarray]:
+        """Copies of the variables that training changes: the net's, or the head's if all are cached."""
+        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in self._changing]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Set the net back to a `state`."""
+        for variable, value in zip(self._changing, state, strict=True):
+            variable.assign(value)
+
+    @property
+    def _changing(self) -> list[keras.Variable]:
+        cached = all(self.cached(phase) for phase in range(len(self.recipe.phases)))
+        return list(self.net.head.variables if cached else self.net.whole.variables)
+
+    @property
+    def _trial(self) -> _Trial:
+        if self._current is None:
+            raise RuntimeError("begin_trial comes first")
+        return self._current
+
+    def _begin_features(self) -> None:
+        """Select the trial's trunk; more room for synthetic rows than before takes new traces."""
+        if not self.recipe.frozen(0):
+            return
+        trial, counts = self._trial, self._trial.data.class_counts
+        trunk = trial.seed if self._random_trunk else -1
+        synthetic_rows = int(np.sum(trial.strategy.feature_counts(counts) - counts))
+        if self._features.begin_trial(trunk, synthetic_rows):
+            self._traced = False
+            self._steps.discard_cached()
+
+    def _reset(self, probe: np.ndarray) -> None:
+        """Set back all that a trial changes; a random trunk that begins frozen is calibrated on `probe`."""
+        trial = self._trial
+        calibrated = self._random_trunk and self.recipe.phases[0].trainable != "all"
+        images = (lambda: self.pixel_bank(self.pixel_bank.inputs(probe))) if calibrated else None
+        self.net.reset(derive_seed(trial.seed, "net"), images)
+        self.net.set_dropout(trial.settings.dropout)
+        self.terms.set(l2=trial.settings.l2)
+        factors = trial.strategy.augment_strength(trial.data.class_counts)[trial.data.labels]
+        strength = np.float32(trial.settings.augmentation_strength) * factors.astype("float32")
+        self.pixel_bank.reset(derive_seed(trial.seed, "augmentation"), strength)
+        self._steps.reset(trial.settings)
+
+    def _trace(self, index: np.ndarray) -> None:
+        """Trace training and prediction of every phase; what that changes is for `_reset` to set back."""
+        stream = np.resize(index, (1, self.recipe.batch_size))
+        for phase in range(len(self.recipe.phases)):
+            if self.cached(phase):
+                self._features.load(index)
+            self._fit(phase, stream, self._trial.data.labels)
+            self.logits(phase, index)
+        self._traced = True
+
+    def _fit(
+        self,
+        phase: int,
+        stream: np.ndarray,
+        labels: np.ndarray,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        """Train a phase on a stream, (epochs, steps * B) indices of rows and into `labels`."""
         self.net.set_trainable(self.recipe.phases[phase])
-        step = self._step(phase)
-        self.hold(phase, np.unique(stream))
+        step = self._steps[phase]
         batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
         steps = stream.shape[1] // batch
-        step.optimizer.total.assign(float(steps * len(stream)))
+        step.optimizer.set_total_steps(steps * len(stream))
         step.fit(
-            **batches(flat, labels[flat].astype("int32"), batch, step.source.streamed),
+            **batches(flat, labels[flat].astype("int32"), batch, step.bank.host_pixels),
             steps_per_epoch=steps,
             epochs=len(stream),
             shuffle=False,
             verbose=0,
-            callbacks=callbacks,
+            callbacks=list(callbacks),
         )
-
-    def logits(self, phase: int, index: np.ndarray) -> np.ndarray:
-        """Logits (n, K) float32 for indices (n,), without augmentation, in the state after or in a phase."""
-        if self.cached(phase):
-            step = self._step(phase)
-            self._compute_features(index)
-            return step.read(index)
-        first = next(p for p in range(len(self.recipe.phases)) if not self.cached(p))
-        return self._step(min(first, phase)).read(index)
-
-    @property
-    def changing(self) -> list[Any]:
-        """Variables that training may change: all of the net's, or only the head's."""
-        cached = all(self.cached(phase) for phase in range(len(self.recipe.phases)))
-        return list(self.net.head.variables if cached else self.net.whole.variables)
-
-    def _step(self, phase: int) -> CompiledStep:
-        if phase not in self._steps:
-            self.net.set_trainable(self.recipe.phases[phase])
-            source, part = self.pixels, self.net.whole
-            if self.cached(phase):
-                if self._features is None:
-                    shape = self.net.body.output_shape[1:]
-                    self._features = FeatureCache(self._images, shape, LARGEST_FEATURES, self._room)
-                source, part = self._features.source, self.net.head
-            step = CompiledStep(source, part, self.terms, self.net.dense_kernels)
-            step.compile(optimizer=make_optimizer(self.recipe), jit_compile=jit_compile())
-            step.optimizer.build(step.trainable_variables)
-            self._steps[phase] = step
-            self._reset_optimizer(phase, step, self._settings)
-        return self._steps[phase]
-
-    def _compute_features(self, index: np.ndarray) -> None:
-        """Have the features of these images at hand, computed where they aren't known yet."""
-        assert self._features is not None
-        # Always one size of batch: the last bits of a row may depend on it, and so on what is known already.
-        batch = min(READ_BATCH, self._images)
-        self._features.ensure(self._trunk, index, lambda missing: self._body.read(missing, batch))
 
 
 def forget() -> None:
-    """Give back what Keras holds of nets that are no longer used."""
+    """Free the memory that Keras holds for nets that are no longer used."""
     keras.backend.clear_session()
     gc.collect()

@@ -11,6 +11,8 @@ from servers import free_port, mlflow_server, postgres, postgres_programs
 from soak import Books, ended, kill, query, start, wait
 from tiny_study import tiny_study
 
+from fer_bench.runner.events import CellBegun, Ended, Event, SlotEnded
+
 STUDY = tiny_study(
     recipe={"image_size": 16}, strategies=["none", "class_weights", "focal_loss", "oversampling"],
     search={"dropout": {"low": 0.0, "high": 0.5}},
@@ -87,16 +89,16 @@ def test_ray_places_workers_anew_when_a_node_is_lost(workplace, monkeypatch):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     lost = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    told = []
+    events: list[Event] = []
     try:
-        for name, facts in run(make_plan("tiny.yaml"), cluster.address, 2):
-            told.append((name, facts))
-            if name == "result" and lost:
+        for event in run(make_plan("tiny.yaml"), cluster.address, 2):
+            events.append(event)
+            if isinstance(event, SlotEnded) and lost:
                 cluster.remove_node(lost, allow_graceful=False)
                 lost = None
     finally:
         cluster.shutdown()
-    assert told[-1] == ("end", {"failures": []})
+    assert events[-1] == Ended(failures=())
     assert Books.of(workplace / "mlruns").faults(**SLOTS) == []
-    assert {facts["worker"] for name, facts in told if name == "cell"} == {0, 1}
+    assert {event.worker for event in events if isinstance(event, CellBegun)} == {0, 1}
     assert query(workplace / "mlruns" / "mlflow.db", "select count(*) from runs")[0][0] >= 16

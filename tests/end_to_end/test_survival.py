@@ -155,7 +155,7 @@ def test_workers_killed_while_they_write_fill_each_slot_once(tmp_path):
     if not compiler():
         pytest.skip("to slow down syncs takes a C compiler, on Linux")
     figures = soak(
-        tmp_path, workers=2, cells=10, kills=4, seed=1, seconds=0.5, commands=["run --study soak.yaml"],
+        tmp_path, workers=2, cells=8, kills=4, seed=3, seconds=0.5, commands=["run --study soak.yaml"],
         syncs=0.01,
     )  # fmt: skip
     assert figures.faults == [], str(figures)

@@ -21,9 +21,7 @@ KEY = f"{1:016x}"  # the second cell's, backbone_0 with strategy_1
 def mlruns(tmp_path, monkeypatch):
     """A finished study of one backbone with four strategies."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(speed_leaderboard, "TRIALS", 3)
-    monkeypatch.setattr(speed_leaderboard, "REPEATS", 2)
-    assert speed_leaderboard.make_store(tmp_path, 5 * CELLS) == 5 * CELLS
+    assert speed_leaderboard.make_store(tmp_path, 5 * CELLS, trials=3, repeats=2) == 5 * CELLS
     return tmp_path
 
 

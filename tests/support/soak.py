@@ -412,7 +412,7 @@ def soak(
                 return []
             kill(running[number])
             return [number]
-        database = folder / "mlruns" / rng.choice(["mlflow.db", "optuna.db"])
+        database = folder / "mlruns" / ("mlflow.db", "optuna.db")[done % 2]
         hot[database.name] += kill_writing(list(running.values()), database, rng.uniform(0.0, 2.0 * syncs))
         return [each for each in running if running[each].returncode == -signal.SIGKILL]
 

@@ -1,0 +1,38 @@
+"""What several tests of pictures and models need."""
+
+import sys
+
+import numpy as np
+import pytest
+from pictures import page
+from PIL import Image
+
+from fer_bench.cli.main import main
+from fer_bench.datasets.synthetic import CLASSES, draw
+from fer_bench.inference.face_detector import FaceDetector
+
+
+@pytest.fixture
+def predict_command(model_file, tmp_path, capsys, monkeypatch):
+    """Run `fer-bench predict` in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str, model=model_file) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fer-bench", "predict", "--model", str(model), *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def portraits() -> list[Image.Image]:
+    """Drawn faces, 200 pixels high, that OpenCV's detector takes for faces."""
+    detected = []
+    for pixels in draw(np.arange(12) % len(CLASSES), np.random.RandomState(0)):
+        face = Image.fromarray(pixels.squeeze()).resize((200, 200), Image.Resampling.BICUBIC)
+        if len(FaceDetector()(np.asarray(page((60, 60, face))))) == 1:
+            detected.append(face)
+    assert len(detected) > 4
+    return detected

@@ -1,0 +1,68 @@
+"""A net as a model of its own: resizing as in training, luminance, logits adjusted, plain layers only."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from tilted import Tilted
+
+from fer_bench.backbones.base import BACKBONES
+from fer_bench.errors import UserError
+from fer_bench.inference.export import write
+from fer_bench.inference.model_file import open_model
+from fer_bench.inference.self_contained import affine, plain, self_contained
+from fer_bench.strategies.base import Strategy
+from fer_bench.study.recipe import Recipe
+from fer_bench.training.net import Net
+from fer_bench.training.pixels import PixelBank
+
+
+def test_log_prior_and_scale_become_numbers_per_class():
+    scale, offset = affine(Tilted(tau=1.0), np.array([1, 3]))
+    np.testing.assert_allclose(scale, [1.5, 1.5])
+    np.testing.assert_allclose(offset, [np.log(4), np.log(4 / 3)], rtol=1e-6)  # -log(1/4), -log(3/4)
+
+
+def test_logits_adjusted_in_another_way_are_refused():
+    class Cubed(Strategy):
+        def adjust_logits(self, logits, class_counts):
+            return logits**3
+
+    with pytest.raises(UserError, match="more than to scale and shift"):
+        affine(Cubed(), np.array([1, 3]))
+
+
+def test_a_backbone_with_layers_of_its_own_is_refused():
+    import keras
+
+    class Mine(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    pixels = keras.Input((4, 4, 1))
+    with pytest.raises(UserError, match=r"layers of its own \(Mine\)"):
+        plain(keras.Model(pixels, Mine()(pixels)))
+
+
+@pytest.mark.parametrize("shape", [(24, 30, 3), (32, 32, 1)])
+def test_resizing_is_that_of_training_for_any_data(tmp_path, shape):
+    recipe = Recipe(image_size=32, weights="none", preprocessing="unit_range", head={"normalize": True})
+    net = Net(BACKBONES["compact_cnn"](), recipe, shape[-1], 3, None)
+    net.reset(1)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, *shape), dtype=np.uint8)
+    logits = np.asarray(net.whole(PixelBank(pixels, 32, None)(np.arange(5, dtype="int32"))))
+    made = self_contained(plain(net.whole), shape, ("a", "b", "c"), np.ones(3), np.zeros(3))
+    opened = write(made, tmp_path / "net.keras", tmp_path)
+    assert opened.shape == shape
+    np.testing.assert_allclose(opened.probabilities(pixels, 8), softmax(logits, axis=1), atol=1e-5)
+
+
+def test_grey_nets_see_the_luminance_of_colours(model_file):
+    import keras
+
+    opened = open_model(model_file)
+    rescaled = opened.model.get_layer("luminance")
+    seen = keras.Model(opened.model.input, opened.model.get_layer("net_size").input)
+    red = np.zeros((1, 48, 48, 3), "float32")
+    red[..., 0] = 200
+    np.testing.assert_allclose(seen.predict(red, verbose=0), 59.8, rtol=1e-5)  # 0.299 * 200
+    assert list(rescaled.scale) == [0.299, 0.587, 0.114]
