@@ -102,7 +102,8 @@ def _load() -> FaceImages:
     for array in drawn.values():
         array.setflags(write=False)
     return FaceImages(
-        **drawn,
+        pixels=drawn["pixels"],
+        labels=drawn["labels"],
         subsets=np.repeat([SUBSETS.index(s) for s in SIZES], list(SIZES.values())).astype(np.uint8),
         ids=np.array([f"{s}/{i:04d}" for s, size in SIZES.items() for i in range(size)]),
         classes=CLASSES,
@@ -138,7 +139,7 @@ def drawn_before(draw_all: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
     with contextlib.suppress(OSError):  # where nothing can be kept, it takes longer, no more
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, code=np.array(code), **drawn)
+            np.savez(file, code=np.array(code), labels=drawn["labels"], pixels=drawn["pixels"])
     return drawn
 
 
