@@ -1,7 +1,8 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,17 @@ WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem != LONGEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for what fer-bench keeps for its user: the drawn faces, once for all tests and processes."""
+    folder = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "FER_BENCH_HOME", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "home")
+        )
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +48,20 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases as a run makes them, to be copied: to make MLflow's takes seconds."""
+    from fer_bench.storage.mlflow_client import create_store
+    from fer_bench.storage.optuna_store import open_storage
+
+    folder = tmp_path_factory.mktemp("mlruns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        create_store(folder)
+        open_storage(folder, None)
+    return folder
 
 
 @pytest.fixture
@@ -69,7 +95,8 @@ def faces() -> FaceImages:
 def model_file(tmp_path_factory) -> Path:
     """A model file as `export` writes them, of an untrained net for three classes of 48x48 grey images."""
     from fer_bench.backbones.base import BACKBONES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 

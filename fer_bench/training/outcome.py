@@ -16,7 +16,7 @@ class TrialFailed(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The result of a training: logits (n, K) float32 of the best epoch, before `adjust_logits`, and costs."""
+    """The result of a training: logits (n, K) float32 of the best epoch, before `adjust_logits`; costs."""
 
     val_logits: np.ndarray
     test_logits: np.ndarray | None

@@ -23,8 +23,8 @@ class PixelBank(keras.layers.Layer):
     Random* layers this runs under XLA, and the strength is a variable, (N,) float32: each image has its
     own.
 
-    The pixels lie on the device. Where they are more than `largest` bytes they stay in `host_pixels`, and each
-    batch is sent.
+    The pixels lie on the device. Where they are more than `largest` bytes they stay in `host_pixels`, and
+    each batch is sent.
     """
 
     def __init__(

@@ -134,7 +134,7 @@ def run_python(*words: str, path: Path | None = None) -> str:
     known = [str(Path(package.__file__).parents[1]), *([str(path)] if path else [])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(known), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
