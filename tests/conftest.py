@@ -10,11 +10,16 @@ from faces import draw_faces
 
 from fer_bench.data.images import FaceImages
 
-LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
+# Files and folders that begin first, the longest before the others: begun last, a long one would keep one
+# process waiting for minutes.
+LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem != LONGEST)
+    def place(item: pytest.Item) -> int:
+        return next((n for n, name in enumerate(LONGEST) if name in item.path.parts), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
