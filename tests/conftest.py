@@ -1,6 +1,7 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from fer_bench.data.images import FaceImages
 # Files and folders that begin first, the longest before the others: begun last, a long one would keep one
 # process waiting for minutes.
 LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
+WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", "study")  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
-        return next((n for n, name in enumerate(LONGEST) if name in item.path.parts), len(LONGEST))
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        return next((place for place, name in enumerate(LONGEST) if name in parts), len(LONGEST))
 
     items.sort(key=place)
 
@@ -26,11 +29,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder for what fer-bench keeps for its user: the drawn faces, once for all tests and processes."""
     folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "FER_BENCH_HOME", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "home")
-        )
+        patch.setenv("FER_BENCH_HOME", str(folder / "home"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_keras_in_quick_tests(request: pytest.FixtureRequest) -> None:
+    """Let imports of Keras fail in the quick tests, whatever others have loaded before."""
+    if request.path.parent.name in WITHOUT_KERAS:
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        for name in ("keras", "tensorflow"):
+            monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture

@@ -10,19 +10,14 @@ NumPy promises to keep: the images, and so their fingerprint, are the same on ev
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
-from fer_bench.data.cache import home
+from fer_bench.data import cache
 from fer_bench.data.images import SUBSETS, FaceImages
 from fer_bench.datasets.base import DATASETS, Dataset
-from fer_bench.files import atomic
 
 SIDE = 48
 CHUNK = 64  # faces drawn at a time: few enough to stay in the processor's cache
@@ -77,8 +72,7 @@ NEIGHBOURS = {
     "sad": ("neutral", "neutral", "fear"),
     "surprise": ("fear", "fear", "happy"),
 }
-LEAN = 0.5
-HALF_WAY = 0.04  # share of such faces
+LEAN, HALF_WAY = 0.5, 0.04  # the latter a share of the faces
 TREMBLE = 0.16  # standard deviation added to every movement
 
 Traits = dict[str, np.ndarray]  # name -> (N, 1, 1) float32
@@ -89,7 +83,7 @@ Value = np.ndarray | float
 class Synthetic(Dataset):
     """Drawn faces at 48x48, seven expressions, FER-2013's class shares; no download."""
 
-    title: ClassVar[str] = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
+    title = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
 
     def load(self) -> FaceImages:
         """Draw train, val and test (seconds), or read what was drawn; pixels (9800, 48, 48, 1) read-only."""
@@ -98,11 +92,10 @@ class Synthetic(Dataset):
 
 @functools.cache
 def _load() -> FaceImages:
-    drawn = drawn_before(_draw_all)
-    for array in drawn.values():
-        array.setflags(write=False)
+    faces = cache.computed_once("synthetic", _draw_all, Path(__file__))
     return FaceImages(
-        **drawn,
+        pixels=faces["pixels"],
+        labels=faces["labels"],
         subsets=np.repeat([SUBSETS.index(s) for s in SIZES], list(SIZES.values())).astype(np.uint8),
         ids=np.array([f"{s}/{i:04d}" for s, size in SIZES.items() for i in range(size)]),
         classes=CLASSES,
@@ -118,28 +111,7 @@ def _draw_all() -> dict[str, np.ndarray]:
         rng = np.random.RandomState([2013, seed])
         labels.append(rng.permutation(np.repeat(np.arange(len(CLASSES), dtype=np.int32), counts(size))))
         pixels.append(draw(labels[-1], rng))
-    return {"labels": np.concatenate(labels), "pixels": np.concatenate(pixels)}
-
-
-def drawn_before(draw_all: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays that `draw_all` has given before, from a file in `home()`; else draws, and keeps them there.
-
-    Each command and each of its workers needs the same faces. The file goes with this code: after a change
-    of it, or where the file is damaged, they are drawn anew.
-    """
-    path, code = home() / "synthetic.npz", hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["code"]) == code:
-                return {name: file[name] for name in file.files if name != "code"}
-    except Exception:  # not there, or damaged: BadZipFile, ValueError, KeyError, ...
-        pass
-    drawn = draw_all()
-    with contextlib.suppress(OSError):  # where nothing can be kept, it takes longer, no more
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, code=np.array(code), **drawn)
-    return drawn
+    return {"pixels": np.concatenate(pixels), "labels": np.concatenate(labels)}
 
 
 def counts(size: int) -> np.ndarray:

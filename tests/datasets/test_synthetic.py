@@ -98,36 +98,3 @@ def test_movements_overlap_so_that_no_model_reaches_all():
     assert row["disgust"]["angry"] > row["disgust"]["fear"]
     assert row["surprise"]["fear"] > row["surprise"]["sad"]
     assert max(row["sad"], key=row["sad"].get) == "neutral"
-
-
-def test_what_is_drawn_is_kept_until_the_code_changes_or_the_file_is_damaged(workplace, monkeypatch):
-    calls = []
-
-    def draw_all():
-        calls.append("drawn")
-        return {"labels": np.arange(3), "pixels": np.arange(12).reshape(3, 2, 2)}
-
-    def drawn_again() -> bool:
-        before = len(calls)
-        arrays = synthetic.drawn_before(draw_all)
-        assert (arrays["labels"] == np.arange(3)).all() and arrays["pixels"].shape == (3, 2, 2)
-        return len(calls) > before
-
-    assert drawn_again()
-    assert not drawn_again()
-    (path,) = (workplace / "home").iterdir()
-    whole = path.read_bytes()
-    for damaged in (whole[:-100], whole.replace(b"\x0b", b"\x0c"), b"", b"PK"):
-        path.write_bytes(damaged)
-        assert drawn_again()
-        assert not drawn_again()
-    monkeypatch.setattr(synthetic, "__file__", __file__)  # as if it were other code
-    assert drawn_again()
-    assert not drawn_again()
-
-
-def test_faces_are_drawn_where_nothing_can_be_kept(workplace, monkeypatch):
-    (workplace / "file").touch()
-    monkeypatch.setenv("FER_BENCH_HOME", str(workplace / "file"))
-    for _ in range(2):
-        assert synthetic.drawn_before(lambda: {"labels": np.arange(3)})["labels"].tolist() == [0, 1, 2]
