@@ -11,22 +11,28 @@ from faces import draw_faces
 
 from fer_bench.data.images import FaceImages
 
-LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
+# Files and folders that begin first, the longest before the others: begun last, a long one would keep one
+# process waiting for minutes.
+LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
 WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", "study")  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem != LONGEST)
+    def place(item: pytest.Item) -> int:
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        return next((place for place, name in enumerate(LONGEST) if name in parts), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A folder for what fer-bench keeps for its user: the drawn faces, once for all tests and processes."""
     folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "FER_BENCH_HOME", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "home")
-        )
+        patch.setenv("FER_BENCH_HOME", str(folder / "home"))
         yield
 
 
