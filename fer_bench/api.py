@@ -96,9 +96,6 @@ def run(
     """
     _check_script()
     from fer_bench.leaderboard.ranking import leaderboard
-    from fer_bench.runner.events import Ended, WorkerDied
-    from fer_bench.runner.processes import run as run_workers
-    from fer_bench.runner.processes import visible_devices
     from fer_bench.storage.logged_runs import read_study_runs
 
     if isinstance(study, str | Path):
@@ -109,16 +106,7 @@ def run(
         plans = list(study)
     if len({(each.study, each.mlruns) for each in plans}) != 1:
         raise ValueError("expected plans of one study in one folder mlruns, as `plan` returns them")
-    failures: list[str] = []
-    for each in plans:
-        _show(f"recipe {each.recipe_name}:" if each.recipe_name and progress else "")
-        with closing(run_workers(each, visible_devices(workers))) as events:
-            for event in events:
-                _show(_line(event) if progress else "")
-                if isinstance(event, WorkerDied):
-                    warnings.warn(event.message, RuntimeWarning, stacklevel=2)
-                elif isinstance(event, Ended):
-                    failures += event.failures
+    failures = [failure for each in plans for failure in _run_plan(each, workers, progress)]
     if failures:
         warnings.warn(
             f"{len(failures)} failed, such as {failures[0]}; once the cause is mended, retry_failed=True "
@@ -128,6 +116,24 @@ def run(
         )
     statuses, repeats = read_study_runs(plans[0].mlruns, plans[0].study, [each.experiment for each in plans])
     return leaderboard(statuses, repeats)
+
+
+def _run_plan(plan: Plan, workers: int | None, progress: bool) -> tuple[str, ...]:
+    """Run one plan to its end; what failed, a line each."""
+    from fer_bench.runner.events import Ended, WorkerDied
+    from fer_bench.runner.processes import run as run_workers
+    from fer_bench.runner.processes import visible_devices
+
+    failures: tuple[str, ...] = ()
+    _show(f"recipe {plan.recipe_name}:" if plan.recipe_name and progress else "")
+    with closing(run_workers(plan, visible_devices(workers))) as events:
+        for event in events:
+            _show(_line(event) if progress else "")
+            if isinstance(event, WorkerDied):
+                warnings.warn(event.message, RuntimeWarning, stacklevel=3)
+            elif isinstance(event, Ended):
+                failures = event.failures
+    return failures
 
 
 def _show(line: str) -> None:

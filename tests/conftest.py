@@ -1,6 +1,8 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,38 @@ from faces import draw_faces
 
 from fer_bench.data.images import FaceImages
 
-LONGEST = "test_seeds"  # begins first: begun last, it would keep one process waiting for minutes
+# Files and folders that begin first, the longest before the others: begun last, a long one would keep one
+# process waiting for minutes.
+LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
+WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "strategies", "study")  # folders
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem != LONGEST)
+    def place(item: pytest.Item) -> int:
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        return next((place for place, name in enumerate(LONGEST) if name in parts), len(LONGEST))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def common_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for what fer-bench keeps for its user: the drawn faces, once for all tests and processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FER_BENCH_HOME", str(folder / "home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_keras_in_quick_tests(request: pytest.FixtureRequest) -> None:
+    """Let imports of Keras fail in the quick tests, whatever others have loaded before."""
+    if request.path.parent.name in WITHOUT_KERAS:
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        for name in ("keras", "tensorflow"):
+            monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture
@@ -25,6 +54,20 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases as a run makes them, to be copied: to make MLflow's takes seconds."""
+    from fer_bench.storage.mlflow_client import create_store
+    from fer_bench.storage.optuna_store import open_storage
+
+    folder = tmp_path_factory.mktemp("mlruns")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        create_store(folder)
+        open_storage(folder, None)
+    return folder
 
 
 @pytest.fixture
@@ -58,7 +101,8 @@ def faces() -> FaceImages:
 def model_file(tmp_path_factory) -> Path:
     """A model file as `export` writes them, of an untrained net for three classes of 48x48 grey images."""
     from fer_bench.backbones.base import BACKBONES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 

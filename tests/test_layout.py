@@ -11,7 +11,7 @@ TESTS = Path(__file__).parent
 FILES = sorted(TESTS.rglob("test_*.py"))
 PACKAGE = Path(fer_bench.__file__).parent
 OF_NO_PACKAGE = ("contracts", "end_to_end", "docs")  # of all plug-ins, of all packages, of what is written
-OF_ALL_FILES = ("test_style.py", "test_layout.py")
+OF_ALL_FILES = ("test_style.py", "test_layout.py", "test_ci.py", "test_api.py")
 
 
 def name(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from fer_bench.cli.options import Mlruns, console, study_name
+from fer_bench.cli.options import Mlruns, console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ def leaderboard(
     fer-bench leaderboard --study imbalance --out leaderboard.csv
     """
     from fer_bench.files import check_csv, write_csv
+    from fer_bench.study.file import study_name
 
     if out:
         check_csv(out)

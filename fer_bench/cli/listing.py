@@ -49,7 +49,7 @@ def tables() -> Group:
 
 
 def markdown_tables() -> str:
-    """A table for each kind, as the README holds them."""
+    """A table for each kind in Markdown, as the documents hold them."""
     parts = []
     for kind, entries in _kinds():
         rows = [f"| `{name}` | {line} |" for name, line in entries.items()]

@@ -84,7 +84,7 @@ def main() -> None:
 
 @app.command("list")
 def list_(
-    markdown: Annotated[bool, typer.Option("--markdown", help="As the README's tables.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the tables of the documents.")] = False,
 ) -> None:
     """List studies, backbones, strategies and datasets, each with its first line."""
     from fer_bench.cli.listing import markdown_tables, tables

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from fer_bench.cli.options import Mlruns, console, study_name
+from fer_bench.cli.options import Mlruns, console
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def export(
     _check_writable(out)
     _load_keras()
     from fer_bench.inference.export import export as write_model
+    from fer_bench.study.file import study_name
 
     board = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
     _print_exported(out, write_model(mlruns, study_name(study), cell, board, out))

@@ -86,8 +86,3 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
         return command
 
     return as_command
-
-
-def study_name(study: str) -> str:
-    """Name of a study that is named, or whose YAML file is."""
-    return Path(study).name.removesuffix(".yaml").removesuffix(".yml")

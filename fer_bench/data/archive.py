@@ -66,7 +66,7 @@ class FolderTree(FileTree):
 
     def _list(self, folder: str) -> list[str]:
         """Enter the files and folders that lie in a folder; returns the folders."""
-        found = len(self.folders)
+        listed = len(self.folders)
         with os.scandir(self.path / folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
                 if not visible(entry.name) or not os.path.exists(entry.path):  # a link to nowhere
@@ -76,7 +76,7 @@ class FolderTree(FileTree):
                     self.folders.append(name)
                 elif entry.is_file():
                     self.sizes[name] = entry.stat().st_size
-        return self.folders[found:]
+        return self.folders[listed:]
 
     def open(self, name: str) -> IO[bytes]:
         """Open one file for reading."""

@@ -1,7 +1,9 @@
-"""The cache of imported datasets: decoded once, memory-mapped, replaced by complete imports only."""
+"""What is stored for a user: imported datasets, memory-mapped, and arrays that take long to compute."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -16,6 +18,7 @@ import numpy as np
 
 from fer_bench.data.images import SUBSETS, FaceImages, fingerprint
 from fer_bench.errors import UserError
+from fer_bench.files import atomic
 
 Item = TypeVar("Item")
 
@@ -97,6 +100,38 @@ def home() -> Path:
 def stored() -> list[str]:
     """Names of the imported datasets, sorted."""
     return sorted(path.parent.name for path in (home() / "datasets").glob("*/meta.json"))
+
+
+def computed_once(
+    name: str, compute: Callable[[], dict[str, np.ndarray]], code: Path
+) -> dict[str, np.ndarray]:
+    """Read-only arrays that an earlier process stored under `name`; else what `compute` returns, then stored.
+
+    For what takes seconds to compute, as every command and each of its workers may need it. The arrays are
+    computed anew where the file of `code` has changed since, or the stored ones are damaged; where nothing
+    can be stored, they are computed each time.
+    """
+    path, digest = home() / f"{name}.npz", hashlib.sha256(code.read_bytes()).hexdigest()
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["code"]) == digest:
+                return _read_only({part: stored[part] for part in stored.files if part != "code"})
+    except Exception:  # not there, or damaged: BadZipFile, ValueError, KeyError, ...
+        pass
+    arrays = compute()
+    parts: dict[str, Any] = {"code": np.array(digest), **arrays}
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **parts)
+    return _read_only(arrays)
+
+
+def _read_only(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same arrays, which all of a process share."""
+    for array in arrays.values():
+        array.setflags(write=False)
+    return arrays
 
 
 def _read_meta(name: str) -> dict[str, Any]:

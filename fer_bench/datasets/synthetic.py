@@ -11,10 +11,11 @@ NumPy promises to keep: the images, and so their fingerprint, are the same on ev
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data import cache
 from fer_bench.data.images import SUBSETS, FaceImages
 from fer_bench.datasets.base import DATASETS, Dataset
 
@@ -71,8 +72,7 @@ NEIGHBOURS = {
     "sad": ("neutral", "neutral", "fear"),
     "surprise": ("fear", "fear", "happy"),
 }
-LEAN = 0.5
-HALF_WAY = 0.04  # share of such faces
+LEAN, HALF_WAY = 0.5, 0.04  # the latter a share of the faces
 TREMBLE = 0.16  # standard deviation added to every movement
 
 Traits = dict[str, np.ndarray]  # name -> (N, 1, 1) float32
@@ -83,25 +83,19 @@ Value = np.ndarray | float
 class Synthetic(Dataset):
     """Drawn faces at 48x48, seven expressions, FER-2013's class shares; no download."""
 
-    title: ClassVar[str] = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
+    title = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
 
     def load(self) -> FaceImages:
-        """Draw train, val and test (seconds), once per process; pixels (9800, 48, 48, 1) uint8, read-only."""
+        """Draw train, val and test (seconds), or read what was drawn; pixels (9800, 48, 48, 1) read-only."""
         return _load()
 
 
 @functools.cache
 def _load() -> FaceImages:
-    labels, pixels = [], []
-    for seed, size in enumerate(SIZES.values()):
-        rng = np.random.RandomState([2013, seed])
-        labels.append(rng.permutation(np.repeat(np.arange(len(CLASSES), dtype=np.int32), counts(size))))
-        pixels.append(draw(labels[-1], rng))
-    shared = np.concatenate(pixels)
-    shared.setflags(write=False)
+    faces = cache.computed_once("synthetic", _draw_all, Path(__file__))
     return FaceImages(
-        pixels=shared,
-        labels=np.concatenate(labels),
+        pixels=faces["pixels"],
+        labels=faces["labels"],
         subsets=np.repeat([SUBSETS.index(s) for s in SIZES], list(SIZES.values())).astype(np.uint8),
         ids=np.array([f"{s}/{i:04d}" for s, size in SIZES.items() for i in range(size)]),
         classes=CLASSES,
@@ -109,6 +103,15 @@ def _load() -> FaceImages:
         source="drawn by fer_bench.datasets.synthetic",
         notes=("a stand-in: drawn faces, not people; numbers on it say nothing about real faces",),
     )
+
+
+def _draw_all() -> dict[str, np.ndarray]:
+    labels, pixels = [], []
+    for seed, size in enumerate(SIZES.values()):
+        rng = np.random.RandomState([2013, seed])
+        labels.append(rng.permutation(np.repeat(np.arange(len(CLASSES), dtype=np.int32), counts(size))))
+        pixels.append(draw(labels[-1], rng))
+    return {"pixels": np.concatenate(pixels), "labels": np.concatenate(labels)}
 
 
 def counts(size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Intervals that know the noise of images and of seeds: a bootstrap crossed over both."""
+"""Intervals that include the noise of test images and of seeds: a bootstrap crossed over both."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def _macro_f1(true_positives: np.ndarray, predicted: np.ndarray, support: np.nda
 def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
     """Mean over S seeds drawn anew in each draw: (draws, S) float of `image_draws` to (draws,) float64.
 
-    The variance of a mean of S drawn out of S seeds is (S - 1) / S of what it should be: its deviation is
-    stretched by sqrt(S / (S - 1)). Unstretched, two seeds find a difference that isn't there in 6 instead of
-    4 % of cases at a seed SD of 1 pt, in 12 instead of 8 % at 1.4 pt where seeds outweigh images: take three.
-    Equal S and seed give equal seed indices, so that the difference of two results is paired. With one seed
-    there is no seed noise in the draws.
+    The variance of a mean of S drawn out of S seeds is (S - 1) / S of what it should be: deviations from the
+    mean are stretched by sqrt(S / (S - 1)). Without that, two seeds find a difference that isn't there in 6
+    instead of 4 % of cases at a seed SD of 1 point, and in 12 instead of 8 % at 1.4 points, where seeds
+    outweigh images: use three or more. Equal S and seed give equal seed indices, so that the difference of
+    two results is paired. With one seed there is no seed noise in the draws.
     """
     values = np.asarray(values, np.float64)
     draws, seeds = values.shape

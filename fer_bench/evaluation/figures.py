@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -72,7 +71,7 @@ def _lines(axes: Axes, history: Sequence[Mapping[str, float]], metric: str, styl
 
 
 def _mark_phases(axes: Axes, history: Sequence[Mapping[str, float]], phases: Sequence[str]) -> None:
-    """Name each phase above its first epoch, a dashed line before it; names that are near are stacked."""
+    """Name each phase above its first epoch, a dashed line before it; names close together are stacked."""
     numbers = [int(row.get("phase", 0)) for row in history]
     begins = [i for i, number in enumerate(numbers) if i == 0 or number != numbers[i - 1]]
     level, before = 0, -len(numbers)
@@ -80,10 +79,16 @@ def _mark_phases(axes: Axes, history: Sequence[Mapping[str, float]], phases: Seq
         if begin:
             axes.axvline(begin + 0.5, color="0.4", linestyle="--", linewidth=1)
         level = level + 1 if begin - before < 0.2 * len(numbers) else 0
-        place: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
-        style: dict[str, Any] = {"fontsize": 8, "color": "0.3", "va": "bottom"}
-        name = phases[numbers[begin]]
-        axes.annotate(name, (begin + 0.5, 1), xytext=(2, 2 + 10 * level), **place, **style)
+        axes.annotate(
+            phases[numbers[begin]],
+            (begin + 0.5, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(2, 2 + 10 * level),
+            textcoords="offset points",
+            fontsize=8,
+            color="0.3",
+            va="bottom",
+        )
         before = begin
 
 

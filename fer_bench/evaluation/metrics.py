@@ -1,4 +1,4 @@
-"""Labels and logits to named numbers, and intervals that know the noise of images and of seeds."""
+"""Scores of labels and logits, by name and by class."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def scores(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> di
     }
 
 
-def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> list[dict]:
+def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) -> list[dict[str, object]]:
     """One row a class: class, f1, precision, recall (None where it has no label), support, predicted.
 
     labels (n,) int, logits (n, K) float; support and predicted are counts of images.

@@ -182,7 +182,7 @@ def _letters(number: int) -> str:
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[Text]:
-    """Lines below the table: what the numbers mean, what could be found at all, warnings written out."""
+    """Lines below the table: what the numbers mean, the smallest gain that could be detected, warnings."""
     yield Text(
         "In percent; n: repeats. Gain: macro-F1 less that of `none` on the same backbone, in points. "
         "[low, high]: 95 % intervals over test images and seeds together.",

@@ -64,7 +64,8 @@ def _model(folder: Path, backbone: str, size: int) -> ModelFile:
 
     from fer_bench.backbones.base import BACKBONES
     from fer_bench.datasets.synthetic import CLASSES
-    from fer_bench.inference.export import plain, self_contained, write
+    from fer_bench.inference.export import write
+    from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
 

@@ -16,7 +16,7 @@ import numpy as np
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.speed.notebook import AUGMENTATION, compile_model, generator, make_model, oversampled
-from fer_bench.speed.side_by_side import Figure, contest
+from fer_bench.speed.side_by_side import Contest, Figure, contest
 from fer_bench.speed.workloads import trial_data, write_tree
 from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.recipe import Head, LastLayers, Phase, Recipe, settings
@@ -59,13 +59,18 @@ class Cells:
         )
 
 
-def measure(cells: Cells = Cells(), rounds: int = 3) -> list[Figure]:
+def measure() -> list[Figure]:
     """Wall time against notebooks', starts of later trials against the first's, traces against phases."""
-    pairs = [_side_by_side(cells) for _ in range(rounds)]
-    mine, theirs = (median(each) for each in zip(*pairs, strict=True))
-    started = contest({"ours": partial(starts, cells)}, STARTS, warm_up=0)["ours"]
-    (first, _), later = started[0], [seconds for seconds, _ in started[1:]]
-    phases, traces = len(cells.recipe.phases), started[-1][1]
+    return compare(Cells(), rounds=3)
+
+
+def compare(cells: Cells, rounds: int, contest: Contest = contest) -> list[Figure]:
+    """The three figures of a cell, of which the first is the median of some rounds."""
+    pairs = [_side_by_side(cells, contest) for _ in range(rounds)]
+    mine, theirs = (median(seconds) for seconds in zip(*pairs, strict=True))
+    begun = contest({"ours": partial(starts, cells)}, STARTS, warm_up=0)["ours"]
+    (first, _), later = begun[0], [seconds for seconds, _ in begun[1:]]
+    phases, traces = len(cells.recipe.phases), begun[-1][1]
     what = f"{cells.backbone} {cells.size} px"
     count = len(cells.trials)
     return [
@@ -81,7 +86,7 @@ def measure(cells: Cells = Cells(), rounds: int = 3) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _side_by_side(cells: Cells) -> tuple[float, float]:
+def _side_by_side(cells: Cells, contest: Contest) -> tuple[float, float]:
     """Seconds of all trials in fer-bench and as notebooks, trial by trial in turn, from fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder) / "train", cells.images)
@@ -123,8 +128,8 @@ def notebooks(cells: Cells, folder: Path) -> Callable[[], float]:
         keras.utils.set_random_seed(seed)
         model, trunk = make_model(cells.backbone, cells.size)
         reader = oversampled if strategy == "oversampling" else generator
-        drawn = reader(folder / "train", cells.size, cells.batch)
-        seen = generator(folder / "val", cells.size, cells.batch, None)
+        train = reader(folder / "train", cells.size, cells.batch)
+        val = generator(folder / "val", cells.size, cells.batch, None)
         focal = strategy == "focal_loss"
         for phase, rate in enumerate(RATES):
             trunk.trainable = phase == 1
@@ -134,7 +139,7 @@ def notebooks(cells: Cells, folder: Path) -> Callable[[], float]:
                 model, "categorical_focal_crossentropy" if focal else "categorical_crossentropy", rate
             )
             model.fit(
-                drawn, steps_per_epoch=cells.images // cells.batch, validation_data=seen, verbose=0,
+                train, steps_per_epoch=cells.images // cells.batch, validation_data=val, verbose=0,
                 class_weight=balanced if strategy == "class_weights" else None,
             )  # fmt: skip
         return time.perf_counter() - begun

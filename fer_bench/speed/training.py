@@ -7,19 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.speed.notebook import AUGMENTATION, Stopwatch, compile_model, generator, make_model
-from fer_bench.speed.side_by_side import Contestant, Figure, compared, contest
+from fer_bench.speed.side_by_side import Contest, Contestant, Figure, compared, contest
 from fer_bench.speed.workloads import trial_data, write_tree
 from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.file import read_study, study_files
 from fer_bench.study.recipe import Head, Phase, Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
+
+if TYPE_CHECKING:
+    from keras.callbacks import Callback
 
 ROUNDS, ROUNDS_FOR_INFORMATION = 5, 3
 CACHED_EPOCHS = 20  # in a round; one alone would last hundredths of a second
@@ -53,7 +56,7 @@ FROZEN = Job("mobilenet_v2", 96, 32, "head", 1280)
 
 
 def measure() -> list[Figure]:
-    """The comparisons that have a bar, then every backbone at its study's size."""
+    """The comparisons in which a ratio is wanted, then every backbone at its study's size."""
     return [
         *compare(WHOLE, ROUNDS, over_notebook=1.05, over_bare=0.9),
         *compare(FROZEN, ROUNDS, over_notebook=1.25, over_bare=0.9, cached=10.0),
@@ -67,8 +70,9 @@ def compare(
     over_notebook: float | None = None,
     over_bare: float | None = None,
     cached: float | None = None,
+    contest: Contest = contest,
 ) -> list[Figure]:
-    """Rates of fer-bench's step over others'; numbers that are given are the least ratios wanted."""
+    """Rates of fer-bench's step over others'; `over_notebook` and the like are the least ratios wanted."""
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder), job.images)
         makers: dict[str, Contestant[float]] = {
@@ -106,8 +110,8 @@ def backbones() -> list[Job]:
     jobs = []
     for name in BACKBONES:
         recipe = recipes.get(name, Recipe())
-        second = BACKBONES[name].seconds_per_megapixel * recipe.image_size**2 / 1e6
-        steps = max(2, round(ROUND_SECONDS / second / recipe.batch_size))
+        seconds_per_image = BACKBONES[name].seconds_per_megapixel * recipe.image_size**2 / 1e6
+        steps = max(2, round(ROUND_SECONDS / seconds_per_image / recipe.batch_size))
         jobs.append(Job(name, recipe.image_size, recipe.batch_size, "all", steps * recipe.batch_size))
     return [job for job in jobs if job.backbone != WHOLE.backbone]
 
@@ -137,15 +141,15 @@ def bare(job: Job, fused: bool) -> Callable[[], float]:
         trunk.trainable = job.trainable == "all"
     compile_model(model, keras.losses.SparseCategoricalCrossentropy(from_logits=fused))
     rng = np.random.default_rng(0)
-    given = _resident(
+    arguments = _in_memory(
         rng.random((job.images, job.size, job.size, 3), dtype="float32"),
         rng.integers(0, len(CLASSES), job.images, dtype="int32"),
         job.batch,
     )
-    return _rounds(job, lambda watch: model.fit(**given, shuffle=False, verbose=0, callbacks=[watch]))
+    return _rounds(job, lambda watch: model.fit(**arguments, shuffle=False, verbose=0, callbacks=[watch]))
 
 
-def _resident(images: np.ndarray, labels: np.ndarray, batch: int) -> dict[str, Any]:
+def _in_memory(images: np.ndarray, labels: np.ndarray, batch: int) -> dict[str, Any]:
     """Arguments of `fit` that cost it least: on TensorFlow, batches cut beforehand and nothing to tune."""
     import keras
 
@@ -155,8 +159,8 @@ def _resident(images: np.ndarray, labels: np.ndarray, batch: int) -> dict[str, A
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    cut = images.reshape(-1, batch, *images.shape[1:]), labels.reshape(-1, batch)
-    return {"x": tf.data.Dataset.from_tensor_slices(cut).with_options(options)}
+    batches = images.reshape(-1, batch, *images.shape[1:]), labels.reshape(-1, batch)
+    return {"x": tf.data.Dataset.from_tensor_slices(batches).with_options(options)}
 
 
 def ours(job: Job, augmented: bool = True) -> Callable[[], float]:
@@ -170,7 +174,9 @@ def ours(job: Job, augmented: bool = True) -> Callable[[], float]:
     return _rounds(job, lambda watch: trainer.train_phase(0, callbacks=[watch]), epochs)
 
 
-def _rounds(job: Job, train: Callable[[Any], object], epochs: int = 1) -> Callable[[], float]:
+def _rounds(job: Job, train: Callable[[Callback], object], epochs: int = 1) -> Callable[[], float]:
+    """A round trains once, with a stopwatch among the callbacks; images per second."""
+
     def play() -> float:
         watch = Stopwatch()
         train(watch.callback())

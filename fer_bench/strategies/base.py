@@ -13,7 +13,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "fer_bench.strategie
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The numbers that make one general loss into a particular one; the defaults make cross-entropy.
+    """The terms of the loss that strategies share; the defaults make it cross-entropy.
 
     L(z, y) = - sum_c t_c w_c (1 - p_c)^gamma log p_c,  p = softmax(scale (z - margins_y e_y) + shift)
 
@@ -31,7 +31,7 @@ class LossTerms:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One answer to class imbalance: a frozen dataclass of `tunable` fields and the hooks that it needs.
+    """One answer to class imbalance: a frozen dataclass of `tunable` fields and of the hooks it overrides.
 
     A strategy sees labels, counts, features and logits, never the images, the model or the study. `progress`
     in [0, 1] is the share of training steps done, for methods that change on the way.
@@ -46,7 +46,7 @@ class Strategy:
         return LossTerms()
 
     def adjust_logits(self, logits: np.ndarray, class_counts: np.ndarray) -> np.ndarray:
-        """Logits (N, K) float32 as decided on at prediction; by default as they are."""
+        """Logits (N, K) float32 that predictions are taken from; by default unchanged."""
         return logits
 
     def augment_strength(self, class_counts: np.ndarray) -> np.ndarray:
@@ -54,16 +54,16 @@ class Strategy:
         return np.ones(len(class_counts))
 
     def feature_counts(self, class_counts: np.ndarray) -> np.ndarray:
-        """Counts (K,) int of the classes after `resample_features`, none smaller; by default as they are."""
+        """Counts (K,) int of the classes after `resample_features`, none smaller; by default unchanged."""
         return class_counts
 
     def resample_features(
         self, features: np.ndarray, labels: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Features (N, d) float32 and labels (N,) int32 as given, then rows that are made of them.
+        """Features (N, d) float32 and labels (N,) int32, first those given, then new ones made from them.
 
-        Asked in phases that train on features of a frozen trunk, if `feature_counts` wants more rows than
-        there are images; a pass through the pool then has all of them. By default nothing is added.
+        Called in phases that train on features of a frozen trunk, if `feature_counts` asks for more rows than
+        there are images; each pass through the pool then includes them all. By default nothing is added.
         """
         return features, labels
 
@@ -71,7 +71,7 @@ class Strategy:
 def normalised_weights(terms: LossTerms, shares: np.ndarray) -> np.ndarray:
     """Class weights (K,) float64 scaled to mean 1 over the sampled stream with the given class shares.
 
-    So no strategy changes the learning rate by the back door.
+    So weights don't change the size of the gradients, which would act like another learning rate.
     """
     weights = np.broadcast_to(np.asarray(terms.weights, float), shares.shape)
     return weights / (shares @ weights)

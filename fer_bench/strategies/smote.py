@@ -22,7 +22,7 @@ NEIGHBOURS = 5
 @STRATEGIES.register("smote")
 @dataclass(frozen=True)
 class Smote(Strategy):
-    """Made features for the rare, by imbalanced-learn's SMOTE."""
+    """Synthetic features for rare classes, by imbalanced-learn's SMOTE."""
 
     ratio: float = tunable(1.0, low=0.1, high=1.0)
 
@@ -34,23 +34,24 @@ class Smote(Strategy):
     def resample_features(
         self, features: np.ndarray, labels: np.ndarray, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Features (M, d) and labels (M,), the first N as given."""
+        """Features (M, d) and labels (M,): those given, then the synthetic ones."""
         from imblearn.over_sampling import SMOTE
 
         counts = np.bincount(labels)
         wanted = self.feature_counts(counts)
         nearest = np.minimum(NEIGHBOURS, counts - 1)
-        rows, found = [features], [labels]
+        all_features, all_labels = [features], [labels]
         for k in np.unique(nearest[wanted > counts]):
             rare = np.flatnonzero((wanted > counts) & (nearest == k))
             if k == 0:
                 alone = np.flatnonzero(np.isin(labels, rare))
-                again = np.repeat(alone, wanted[labels[alone]] - 1)
-                more, of = features[again], labels[again]
+                repeated = np.repeat(alone, wanted[labels[alone]] - 1)
+                new_features, new_labels = features[repeated], labels[repeated]
             else:
                 goal = {int(c): int(wanted[c]) for c in rare}
                 sampler = SMOTE(sampling_strategy=goal, k_neighbors=int(k), random_state=seed % 2**32)
-                more, of = (part[len(labels) :] for part in sampler.fit_resample(features, labels))
-            rows.append(more)
-            found.append(of)
-        return np.concatenate(rows), np.concatenate(found)
+                resampled = sampler.fit_resample(features, labels)
+                new_features, new_labels = (part[len(labels) :] for part in resampled)
+            all_features.append(new_features)
+            all_labels.append(new_labels)
+        return np.concatenate(all_features), np.concatenate(all_labels)

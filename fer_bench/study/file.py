@@ -1,8 +1,9 @@
-"""Where studies lie, and how a file of one is read: plain YAML without traps."""
+"""Study files: where they lie, and how they are read, as plain YAML."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,23 @@ def study_files() -> dict[str, Path]:
     """Studies by name: in ./experiments, then those that come with fer-bench."""
     packaged = Path(str(files("fer_bench"))) / "experiments"
     in_checkout = Path(str(files("fer_bench"))).parent / "experiments"
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for folder in (Path("experiments"), packaged, in_checkout):
         for path in sorted(folder.glob("*.yaml")):
             if path.is_file():
-                found.setdefault(path.stem, path)
-    return found
+                paths.setdefault(path.stem, path)
+    return paths
 
 
-def study_name(given: str) -> str:
-    """Name of a study that is given by name or by its YAML file's path."""
-    return Path(given).name.removesuffix(".yaml").removesuffix(".yml")
+def study_name(name_or_path: str) -> str:
+    """Name of a study, from that or from the path of its YAML file."""
+    return Path(name_or_path).name.removesuffix(".yaml").removesuffix(".yml")
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML without two traps.
+    """Plain YAML that refuses a key given twice, of which the last would win, and aliases.
 
-    Of a key given twice the last would win silently; aliases let a page of text stand for gigabytes.
+    Aliases let a page of text stand for gigabytes.
     """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -46,23 +47,23 @@ class _Loader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key.value!r} is there twice, keep one", key.start_mark
                 )
             if isinstance(key, yaml.ScalarNode):
-                seen.add(key.value)
+                keys.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def read_study(name: str) -> tuple[str, dict[str, Any]]:
     """Short name and unchecked content of a study, by path or by name.
 
-    Raises UserError where there is none, it has a name that no experiment can have, or it is no YAML mapping
-    of a page or two.
+    Raises UserError for a study that isn't there, a name that no MLflow experiment can have, and a file that
+    is no YAML mapping of a page or two.
     """
     path = Path(name)
     if not (path.suffix in (".yaml", ".yml") and os.path.isfile(name)):

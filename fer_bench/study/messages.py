@@ -1,12 +1,15 @@
-"""What was expected of a value and what came: pydantic's errors in plain English."""
+"""Pydantic's errors in plain English: what was expected of a value, and what it was."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fer_bench.study.recipe import Strict
 
-EXPECTED = {  # pydantic's types of error, whose own words speak of Python
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+EXPECTED = {  # by pydantic's type of error, whose own words speak of Python
     "missing": "is missing",
     "too_short": "expected at least one",
     "tuple_type": "expected a list, as in [a, b]",
@@ -24,8 +27,8 @@ EXPECTED = {  # pydantic's types of error, whose own words speak of Python
 }
 
 
-def explained(detail: Any) -> str:
-    """What was expected of a value and what came, from an error of pydantic's."""
+def explain(detail: ErrorDetails) -> str:
+    """What was expected of a value, and what it was, from one of pydantic's errors."""
     kind, value = detail["type"], detail["input"]
     message = detail["msg"].removeprefix("Value error, ")
     if kind in EXPECTED:

@@ -1,4 +1,4 @@
-"""What a run will do, known before anything trains: cells, data, weights, effective priors, cost."""
+"""What a run will do, before anything trains: cells, data, weights, effective priors, cost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fer_bench.study.spec import Cell, StudySpec
 
 @dataclass(frozen=True)
 class Task:
-    """One cell of a plan, with what its numbers hang on."""
+    """One cell of a plan, with what its numbers depend on."""
 
     cell: Cell
     key: str
@@ -41,7 +41,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study made concrete: this data, these cells, these stores. Plain data, handed to workers."""
+    """A study with its data, cells and stores; plain data, which worker processes are given."""
 
     study: str
     recipe_name: str  # "" where the study has but one recipe
@@ -90,7 +90,7 @@ class Plan:
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """What every run of the plan is tagged with: the board, what was selected from, the data's faults."""
+        """Tags of every run of the plan: its board, trials to select from, what is wrong with the data."""
         return {
             "study": self.study,
             "recipe_name": self.recipe_name,
@@ -126,16 +126,17 @@ def make_plan(
     storage: str | None = None,
     keep_weights: Keep = "one",
     may_download: bool = True,
-    **overrides: Any,
+    **overrides: object,
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
-    `overrides` are keys of the study, such as split; None leaves the file's. UserError: it can't be run so.
+    `overrides` are keys of the study, such as split; None leaves the file's. Raises UserError for whatever
+    makes a run impossible.
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
-    found, images = _open(spec.dataset)
+    dataset_entry, images = _open(spec.dataset)
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
@@ -153,7 +154,7 @@ def make_plan(
         images=(len(parts.train), len(parts.val), len(parts.test)),
         steps=len(parts.train) // batch * spec.recipe.epochs,
         notes=images.notes,
-        honest_ceiling=found.honest_ceiling,
+        honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
         why=why,
@@ -161,16 +162,16 @@ def make_plan(
 
 
 def _open(name: str) -> tuple[Dataset, FaceImages]:
-    found = find_dataset(name)
-    if not found.available():
-        raise UserError(f"dataset {name!r} isn't imported: {found.how}; or --dataset synthetic")
-    return found, found.load()
+    entry = find_dataset(name)
+    if not entry.available():
+        raise UserError(f"dataset {name!r} isn't imported: {entry.how}; or --dataset synthetic")
+    return entry, entry.load()
 
 
 def _choose(
     content: dict[str, Any], dataset: str | None, budget: str | None
 ) -> tuple[str | None, str | None, str]:
-    """Dataset and budget where the user left them open, and a line that says why."""
+    """Dataset and budget, chosen where the user names none, and a line that says why."""
     budgets = content.get("budgets") or {}
     wanted = dataset or str(content.get("dataset", "fer2013"))
     if budget is not None or not isinstance(budgets, dict) or not budgets:
@@ -197,35 +198,30 @@ def _tasks(
     spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
 ) -> tuple[Task, ...]:
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
-    facts = {
-        "fingerprint": images.fingerprint,
-        "split": spec.split,
-        "images": list(spec.samples),
-    }
-    recipe, used = spec.recipe, settings(spec.recipe)
-    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, used) for name in spec.strategies}
+    data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    recipe, defaults = spec.recipe, settings(spec.recipe)
+    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
+    sizes = len(parts.train), len(parts.val), len(parts.test)
     tasks = []
     for cell in spec.cells():
-        known = weights[cell.backbone]
-        shared = cell.shared_key(facts, known.sha256)
-        hours = estimate_hours(
-            cell, len(parts.train), len(parts.val), len(parts.test), spec.trials, spec.repeats
-        )
-        tasks.append(Task(cell, cell.key(facts, known.sha256), shared, known, *priors[cell.strategy], hours))
+        of_trunk = weights[cell.backbone]
+        key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
+        hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
+        tasks.append(Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours))
     return tuple(tasks)
 
 
 def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
     """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
-    found: dict[str, Weights] = {}
+    weights: dict[str, Weights] = {}
     missing: dict[str, list[str]] = {}
     for name in spec.backbones:
         try:
-            found[name] = find_weights(name, spec.recipe.weights, may_download)
+            weights[name] = find_weights(name, spec.recipe.weights, may_download)
         except MissingWeights as error:
             missing.setdefault(str(error), []).append(name)
     if missing:
         lines = [f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
-        hint = [f"without them: --backbones {','.join(found)}"] if found else []
+        hint = [f"without them: --backbones {','.join(weights)}"] if weights else []
         raise UserError("\n".join(lines + hint))
-    return found
+    return weights

@@ -14,7 +14,7 @@ from fer_bench.study.recipe import Recipe, Settings
 def assess(
     strategy: Strategy, labels: np.ndarray, classes: Sequence[str], recipe: Recipe, used: Settings
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Effective prior of a strategy by class, and what is wrong with it on these (n,) int training labels."""
+    """Effective prior of a strategy by class, and warnings, on these (n,) int training labels."""
     prior = effective_prior(strategy, labels, len(classes))
     counts, warnings = np.bincount(labels, minlength=len(classes)), []
     augmented = bool(recipe.augmentation and recipe.augmentation.scales and used.augmentation_strength)
@@ -33,20 +33,20 @@ def assess(
 def sampled_shares(strategy: Strategy, labels: np.ndarray, classes: int, progress: float = 0.0) -> np.ndarray:
     """Share of each class, (K,) float64, in the stream that a strategy trains on.
 
-    Rows made of features are counted in: the shares are those of the phases that have them.
+    Rows that a strategy adds to the features are included: the shares are those of phases that have them.
     """
     counts = np.bincount(labels, minlength=classes)
-    made = np.repeat(np.arange(classes), strategy.feature_counts(counts) - counts)
-    rows = np.concatenate([labels, made.astype(labels.dtype)])
-    drawn = np.bincount(rows[strategy.resample(rows, 0, progress)], minlength=classes)
-    return drawn / drawn.sum()
+    added = np.repeat(np.arange(classes), strategy.feature_counts(counts) - counts)
+    rows = np.concatenate([labels, added.astype(labels.dtype)])
+    sampled = np.bincount(rows[strategy.resample(rows, 0, progress)], minlength=classes)
+    return sampled / sampled.sum()
 
 
 def effective_prior(strategy: Strategy, labels: np.ndarray, classes: int) -> np.ndarray:
     """Class prior (K,) float64 that a strategy trains for: sampling x weights / prior shift, at half-time.
 
-    The natural shares stand for the accuracy rule, flat for the balanced rule; beyond flat is a double
-    correction.
+    The natural shares maximise accuracy, equal ones balanced accuracy; where rare classes have more,
+    imbalance is corrected twice.
     """
     counts = np.bincount(labels, minlength=classes)
     shares = sampled_shares(strategy, labels, classes, 0.5)
@@ -57,7 +57,7 @@ def effective_prior(strategy: Strategy, labels: np.ndarray, classes: int) -> np.
 
 
 def tilts_beyond_flat(prior: np.ndarray, class_counts: np.ndarray, tolerance: float = 1.1) -> bool:
-    """Whether the rarest class weighs more than the commonest by over `tolerance`: corrected twice."""
+    """Whether the rarest class has over `tolerance` times the prior of the commonest: corrected twice."""
     return bool(prior[np.argmin(class_counts)] > tolerance * prior[np.argmax(class_counts)])
 
 
@@ -66,7 +66,7 @@ def is_no_op(
 ) -> bool:
     """Whether a strategy changes nothing on these labels: plain sampling, cross-entropy, plain logits.
 
-    `augmented`: whether there is an augmentation whose strength could be changed.
+    `augmented`: whether the recipe has an augmentation whose strength a strategy can change.
     """
     counts = np.bincount(labels, minlength=classes)
     natural = counts / counts.sum()

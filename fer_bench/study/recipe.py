@@ -1,20 +1,20 @@
-"""Everything about training that is no strategy: sizes, optimizer, schedule, augmentation, phases, head."""
+"""Everything about training but the strategy: sizes, optimizer, schedule, augmentation, phases, head."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
-def _no_flag(value: Any) -> Any:
+def _no_flag(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("expected a number")
     return value
 
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-# Not strict: YAML takes 1e-3, without a point, for a word.
+# Not strict: YAML reads 1e-3, without a point, as a word.
 Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, lt=1)]
 NotNegative = Annotated[Real, Field(ge=0)]
@@ -33,8 +33,8 @@ class LastLayers(Strict):
     last: Positive
 
 
-def _layers(value: Any) -> Any:
-    """Say once what is wrong; pydantic says it for each of the types."""
+def _layers(value: object) -> object:
+    """Raise one error for a wrong value; pydantic would raise one for each of the types."""
     if isinstance(value, dict):
         last = value.get("last")
         fine = len(value) == 1 and type(last) is int and 1 <= last <= 1_000_000
@@ -51,7 +51,7 @@ class Phase(Strict):
     trainable: Annotated[Literal["head", "all"] | LastLayers, BeforeValidator(_layers)]
     epochs: Positive
     learning_rate: Rate | None = None
-    """None is the recipe's. A rate drawn by the search scales every phase alike."""
+    """None is the recipe's. A rate drawn by the search scales the rates of all phases by the same factor."""
 
     @property
     def label(self) -> str:
@@ -110,10 +110,11 @@ class Plateau(Strict):
     factor: Real = Field(0.5, gt=0, lt=1)
     patience: Positive = 3
     monitor: Score | None = None
-    """None is what the recipe monitors."""
+    """None is the score that the recipe monitors."""
 
 
-def _none_word(value: Any) -> Any:
+def _none_word(value: object) -> object:
+    """None for the word none, as YAML knows only null."""
     return None if value == "none" else value
 
 
@@ -121,7 +122,7 @@ class Recipe(Strict):
     """How a cell is trained, whatever its strategy; the defaults are sound ones for a pretrained trunk."""
 
     image_size: int = Field(96, ge=16, le=255, strict=True)
-    """Side of the square that the net sees, pixels."""
+    """Side of the square images that the net is given, pixels."""
     batch_size: Positive = 64
     weights: Literal["imagenet", "none"] = "imagenet"
     preprocessing: Literal["backbone", "unit_range"] = "backbone"
@@ -136,11 +137,11 @@ class Recipe(Strict):
     """Per step within each phase; cosine falls to zero."""
     plateau: Annotated[Plateau | None, BeforeValidator(_none_word)] = None
     early_stopping: Annotated[Positive | None, BeforeValidator(_none_word)] = None
-    """Epochs in which what is monitored gets no better before a phase ends."""
+    """Epochs without improvement of the monitored score after which a phase ends."""
     monitor: Score = "macro_f1"
-    """Validation score that plateau, early stopping and the best epoch go by; loss is plain cross-entropy."""
+    """Validation score that decides on plateau, early stopping and the best epoch; loss is cross-entropy."""
     keep: Literal["best", "last"] = "best"
-    """Epoch whose state a phase hands on, and the training in the end."""
+    """Epoch whose weights a phase leaves to the next one, and the training to the result."""
     label_smoothing: Share = 0.0
     augmentation: Annotated[Augmentation | None, BeforeValidator(_none_word)] = Augmentation()
     phases: tuple[Phase, ...] = Field((Phase(trainable="all", epochs=10),), min_length=1)

@@ -1,4 +1,4 @@
-"""From a study's file to the checked study: recipe, budget and options, in that order."""
+"""From a study's file to the checked study: the file's keys, changed by recipe, budget and options."""
 
 from __future__ import annotations
 
@@ -9,33 +9,31 @@ from pydantic import ValidationError
 
 from fer_bench.errors import UserError, check_name
 from fer_bench.registry import unknown
-from fer_bench.study.messages import explained
+from fer_bench.study.messages import explain
 from fer_bench.study.recipe import Recipe, Strict
 from fer_bench.study.spec import StudySpec
 
 MOST_LINES = 4  # of an error; more is no help
+OVERRIDING = ("budgets", "recipes")  # keys of a study that change its other keys
 
-
-NAMED = ("budgets", "recipes")  # keys whose parts override the others
-
-
-Origins = dict[tuple[str, ...], str]  # where a key of the study (or of its recipe) was overridden
+Origins = dict[tuple[str, ...], str]
+"""Which budget or recipe a key of the study (or of its recipe) comes from."""
 
 
 def recipe_names(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of a study's recipes, each a board of its own; ("",) where it has but the one."""
+    """Names of a study's recipes, each with a leaderboard of its own; ("",) where it has only one."""
     return tuple(_named(content, "recipes")) or ("",)
 
 
 def resolve(
     content: Mapping[str, Any], budget: str | None = None, recipe_name: str = "", **overrides: Any
 ) -> StudySpec:
-    """Checked study: the file's keys, the named recipe's, the budget's, then `overrides` but for None.
+    """Checked study: the file's keys, then the named recipe's, the budget's, and `overrides` except None.
 
     A budget may change a recipe by its name, too. Keys of `recipe` are replaced one by one. Raises UserError,
     one line for each thing that is wrong.
     """
-    keys = {key: value for key, value in content.items() if key not in NAMED}
+    keys = {key: value for key, value in content.items() if key not in OVERRIDING}
     origins: Origins = {}
     if recipe_name not in (known := recipe_names(content)):
         raise UserError(_no_recipe(recipe_name, known))
@@ -46,12 +44,12 @@ def resolve(
         if budget not in budgets:
             raise UserError(unknown("budget", budget, budgets) if budgets else "this study has no budgets")
         here = f"budgets.{budget}"
-        for name in (own := _named(budgets[budget], "recipes", f"{here}.")):
+        for name in (recipes := _named(budgets[budget], "recipes", f"{here}.")):
             if name not in known:
                 raise UserError(f"{here}: {_no_recipe(name, known)}")
         shared = {key: value for key, value in budgets[budget].items() if key != "recipes"}
         _override(keys, shared, here, origins)
-        _override(keys, own.get(recipe_name, {}), f"{here}.recipes.{recipe_name}", origins)
+        _override(keys, recipes.get(recipe_name, {}), f"{here}.recipes.{recipe_name}", origins)
     options = {key: value for key, value in overrides.items() if value is not None}
     try:
         return StudySpec.model_validate(keys | options)
@@ -66,7 +64,7 @@ def _no_recipe(name: str, known: Sequence[str]) -> str:
 
 
 def _named(content: Mapping[str, Any], kind: str, within: str = "") -> dict[str, dict[str, Any]]:
-    """Budgets or recipes by name, each a mapping of keys that it overrides; UserError for anything else."""
+    """Budgets or recipes by name, each with the keys that it changes; UserError for anything else."""
     named = {} if content.get(kind) is None else content[kind]
     if not isinstance(named, dict) or not all(
         isinstance(name, str) and isinstance(changes, dict) for name, changes in named.items()
@@ -78,6 +76,7 @@ def _named(content: Mapping[str, Any], kind: str, within: str = "") -> dict[str,
 
 
 def _override(keys: dict[str, Any], changes: Mapping[str, Any], origin: str, origins: Origins) -> None:
+    """Enter changes into the keys of a study, those of `recipe` one by one, and where they come from."""
     for key, value in changes.items():
         merged = key == "recipe" and isinstance(value, dict) and isinstance(keys.get(key), dict)
         keys[key] = {**keys[key], **value} if merged else value
@@ -85,11 +84,11 @@ def _override(keys: dict[str, Any], changes: Mapping[str, Any], origin: str, ori
 
 
 def _explain(error: ValidationError, origins: Origins) -> str:
-    """One line for each thing that is wrong with a study, with the nearest known key; a few lines in all."""
+    """One line for each thing that is wrong with a study, at most MOST_LINES; names the nearest known key."""
     lines = []
     for detail in error.errors():
         if detail["type"] == "too_short" and detail["input"]:
-            continue  # pydantic counts the entries that are right; those that are wrong have lines already
+            continue  # pydantic counts the valid entries; the invalid ones have lines already
         path = tuple(str(part) for part in detail["loc"] if part != "[key]")
         origin = origins.get(path[:2]) or origins.get(path[:1]) or ""
         if detail["type"] == "extra_forbidden":
@@ -98,8 +97,8 @@ def _explain(error: ValidationError, origins: Origins) -> str:
             continue
         where = ".".join([origin, *path] if origin else path)
         within = dict.fromkeys(o for changed, o in origins.items() if changed[: len(path)] == path)
-        said = f"{where}: {explained(detail)}" if where else explained(detail)
-        lines.append(said if origin or not within else f"with {' and '.join(within)}: {said}")
+        line = f"{where}: {explain(detail)}" if where else explain(detail)
+        lines.append(line if origin or not within else f"with {' and '.join(within)}: {line}")
     lines = list(dict.fromkeys(lines))
     if len(lines) > MOST_LINES:
         lines[MOST_LINES - 1 :] = [f"and {len(lines) - MOST_LINES + 1} more errors"]
@@ -107,18 +106,19 @@ def _explain(error: ValidationError, origins: Origins) -> str:
 
 
 def _unknown_key(place: list[str], key: str, origin: str) -> str:
+    """Message for a key that the model at a place of the study doesn't have."""
     if not place and key in Recipe.model_fields:
         return f"study key {key!r} belongs under recipe"
     model: type[Strict] = StudySpec
     for part in place:
         if part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)
-    known = {*model.model_fields, *([] if place or origin else NAMED)}
+    known = {*model.model_fields, *([] if place or origin else OVERRIDING)}
     return unknown(f"key of {'.'.join(place)}" if place else "study key", key, known)
 
 
-def _models(annotation: Any) -> Iterator[type[Strict]]:
-    """Models that a type is made of."""
+def _models(annotation: object) -> Iterator[type[Strict]]:
+    """The models among a type and its parts."""
     if isinstance(annotation, type) and issubclass(annotation, Strict):
         yield annotation
     for part in get_args(annotation):

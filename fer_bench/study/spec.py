@@ -1,20 +1,19 @@
-"""A study: what a YAML file holds as checked plain data, and the cells it consists of, with their keys."""
+"""A study as checked plain data, the cells that it consists of, and their keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from fer_bench.backbones.base import BACKBONES
+from fer_bench.backbones.base import BACKBONES, Backbone
 from fer_bench.data.split_names import SplitName
 from fer_bench.hashing import digest
-from fer_bench.registry import unknown
+from fer_bench.registry import Registry, unknown
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy
-from fer_bench.study.messages import explained
+from fer_bench.study.messages import explain
 from fer_bench.study.recipe import Positive, Real, Recipe, Settings, Strict, settings
 
 
@@ -33,7 +32,7 @@ class SearchRange(Strict):
 
 
 class StudySpec(Strict):
-    """One question: these backbones and strategies, on this data, with this budget."""
+    """One question: these backbones and strategies, on this data, with so many trials and repeats."""
 
     dataset: str = "fer2013"
     split: SplitName = "official"
@@ -47,14 +46,15 @@ class StudySpec(Strict):
     val_images: Positive | None = None
     test_images: Positive | None = None
     reported: dict[str, Real] = Field(default_factory=dict)
-    """What others reported of it: shares (accuracy, macro_f1, f1/<class>), losses, or other words."""
+    """Scores that others reported: shares (accuracy, macro_f1, f1/<class>), losses, or by other names."""
 
     @field_validator("backbones", "strategies")
     @classmethod
-    def _known(cls, names: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        registry: Any = BACKBONES if info.field_name == "backbones" else STRATEGIES
+    def _known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        registry: Registry[type[Backbone]] | Registry[type[Strategy]]
+        registry = BACKBONES if info.field_name == "backbones" else STRATEGIES
         for name in names:
-            registry[name]
+            registry[name]  # raises UserError for an unknown one
         return tuple(dict.fromkeys(names))
 
     @field_validator("reported")
@@ -79,7 +79,7 @@ class StudySpec(Strict):
                 try:
                     Settings(**{**defaults, name: getattr(span, end)})
                 except ValidationError as error:
-                    raise ValueError(f"search.{name}.{end}: {explained(error.errors()[0])}") from None
+                    raise ValueError(f"search.{name}.{end}: {explain(error.errors()[0])}") from None
             if not span.low <= defaults[name] <= span.high:
                 raise ValueError(
                     f"search.{name}: the recipe's own value {defaults[name]} (tried first) lies outside "
@@ -122,14 +122,14 @@ class Cell:
         """For people: backbone/strategy."""
         return f"{self.backbone}/{self.strategy}"
 
-    def key(self, data: Mapping[str, Any], weights_hash: str) -> str:
-        """Hash (16 hex digits) of all that decides the cell's numbers on the given data."""
+    def key(self, data: Mapping[str, object], weights_hash: str) -> str:
+        """Hash (16 hex digits) of all that decides the cell's numbers on this data."""
         strategy = STRATEGIES[self.strategy]
         tuned = {name: vars(span) for name, span in ranges(strategy).items()}
         return digest([self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())])
 
-    def shared_key(self, data: Mapping[str, Any], weights_hash: str) -> str:
-        """The key less the strategy: what the strategies of one backbone share, and draw seeds from."""
+    def shared_key(self, data: Mapping[str, object], weights_hash: str) -> str:
+        """The key without the strategy: all strategies of a backbone share it, and derive seeds from it."""
         search = {name: vars(span) for name, span in self.search.items()}
         return digest([self.backbone, self.recipe.model_dump(mode="json"), search, dict(data), weights_hash])
 
@@ -141,21 +141,23 @@ class Cell:
 
 
 def space(cell: Cell) -> tuple[dict[str, Range], dict[str, Range]]:
-    """Ranges that all strategies share, and the strategy's own (`focal_loss.gamma`)."""
-    own = ranges(STRATEGIES[cell.strategy])
-    return dict(cell.search), {f"{cell.strategy}.{name}": span for name, span in own.items()}
+    """Ranges that all strategies share, and those of the cell's strategy (`focal_loss.gamma`)."""
+    of_strategy = ranges(STRATEGIES[cell.strategy])
+    return dict(cell.search), {f"{cell.strategy}.{name}": span for name, span in of_strategy.items()}
 
 
 def defaults(cell: Cell) -> dict[str, float]:
-    """The recipe's and the strategy's own values of all that is searched."""
-    shared, own = space(cell)
-    ours, theirs = settings(cell.recipe).model_dump(), vars(STRATEGIES[cell.strategy]())
-    return {name: ours[name] for name in shared} | {name: theirs[name.split(".")[1]] for name in own}
+    """Values that the recipe and the strategy have for all that is searched, where no search changes them."""
+    shared, of_strategy = space(cell)
+    recipe, strategy = settings(cell.recipe).model_dump(), vars(STRATEGIES[cell.strategy]())
+    return {name: recipe[name] for name in shared} | {
+        name: strategy[name.split(".")[1]] for name in of_strategy
+    }
 
 
 def as_used(cell: Cell, parameters: Mapping[str, float]) -> tuple[Strategy, Settings]:
-    """The strategy and the settings that drawn parameters stand for."""
+    """The strategy and the settings with the parameters of a trial."""
     prefix = f"{cell.strategy}."
-    own = {name.removeprefix(prefix): v for name, v in parameters.items() if name.startswith(prefix)}
+    of_strategy = {name.removeprefix(prefix): v for name, v in parameters.items() if name.startswith(prefix)}
     shared = {name: v for name, v in parameters.items() if not name.startswith(prefix)}
-    return STRATEGIES[cell.strategy](**own), settings(cell.recipe).model_copy(update=shared)
+    return STRATEGIES[cell.strategy](**of_strategy), settings(cell.recipe).model_copy(update=shared)

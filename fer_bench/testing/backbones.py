@@ -1,4 +1,4 @@
-"""The contract of backbones: documented, of the size it says, and made for the pixels it is given."""
+"""The contract of backbones: documented, of the shapes it declares, finite for raw pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of datasets: what is said of one that isn't there, and what its images have to be."""
+"""The contract of datasets: how to get one that isn't there, and what its images have to be."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from fer_bench.cli.main import app
-from fer_bench.cli.options import SPLIT_NAMES, PlanOptions, RunOptions, study_name, takes
+from fer_bench.cli.options import SPLIT_NAMES, PlanOptions, RunOptions, takes
 from fer_bench.data.split_names import SPLITS, SplitName
 
 
@@ -75,11 +75,3 @@ def test_help_shows_every_field(monkeypatch, command, options):
 def test_split_names_are_those_that_a_study_takes():
     assert tuple(SPLITS) == get_args(SplitName)
     assert SPLIT_NAMES == "official, union, random_80_10_10, random_80_20 or test_as_validation"
-
-
-@pytest.mark.parametrize(
-    ("study", "name"),
-    [("imbalance", "imbalance"), ("my/v1.2.yaml", "v1.2"), ("a.yml", "a"), ("v1.2", "v1.2")],
-)
-def test_a_study_is_named_like_its_file(study, name):
-    assert study_name(study) == name

@@ -1,7 +1,9 @@
 """Imports that replace one another, run at once, break off or get damaged."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from image_files import class_files, import_folder, picture, write
 
@@ -78,3 +80,39 @@ def test_what_was_done_is_written_down(tmp_path, workplace):
     assert about["images"] == 6
     assert about["skipped"] == ["angry/text.jpg: not an image"]
     assert "short side resized" in about["remarks"][0]
+
+
+def test_arrays_are_computed_once_until_the_code_changes_or_the_file_is_damaged(workplace):
+    code = workplace / "code.py"
+    code.write_text("first")
+    calls = []
+
+    def compute():
+        calls.append("computed")
+        return {"labels": np.arange(3), "pixels": np.arange(12).reshape(3, 2, 2)}
+
+    def computed_again() -> bool:
+        before = len(calls)
+        arrays = cache.computed_once("faces", compute, code)
+        assert (arrays["labels"] == np.arange(3)).all() and arrays["pixels"].shape == (3, 2, 2)
+        return len(calls) > before
+
+    assert computed_again()
+    assert not computed_again()
+    (path,) = (workplace / "home").iterdir()
+    whole = path.read_bytes()
+    for damaged in (whole[:-100], whole.replace(b"\x0b", b"\x0c"), b"", b"PK"):
+        path.write_bytes(damaged)
+        assert computed_again()
+        assert not computed_again()
+    code.write_text("second")
+    assert computed_again()
+    assert not computed_again()
+
+
+def test_arrays_are_computed_where_nothing_can_be_stored(workplace, monkeypatch):
+    (workplace / "file").touch()
+    monkeypatch.setenv("FER_BENCH_HOME", str(workplace / "file"))
+    for _ in range(2):
+        arrays = cache.computed_once("faces", lambda: {"labels": np.arange(3)}, Path(__file__))
+        assert arrays["labels"].tolist() == [0, 1, 2]

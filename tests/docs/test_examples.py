@@ -34,7 +34,7 @@ from fer_bench.study.resolve import recipe_names, resolve
 
 README = DOCUMENTS["README.md"]
 EVERYTHING = "\n".join(DOCUMENTS.values())
-STUDY_FILES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "experiments").glob("*.yaml"))}
+STUDY_FILES = [path.read_text("utf-8") for path in sorted((ROOT / "experiments").glob("*.yaml"))]
 FILES = {
     comment.removeprefix("file: "): block
     for language in ("python", "yaml")
@@ -50,20 +50,22 @@ TINY = {
 }  # fmt: skip
 
 
-def command_lines(text: str) -> Iterator[str]:
-    """Commands of code blocks, inline code and comments, without what stands before `fer-bench`."""
-    lines = [
-        line
-        for language in ("sh", "bash")
-        for _, block in blocks(text, language)
-        for line in block.splitlines()
-    ]
-    lines += re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    lines += re.findall(r"^#\s+(\S.*)$", text, re.MULTILINE)
-    for part in (part for line in lines for part in line.split("&&")):
-        words = re.fullmatch(r"(?:exec )?(?:[A-Z_]+=\S+ )*fer-bench (.*)", part.strip())
-        if words:
-            yield words[1]
+def commands(lines: list[str]) -> list[str]:
+    """What follows `fer-bench` in lines of a shell, sorted, without what may stand before it."""
+    parts = (part.strip() for line in lines for part in line.split("&&"))
+    matches = (re.fullmatch(r"(?:exec )?(?:[A-Z_]+=\S+ )*fer-bench (.*)", part) for part in parts)
+    return sorted({match[1] for match in matches if match})
+
+
+def commands_in_code(text: str) -> list[str]:
+    """Commands of code blocks, and of the comments that studies begin with."""
+    code = [line for kind in ("sh", "bash") for _, block in blocks(text, kind) for line in block.splitlines()]
+    return commands([*code, *re.findall(r"^#\s+(\S.*)$", text, re.MULTILINE)])
+
+
+def commands_in_prose(text: str) -> list[str]:
+    """Commands of inline code."""
+    return commands(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
 
 
 def only_block(language: str, comment: str) -> str:
@@ -134,21 +136,25 @@ def run_python(*words: str, path: Path | None = None) -> str:
     known = [str(Path(package.__file__).parents[1]), *([str(path)] if path else [])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(known), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, *words], env=environment, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def parse(line: str) -> None:
-    """Raise on an unknown command or option, and on missing or surplus arguments."""
+def parse(line: str, name_alone: bool = False) -> None:
+    """Raise on an unknown command or option, and on missing or surplus arguments.
+
+    `name_alone`: a command may be named without its arguments.
+    """
     command, words = typer.main.get_command(app), shlex.split(line)
-    while hasattr(command, "commands"):
-        if words[0] in {option for parameter in command.params for option in parameter.opts}:
+    while hasattr(command, "commands") and not (name_alone and not words):
+        if {*words[:1]} & {option for parameter in command.params for option in parameter.opts}:
             return  # such as --version
         assert {*words[:1]} & {*command.commands}, f"no such command: fer-bench {line}"
         command = command.commands[words.pop(0)]
-    command.make_context(line, words)
+    if words or not name_alone:
+        command.make_context(line, words)
 
 
 def test_the_two_commands_are_there_word_by_word():
@@ -162,9 +168,14 @@ def test_every_block_is_of_a_language_and_kind_that_is_tested():
     assert comments == RUN
 
 
-@pytest.mark.parametrize("line", sorted(set(command_lines("\n".join([EVERYTHING, *STUDY_FILES.values()])))))
-def test_command_parses(line):
+@pytest.mark.parametrize("line", commands_in_code("\n".join([EVERYTHING, *STUDY_FILES])))
+def test_command_in_code_parses(line):
     parse(line)
+
+
+@pytest.mark.parametrize("line", commands_in_prose(EVERYTHING))
+def test_command_in_prose_parses(line):
+    parse(line, name_alone=True)
 
 
 def test_command_of_the_kubernetes_job_parses():

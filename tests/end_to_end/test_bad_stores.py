@@ -27,18 +27,6 @@ def folder(workplace):
 # Stores
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Both databases as a run makes them."""
-    from fer_bench.storage.mlflow_client import create_store
-    from fer_bench.storage.optuna_store import open_storage
-
-    folder = tmp_path_factory.mktemp("mlruns")
-    create_store(folder)
-    open_storage(folder, None)
-    return folder
-
-
 def revision(path, name):
     with sqlite3.connect(path) as database:
         database.execute("update alembic_version set version_num = ?", (name,))
@@ -71,8 +59,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("spoil", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_store_of_mlflow_that_can_not_be_opened_is_refused_at_once(folder, refused, made, spoil, said):
-    shutil.copytree(made, folder / "mlruns")
+def test_a_store_of_mlflow_that_can_not_be_opened_is_refused_at_once(
+    folder, refused, empty_stores, spoil, said
+):
+    shutil.copytree(empty_stores, folder / "mlruns")
     spoil(folder / "mlruns/mlflow.db")
     started = time.monotonic()
     for words in (("leaderboard", "--study", "mine"), ("ui", "--port", free_port())):
@@ -89,10 +79,10 @@ def test_a_port_that_is_none_is_refused_at_once(refused, port):
 
 
 @pytest.mark.parametrize(("spoil", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_storage_of_optuna_that_can_not_be_opened_is_refused_at_once(folder, made, spoil, said):
+def test_a_storage_of_optuna_that_can_not_be_opened_is_refused_at_once(folder, empty_stores, spoil, said):
     from fer_bench.storage.optuna_store import open_storage
 
-    shutil.copytree(made, folder / "mlruns")
+    shutil.copytree(empty_stores, folder / "mlruns")
     spoil(folder / "mlruns/optuna.db")
     with pytest.raises(UserError) as told:
         open_storage(folder / "mlruns", None)
@@ -108,10 +98,10 @@ def test_a_server_database_with_the_other_tables_in_it_is_told_apart():
     assert "secret" not in said and "\n" not in said
 
 
-def test_of_an_older_release_the_same_is_said(made, folder):
+def test_of_an_older_release_the_same_is_said(empty_stores, folder):
     from fer_bench.storage.mlflow_client import open_client
 
-    shutil.copytree(made, folder / "mlruns")
+    shutil.copytree(empty_stores, folder / "mlruns")
     revision(folder / "mlruns/mlflow.db", "f5a4f2784254")
     with pytest.raises(UserError, match="was made by another release of MLflow; install that one, or move"):
         open_client(f"sqlite:///{folder}/mlruns/mlflow.db")
@@ -130,8 +120,8 @@ def test_an_address_that_nothing_can_open_is_refused_without_its_password(folder
         assert "secret" not in str(told.value)
 
 
-def test_doctor_names_what_is_broken(folder, fer_bench, monkeypatch, made):
-    shutil.copytree(made, folder / "mlruns")
+def test_doctor_names_what_is_broken(folder, fer_bench, monkeypatch, empty_stores):
+    shutil.copytree(empty_stores, folder / "mlruns")
     monkeypatch.setenv("FER_BENCH_WEIGHTS", str(folder))
     for part in ("_machine", "_data"):
         monkeypatch.setattr(f"fer_bench.cli.doctor.{part}", lambda: iter(()))
@@ -148,10 +138,10 @@ def test_doctor_names_what_is_broken(folder, fer_bench, monkeypatch, made):
 @pytest.mark.parametrize(
     "spoil", [become_foreign, lambda path: path.write_bytes(b"")], ids=["foreign", "empty"]
 )
-def test_doctor_leaves_a_database_of_others_as_it_is(folder, made, spoil):
+def test_doctor_leaves_a_database_of_others_as_it_is(folder, empty_stores, spoil):
     from fer_bench.cli.doctor import BAD, _stores
 
-    shutil.copytree(made, folder / "mlruns")
+    shutil.copytree(empty_stores, folder / "mlruns")
     spoil(folder / "mlruns/mlflow.db")
     before = (folder / "mlruns/mlflow.db").read_bytes()
     (mark, what, said), _ = _stores(folder / "mlruns")

@@ -1,8 +1,6 @@
 """What a user may give for a study, and is told in a few lines; through the real command line."""
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import tiny_study
@@ -238,19 +236,6 @@ def test_a_study_s_file_needs_a_name_that_an_experiment_can_have(folder, refused
     (folder / f"{name}.yaml").write_text(STUDY)
     told = refused("run", "--study", f"{name}.yaml", "--dry-run")
     assert f"study file {name!r}: expected 1 to 64 of a-z" in told
-
-
-def test_hints_name_what_a_shell_takes_and_this_study_is_found_by(monkeypatch):
-    from fer_bench.cli import run as run_cli
-
-    told: list[str] = []
-    monkeypatch.setattr(run_cli, "board", lambda *_: None)
-    monkeypatch.setattr(run_cli, "show", lambda _: None)
-    monkeypatch.setattr(run_cli.console, "print", lambda text, **_: told.append(text))
-    plan = SimpleNamespace(study="v1.2", mlruns=Path("[red]m x"), experiment="v1.2-synthetic")
-    run_cli._summary([plan], "my studies/v1.2.yaml")
-    assert "leaderboard --study 'my studies/v1.2.yaml' --mlruns '[red]m x' --out leaderboard.csv" in told[0]
-    assert "fer-bench ui --mlruns '[red]m x'\n" in told[0]
 
 
 def test_a_dot_in_a_study_s_name_stays(folder):

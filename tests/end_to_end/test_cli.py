@@ -1,10 +1,7 @@
 """One study through the real CLI, as a user's shell sees it, and what it leaves behind."""
 
-import os
 import re
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
 import urllib.error
@@ -13,69 +10,51 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from command import run_process
+from servers import free_port
+from soak import query
+from tiny_study import tiny_study
 
-STUDY = """
-dataset: synthetic
-backbones: [compact_cnn]
-strategies: [none, oversampling]
-trials: 2
-repeats: 2
-train_images: 300
-val_images: 100
-test_images: 150
-recipe:
-  image_size: 32
-  batch_size: 32
-  weights: none
-  augmentation: {flip: true, rotation: 10, shift: 0.1}
-  phases: [{trainable: head, epochs: 1}, {trainable: all, epochs: 2}]
-search:
-  learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
-"""
-TIMES = ["train_seconds", "setup_seconds", "images_per_second"]
-
-
-def fer_bench(folder: Path, *words: str, code: int = 0) -> str:
-    """Run a command in a folder of its own; its output, ends of lines made plain."""
-    environment = os.environ | {"FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "fer_bench.cli", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+STUDY = tiny_study(
+    recipe={
+        "image_size": 32,
+        "augmentation": {"flip": True, "rotation": 10, "shift": 0.1},
+        "phases": [{"trainable": "head", "epochs": 1}, {"trainable": "all", "epochs": 2}],
+    },
+    train_images=300,
+    val_images=100,
+    test_images=150,
+)
 
 
 def slots(output: str) -> list[str]:
     return re.findall(r"^(\S+ (?:trial|repeat) \d+):", output, re.MULTILINE)
 
 
-def query(database: Path, statement: str) -> list[tuple]:
-    with sqlite3.connect(database) as connection:
-        return connection.execute(statement).fetchall()
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("study")
     (folder / "tiny.yaml").write_text(STUDY)
-    return folder, fer_bench(folder, "run", "--study", "tiny.yaml")
+    return folder, run_process(folder, "run", "--study", "tiny.yaml")
 
 
-def board(folder: Path, *words: str) -> pd.DataFrame:
-    fer_bench(folder, "leaderboard", "--study", "tiny", "--out", "board.csv", *words)
-    return pd.read_csv(
-        folder / "board.csv", dtype={"data_fingerprint": str, "cell": str}, keep_default_na=True
-    )
+@pytest.fixture
+def board(workplace, fer_bench, monkeypatch):
+    """Rows of the leaderboard of a folder's study."""
+
+    def read(folder: Path) -> pd.DataFrame:
+        monkeypatch.chdir(folder)
+        fer_bench("leaderboard", "--study", "tiny", "--out", "board.csv")
+        return pd.read_csv("board.csv", dtype={"data_fingerprint": str, "cell": str}, keep_default_na=True)
+
+    return read
 
 
 def test_run_fills_every_slot_and_shows_the_leaderboard(study):
     folder, output = study
     assert len(slots(output)) == 2 * (2 + 2)
     assert "Macro-F1" in output and "oversampling" in output
-    fer_bench(folder, "leaderboard", "--study", "tiny", "--out", "board.csv")
+    run_process(folder, "leaderboard", "--study", "tiny", "--out", "board.csv")
     rows = pd.read_csv(folder / "board.csv")
     assert list(rows["rank"]) == [1, 2]
     assert set(rows["strategy"]) == {"none", "oversampling"}
@@ -109,22 +88,22 @@ def test_runs_carry_predictions_tables_figures_and_the_median_weights(study):
     assert not list((folder / "mlruns" / "results").glob("*.log"))
 
 
-def test_a_second_run_trains_nothing_and_gives_the_same_table(study):
+def test_a_second_run_trains_nothing_and_gives_the_same_table(study, board):
     folder, _ = study
     before = board(folder)
-    output = fer_bench(folder, "run", "--study", "./tiny.yaml")
+    output = run_process(folder, "run", "--study", "./tiny.yaml")
     assert slots(output) == [] and "all 8 results are there already" in output
     assert "fer-bench leaderboard --study ./tiny.yaml --out leaderboard.csv" in output
     pd.testing.assert_frame_equal(before, board(folder))
 
 
-def test_lost_books_are_made_again_from_the_result_files(study, tmp_path):
+def test_lost_books_are_made_again_from_the_result_files(study, tmp_path, board):
     folder, _ = study
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     for name in ("mlflow.db", "optuna.db"):
         (copy / "mlruns" / name).unlink()
-    assert slots(fer_bench(copy, "run", "--study", "tiny.yaml")) == []
+    assert slots(run_process(copy, "run", "--study", "tiny.yaml")) == []
     pd.testing.assert_frame_equal(board(folder), board(copy))
 
 
@@ -133,14 +112,14 @@ def test_more_repeats_train_only_what_is_missing(study, tmp_path):
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     (copy / "mlruns" / "mlflow.db").unlink()  # which knows where its files were
-    output = fer_bench(copy, "run", "--study", "tiny.yaml", "--repeats", "3")
+    output = run_process(copy, "run", "--study", "tiny.yaml", "--repeats", "3")
     assert slots(output) == ["compact_cnn/none repeat 2", "compact_cnn/oversampling repeat 2"]
 
 
-def test_a_fresh_process_gives_the_same_numbers(study, tmp_path):
+def test_a_fresh_process_gives_the_same_numbers(study, tmp_path, board):
     folder, _ = study
     (tmp_path / "tiny.yaml").write_text(STUDY)
-    fer_bench(tmp_path, "run", "--study", "tiny.yaml", "--strategies", "oversampling")
+    run_process(tmp_path, "run", "--study", "tiny.yaml", "--strategies", "oversampling")
     both = [board(f).query("strategy == 'oversampling'").reset_index(drop=True) for f in (folder, tmp_path)]
     same = ["cell", "macro_f1", "accuracy", "balanced_accuracy", "seeds"]
     same = [column for column in same if column in both[0]]
@@ -149,9 +128,7 @@ def test_a_fresh_process_gives_the_same_numbers(study, tmp_path):
 
 def test_ui_serves_the_runs_and_leaves_no_process(study):
     folder, _ = study
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "fer_bench.cli", "ui", "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
@@ -167,7 +144,7 @@ def test_ui_serves_the_runs_and_leaves_no_process(study):
 
 def test_dry_run_plans_and_writes_nothing(tmp_path):
     (tmp_path / "tiny.yaml").write_text(STUDY)
-    output = fer_bench(tmp_path, "run", "--study", "tiny.yaml", "--dry-run")
+    output = run_process(tmp_path, "run", "--study", "tiny.yaml", "--dry-run")
     assert "2 cells x (2 trials + 2 repeats), at most 27 steps" in output
     assert "14.3" in output  # oversampling's effective prior
     assert not (tmp_path / "mlruns").exists()
@@ -187,18 +164,22 @@ def test_dry_run_plans_and_writes_nothing(tmp_path):
         (["ui"], "holds no runs"),
     ],
 )
-def test_a_users_error_is_one_line_and_code_2(tmp_path, words, message):
-    output = fer_bench(tmp_path, *words, code=2)
-    assert message in output
+def test_a_users_error_is_a_few_lines(workplace, refused, words, message):
+    assert message in refused(*words)
+    assert not (workplace / "mlruns").exists()
+
+
+def test_a_users_error_ends_the_process_with_code_2(tmp_path):
+    output = run_process(tmp_path, "run", "--study", "imbalence", code=2)
+    assert "did you mean 'imbalance'" in output
     assert len(output.strip().splitlines()) <= 3
-    assert not (tmp_path / "mlruns").exists()
 
 
 def test_list_and_doctor_name_what_is_there(tmp_path):
-    listed = fer_bench(tmp_path, "list")
+    listed = run_process(tmp_path, "list")
     for name in ("imbalance", "mobilenet_conv", "focal_loss", "synthetic"):
         assert name in listed
-    found = fer_bench(tmp_path, "doctor")
+    found = run_process(tmp_path, "doctor")
     assert "tensorflow" in found and "not imported" in found
 
 
@@ -213,4 +194,4 @@ def test_help_loads_nothing_heavy():
 
 
 def test_version_is_said(tmp_path):
-    assert re.fullmatch(r"fer-bench .+, commit \w+.*\n", fer_bench(tmp_path, "--version"))
+    assert re.fullmatch(r"fer-bench .+, commit \w+.*\n", run_process(tmp_path, "--version"))

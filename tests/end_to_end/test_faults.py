@@ -1,6 +1,7 @@
 """Trials that raise, disks that are full, databases that are locked: nothing half-written ever counts."""
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -40,6 +41,7 @@ def bug() -> None:
     {}["gama"]
 
 
+QUICK = {"image_size": 16, "phases": [{"trainable": "head", "epochs": 1}]}
 FAULTS: dict[str, tuple[Callable[[], None], str]] = {
     "out of memory": (no_memory, "MemoryError: no room for the rare"),
     "out of the device's memory": (no_device_memory, "ResourceExhaustedError: OOM when allocating"),
@@ -60,7 +62,7 @@ class Faulty(Strategy):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, fault):
+def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, empty_stores, fault):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.worker import work
@@ -68,9 +70,10 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, fault):
     from fer_bench.study.plan import make_plan
     from fer_bench.training.trial import run_trial
 
-    Path("tiny.yaml").write_text(tiny_study())
+    shutil.copytree(empty_stores, "mlruns")
+    Path("tiny.yaml").write_text(tiny_study(recipe=QUICK))
     plan, trainings = make_plan("tiny.yaml"), count()
-    plan.results.mkdir(parents=True)
+    plan.results.mkdir()
 
     def second_fails(trainer, strategy, *args, **kwargs):
         used = Faulty(fault) if next(trainings) == 1 else strategy

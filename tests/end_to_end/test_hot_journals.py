@@ -152,10 +152,10 @@ def doctor(mlruns: Path, monkeypatch, capsys) -> None:
 
 
 def export(mlruns: Path, monkeypatch, capsys) -> None:
-    from fer_bench.inference.kept_repeat import find_kept
+    from fer_bench.inference.kept_repeat import find_kept_repeat
 
     with pytest.raises(UserError, match="no weights of backbone_0/none are among"):
-        find_kept(mlruns, STUDY, "backbone_0/none", {}, mlruns)
+        find_kept_repeat(mlruns, STUDY, "backbone_0/none", {}, mlruns)
 
 
 @dataclass(frozen=True)

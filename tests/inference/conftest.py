@@ -13,7 +13,7 @@ from fer_bench.inference.face_detector import FaceDetector
 
 
 @pytest.fixture
-def fer_bench(model_file, tmp_path, capsys, monkeypatch):
+def predict_command(model_file, tmp_path, capsys, monkeypatch):
     """Run `fer-bench predict` in an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
 

@@ -265,15 +265,6 @@ def test_where_the_store_can_not_be_written_the_file_stays_and_that_is_said(monk
     assert open_model(Path("unlogged.keras"))
 
 
-@pytest.mark.parametrize(
-    ("given", "name"), [("v1.2", "v1.2"), ("dir/v1.2.yaml", "v1.2"), ("a.yml", "a"), ("faces", "faces")]
-)
-def test_of_a_study_only_the_suffix_of_its_file_is_taken_off(given, name):
-    from fer_bench.cli.options import study_name
-
-    assert study_name(given) == name
-
-
 def test_a_net_trained_in_bfloat16_is_exported_in_float32(tmp_path):
     from fer_bench.inference.export import rebuild, write
     from fer_bench.inference.kept_repeat import find_kept_repeat

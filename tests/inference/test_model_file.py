@@ -45,7 +45,7 @@ def foreign_models(folder) -> None:
     keras.Sequential([keras.Input((4,)), layers.Dense(2)]).save(folder / "old.h5")
 
 
-def test_model_files_from_elsewhere_are_refused_and_run_nothing(fer_bench, tmp_path):
+def test_model_files_from_elsewhere_are_refused_and_run_nothing(predict_command, tmp_path):
     noise().save(tmp_path / "good.png")
     foreign_models(tmp_path)
     (tmp_path / "ran").unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def test_model_files_from_elsewhere_are_refused_and_run_nothing(fer_bench, tmp_p
         "shape.keras": "none by fer-bench export",
         "evil.keras": "would run code of its own when loaded: refused",
     }.items():
-        code, out, err = fer_bench("good.png", model=tmp_path / name)
+        code, out, err = predict_command("good.png", model=tmp_path / name)
         assert (code, out) == (2, ""), name
         assert message in err, name
         assert len(err.strip().splitlines()) == 1, err

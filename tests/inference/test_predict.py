@@ -35,12 +35,12 @@ def test_batches_keep_the_order_and_one_function_is_compiled(model_file, tmp_pat
         assert opened.model.predict_function.experimental_get_tracing_count() == 1
 
 
-def test_table_json_and_csv_say_the_same(fer_bench, tmp_path):
+def test_table_json_and_csv_say_the_same(predict_command, tmp_path):
     (tmp_path / "more" / ".hidden").mkdir(parents=True)
     for i, name in enumerate(("b.png", "more/z.jpg", "more/a.jpg", "more/.hidden/c.jpg")):
         noise(i).save(tmp_path / name)
     (tmp_path / "more" / "notes.txt").write_text("no picture, and not taken for one")
-    code, out, err = fer_bench("b.png", "more", "--json")
+    code, out, err = predict_command("b.png", "more", "--json")
     assert (code, err) == (0, "")
     rows = [json.loads(line) for line in out.splitlines()]
     assert [row["file"] for row in rows] == ["b.png", "more/a.jpg", "more/z.jpg"]
@@ -53,23 +53,23 @@ def test_table_json_and_csv_say_the_same(fer_bench, tmp_path):
             == max(row["probabilities"].values())
         )
         assert (row["faces"], row["notes"]) == (None, [])
-    code, out, _ = fer_bench("b.png", "more", "--csv", "--no-detect")
+    code, out, _ = predict_command("b.png", "more", "--csv", "--no-detect")
     table = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
     for row, line in zip(rows, table, strict=True):
         assert (line["file"], line["expression"]) == (row["file"], row["expression"])
         assert {name: float(line[name]) for name in row["probabilities"]} == row["probabilities"]
-    code, out, _ = fer_bench("b.png", "more")
+    code, out, _ = predict_command("b.png", "more")
     assert code == 0
     lines = out.splitlines()
     assert len(lines) == 1 + 3
     assert f"{rows[0]['expression']} {rows[0]['probability']:.1%}" in lines[1]
 
 
-def test_broken_pictures_are_named_and_the_others_still_predicted(fer_bench, tmp_path):
+def test_broken_pictures_are_named_and_the_others_still_predicted(predict_command, tmp_path):
     noise().save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    code, out, err = fer_bench("bad.jpg", "good.png", "--json")
+    code, out, err = predict_command("bad.jpg", "good.png", "--json")
     assert code == 1
     assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png"]
     assert err.strip() == "not read: bad.jpg: not an image"
@@ -91,19 +91,19 @@ def closed():
         path.chmod(0o755)
 
 
-def test_files_and_folders_without_permission_are_named_and_the_others_predicted(fer_bench, tmp_path, closed):
+def test_what_may_not_be_read_is_named_and_the_others_predicted(predict_command, tmp_path, closed):
     for name in ("good.png", "secret.png", "more/a.png", "more/below/b.png", "shut/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         noise().save(tmp_path / name)
     for name in ("secret.png", "more/below", "shut"):
         closed(tmp_path / name)
-    code, out, err = fer_bench("secret.png", "good.png", "more", "shut/c.png", "--json")
+    code, out, err = predict_command("secret.png", "good.png", "more", "shut/c.png", "--json")
     assert code == 1
     assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png", "more/a.png"]
     assert err.splitlines() == [
         f"not read: {name}: Permission denied" for name in ("secret.png", "more/below", "shut/c.png")
     ]
-    code, _, err = fer_bench("good.png", model=tmp_path / "shut" / "m.keras")
+    code, _, err = predict_command("good.png", model=tmp_path / "shut" / "m.keras")
     assert code == 2
     assert err.count("\n") == 1 and "can't be read: Permission denied" in err
 
@@ -120,19 +120,19 @@ def test_files_and_folders_without_permission_are_named_and_the_others_predicted
         (["x" * 5000], "can't be read (File name too long)"),
     ],
 )
-def test_what_can_not_be_meant_is_said_in_a_line(fer_bench, tmp_path, words, message):
+def test_what_can_not_be_meant_is_said_in_a_line(predict_command, tmp_path, words, message):
     noise().save(tmp_path / "good.png")
     (tmp_path / "nothing").mkdir()
-    code, out, err = fer_bench(*words)
+    code, out, err = predict_command(*words)
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.strip().splitlines()) == 1
 
 
-def test_class_named_like_a_column_of_the_csv_is_refused_there(fer_bench, model_file, tmp_path):
+def test_class_named_like_a_column_of_the_csv_is_refused_there(predict_command, model_file, tmp_path):
     noise().save(tmp_path / "good.png")
     own = edited(model_file, tmp_path / "m.keras", (CLASSES, "classes.angry.file.sad"))
-    code, out, err = fer_bench("good.png", "--csv", model=own)
+    code, out, err = predict_command("good.png", "--csv", model=own)
     assert (code, out) == (2, "")
     assert "named like classes: file; use --json" in err
-    assert "file" in json.loads(fer_bench("good.png", "--json", model=own)[1])["probabilities"]
+    assert "file" in json.loads(predict_command("good.png", "--json", model=own)[1])["probabilities"]

@@ -1,5 +1,6 @@
 """Slots of a cell: what fails is recorded and the study goes on; what is half entered is entered."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ NO_ROOM = MemoryError("no room for the rare")
 
 
 @pytest.fixture(autouse=True)
-def study(workplace):
+def study(workplace, empty_stores):
+    shutil.copytree(empty_stores, "mlruns")
     Path("mine.yaml").write_text(tiny_study(recipe=RECIPE))
 
 
@@ -87,10 +89,10 @@ def test_another_study_takes_over_what_the_same_cell_has_done():
 
 
 def test_a_moved_folder_gets_its_database_anew_with_the_weights_that_were_kept(tmp_path):
-    from fer_bench.inference.kept_repeat import find_kept
+    from fer_bench.inference.kept_repeat import find_kept_repeat
 
     def kept(folder: Path):
-        return find_kept(folder, "mine", "compact_cnn/none", {}, tmp_path)
+        return find_kept_repeat(folder, "mine", "compact_cnn/none", {}, tmp_path)
 
     run(*[0.5] * 4, strategies=("none",))
     before = kept(Path("mlruns"))
@@ -112,6 +114,6 @@ def test_data_that_changed_under_the_plan_is_refused():
     from fer_bench.study.plan import make_plan
 
     plan = replace(make_plan("mine.yaml"), fingerprint="another")
-    plan.results.mkdir(parents=True)
+    plan.results.mkdir()
     with pytest.raises(UserError, match="has changed"):
         work(plan, lambda event: None)

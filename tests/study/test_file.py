@@ -8,7 +8,7 @@ import pytest
 
 import fer_bench
 from fer_bench.errors import UserError
-from fer_bench.study.file import read_study, study_files
+from fer_bench.study.file import read_study, study_files, study_name
 
 EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
 
@@ -80,3 +80,11 @@ def test_reading_a_study_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [("imbalance", "imbalance"), ("my/v1.2.yaml", "v1.2"), ("a.yml", "a"), ("v1.2", "v1.2")],
+)
+def test_a_study_is_named_like_its_file(study, name):
+    assert study_name(study) == name

@@ -1,11 +1,27 @@
-"""A command of fer-bench run in this process, and the way in which it refuses what can't be."""
+"""A command of fer-bench, run in a process of its own or in this one, and how it refuses what can't be."""
 
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fer_bench.cli.main import main
+
+
+def run_process(folder: Path, *words: str, code: int = 0) -> str:
+    """All output of a command that a shell runs in `folder`, with that exit code."""
+    environment = os.environ | {"COLUMNS": "160", "CI": "true"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "fer_bench.cli", *words],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
 
 
 def run_command(

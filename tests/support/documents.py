@@ -15,8 +15,8 @@ from result_table import result_table
 from fer_bench.cli.listing import markdown_tables
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = (".", ".github", "experiments", "fer_bench", "mlruns", "tests")
-PATHS = sorted(path for folder in FOLDERS for path in (ROOT / folder).glob("*.md"))
+PATTERNS = ("*.md", ".github/**/*.md", "experiments/*.md", "fer_bench/*.md", "mlruns/*.md", "tests/*.md")
+PATHS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
 DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in PATHS}
 PART = re.compile(
     r"(?P<start><!-- generated: (?P<name>[^(\n]+) \([^\n]*\) -->\n).*?(?P<end><!-- generated: end -->)",

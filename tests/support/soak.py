@@ -144,8 +144,9 @@ def start(
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         ),
-        "FER_BENCH_HOME": str(folder / "home"), "COLUMNS": "160", "CI": "true", **env,
+        "COLUMNS": "160", "CI": "true", **env,
     }  # fmt: skip
+    environment.setdefault("FER_BENCH_HOME", str(folder / "home"))
     for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - env.keys():
         environment.pop(name, None)
     with (folder / output).open("wb") as file:
