@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fer_bench.cli.data import app
+from fer_bench.cli.options import console
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
@@ -22,7 +23,7 @@ TINY = {"Training": 4, "PublicTest": 2, "PrivateTest": 2}
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
     monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setattr(console, "width", 140)
     return tmp_path / "home"
 
 

@@ -287,6 +287,7 @@ def test_contract_test_of_another_package_passes(my_package):
     assert not re.search("failed|error|skipped", said)
 
 
+@pytest.mark.slow
 def test_script_runs_and_prints_a_leaderboard(workplace):
     Path("study.py").write_text(only_block("python", "script"), encoding="utf-8")
     said = run_python("study.py")
@@ -309,6 +310,7 @@ def test_notebook_predicts(workplace, model_file):
     assert {getattr(package, name) for name in registries} == set(REGISTRIES.values())
 
 
+@pytest.mark.slow
 def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv, fer_bench):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table

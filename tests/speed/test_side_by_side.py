@@ -2,34 +2,12 @@
 
 import itertools
 import os
-import time
 from functools import partial
 
 import pytest
+from contestants import clocked, dies, raises
 
 from fer_bench.speed.side_by_side import ContestantDied, compared, contest, limited
-
-
-def clocked(seconds: float):
-    """A round sleeps; its process, and when it began and ended."""
-
-    def play() -> tuple[int, float, float]:
-        begun = time.monotonic()
-        time.sleep(seconds)
-        return os.getpid(), begun, time.monotonic()
-
-    return play
-
-
-def raises():
-    def play():
-        raise ValueError("no more breath")
-
-    return play
-
-
-def dies():
-    return partial(os._exit, 3)
 
 
 def test_contestants_are_processes_that_take_turns():
