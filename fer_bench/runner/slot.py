@@ -112,7 +112,7 @@ def score(
     numbers: dict[str, float] = {}
     arrays: dict[str, np.ndarray] = {}
     alarms: dict[str, str] = {}
-    counts = np.bincount(data.labels[data.train], minlength=len(data.classes))
+    counts = data.class_counts
     subsets = [("val", data.val, outcome.val_logits)]
     if outcome.test_logits is not None:
         subsets.append(("test", data.test, outcome.test_logits))

@@ -92,7 +92,7 @@ def untrained(
     from fer_bench.training.outcome import Outcome
 
     rng, labels = np.random.default_rng(seed), data.labels[data.val]
-    counts = np.bincount(data.labels[data.train])
+    counts = data.class_counts
     for epoch in range(trainer.recipe.epochs):
         logits = rng.normal(size=(len(labels), len(data.classes))).astype("float32")
         scored = scores(labels, strategy.adjust_logits(logits, counts), data.classes)

@@ -80,7 +80,7 @@ def about_the_data(data: TrialData) -> dict[str, np.ndarray]:
     """What it takes to understand a run's predictions, and to build its net again, without the data."""
     return {
         "classes": np.array(data.classes),
-        "class_counts": np.bincount(data.labels[data.train], minlength=len(data.classes)),
+        "class_counts": data.class_counts,
         "image_shape": np.array(data.pixels.shape[1:]),
     }
 
