@@ -37,13 +37,15 @@ def value_and_gradient(function, logits):
     return values.numpy(), tape.gradient(total, z).numpy()
 
 
-def by_numpy(logits, labels, weights, gamma, margins, scale, shift, smoothing):
-    """The formula, in float64."""
-    truth = np.eye(K)[labels]
+def by_numpy(logits, labels, weights, gamma, margins, scale, shift, smoothing, box_cox=0.0):
+    """The formula, in float64; `labels` (B,) int, or (B, K) shares."""
+    truth = np.eye(K)[labels] if labels.ndim == 1 else labels.astype(float)
     z = scale * (logits.astype(float) - margins * truth) + shift
     p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    t = truth * (1 - smoothing[labels, None]) + smoothing[labels, None] / K
-    return -(t * weights * (1 - p) ** gamma * np.log(p)).sum(1)
+    share = truth @ smoothing
+    t = truth * (1 - share[:, None]) + share[:, None] / K
+    phi = (1 - p**box_cox) / box_cox if box_cox else -np.log(p)
+    return (t * weights * (1 - p) ** gamma * phi).sum(1)
 
 
 def keras_cross_entropy(logits, smoothing=0.0):
@@ -104,9 +106,10 @@ def random_terms(seed):
         weights=rng.uniform(0.2, 5, K),
         gamma=rng.uniform(0, 4),
         margins=rng.uniform(0, 1, K),
-        scale=rng.uniform(0.5, 3),
+        scale=rng.uniform(0.5, 3, K),
         shift=rng.normal(size=K),
         smoothing=rng.uniform(0, 0.3, K),
+        box_cox=seed % 4 / 4,
     )
 
 
@@ -170,3 +173,52 @@ def test_a_number_is_given_to_all_classes_and_a_wrong_length_is_refused():
     np.testing.assert_array_equal(variables.margins, [1, 2, 3])
     with pytest.raises(ValueError, match="broadcast"):
         variables.set(weights=[1, 2])
+
+
+def test_generalised_cross_entropy_by_hand():
+    # p = 1/4: (1 - (1/4)^0.5) / 0.5 = 1, and 1 - p = 3/4 for the exponent 1.
+    for exponent, expected in ((0.5, 1.0), (1.0, 0.75)):
+        value, _ = evaluate(np.zeros((1, 4)), labels=np.array([2]), box_cox=exponent)
+        assert value[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_mixed_labels_share_the_target():
+    terms, rng = random_terms(4), np.random.default_rng(7)
+    shares = rng.dirichlet(np.ones(K), len(LOGITS)).astype(np.float32)
+    variables = LossVariables(K)
+    variables.set(**terms)
+    found, _ = value_and_gradient(lambda z: loss(keras.ops.convert_to_tensor(shares), z, variables), LOGITS)
+    np.testing.assert_allclose(found, by_numpy(LOGITS, shares, **terms), rtol=2e-4, atol=1e-6)
+
+
+def test_the_losses_of_experts_are_averaged_each_with_its_shift():
+    shifts = np.random.default_rng(8).normal(size=(3, K))
+    variables = LossVariables(K)
+    variables.set(shift=shifts)
+    logits = np.stack([LOGITS, 2 * LOGITS, LOGITS[::-1]], axis=1)
+    found = keras.ops.convert_to_numpy(loss(LABELS, keras.ops.convert_to_tensor(logits), variables))
+    each = [evaluate(logits[:, e], shift=shifts[e])[0] for e in range(3)]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5)
+
+
+def test_a_suppressed_class_is_left_out_of_the_softmax_of_others_alone():
+    # Of three equal logits one is left out: ln 2; the suppressed class itself counts all three: ln 3.
+    variables = LossVariables(3)
+    variables.set(suppression=[1.0, 0.0, 0.0])
+    found = loss(np.array([0, 1, 2]), keras.ops.zeros((3, 3)), variables, suppressed=True)
+    np.testing.assert_allclose(found, np.log([3.0, 2, 2]), rtol=1e-6)
+    variables.set(suppression=0.0)
+    plain = loss(LABELS[:3] % 3, keras.ops.zeros((3, 3)), variables, suppressed=True)
+    np.testing.assert_allclose(plain, np.log(3.0), rtol=1e-6)
+
+
+def test_influence_divides_a_loss_by_error_and_features_with_mean_1():
+    # p = 3/4 of the first class: errors |p - e|_1 = 1/2 and 3/2; |h|_1 = 2 each. Losses are 2:6 apart then.
+    variables = LossVariables(2)
+    logits = keras.ops.convert_to_tensor(np.array([[np.log(3.0), 0], [np.log(3.0), 0]], np.float32))
+    features, labels = keras.ops.ones((2, 2)), np.array([0, 1])
+    plain = np.array(loss(labels, logits, variables, features=features))
+    np.testing.assert_allclose(plain, np.log([4 / 3, 4]), rtol=1e-5)
+    variables.set(influence=1.0)
+    factors = np.array(loss(labels, logits, variables, features=features)) / plain
+    np.testing.assert_allclose(factors, [1.5, 0.5], rtol=2e-3)
