@@ -22,6 +22,7 @@ def _no_flag(value: object) -> object:
 
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 # Not strict: YAML reads 1e-3, without a point, as a word.
 Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, lt=1)]
@@ -220,6 +221,11 @@ class Recipe(Strict):
         own = self.phases[phase].augmentation
         return self.augmentation if own == "recipe" else own
 
+    @property
+    def augmented(self) -> bool:
+        """Whether any phase is augmented."""
+        return any(self.augmentation_of(phase) for phase in range(len(self.phases)))
+
     def trained_together(self, phase: int) -> range:
         """The phases that one training goes through with this one: the shared ones, or the others."""
         shared = self.shared_phases
@@ -265,8 +271,7 @@ class Settings(Strict):
 
 def settings(recipe: Recipe) -> Settings:
     """The recipe's own values of everything that a search may change."""
-    augmentations = [recipe.augmentation_of(phase) for phase in range(len(recipe.phases))]
-    strength = recipe.augmentation.strength if recipe.augmentation else float(any(augmentations))
+    strength = recipe.augmentation.strength if recipe.augmentation else float(recipe.augmented)
     return Settings(
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,

@@ -7,7 +7,7 @@ and a trial begins with setting everything back rather than with a new model.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from fer_bench.backbones.base import Backbone
 from fer_bench.data.trial_data import LARGEST_BANK, TrialData
+from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
@@ -82,6 +83,7 @@ class Trainer:
         )
         self._steps = PhaseSteps(recipe, self.net, self.terms, self.pixel_bank, self._features)
         self._traced: set[tuple[int, StepVariant]] = set()  # first phase, and variant
+        self._stages: dict[str, Stage] = {}
         self._settled = False  # whether the head is the dense layer that a trained head of another kind made
         self._current: _Trial | None = None
         self._class_shares = np.full(classes, 1 / classes)  # in the stream of the phase in progress
@@ -240,10 +242,20 @@ class Trainer:
         cached = all(self.cached(phase) for phase in self.phases)
         return self.net.variables(self._trial.variant.head, of_pixels=not cached)
 
-    @property
-    def whole_state(self) -> list[np.ndarray]:
-        """Copies of all variables of the net, as a `Stage` has them."""
-        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
+    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
+        """The stage with this key, from the file of the whole net's weights; read once, after `check`.
+
+        The net is left with other variables than before. Raises UserError where Keras can't read the file.
+        """
+        if key not in self._stages:
+            check()
+            try:
+                self.net.whole.load_weights(weights)
+            except (OSError, ValueError, KeyError) as error:
+                raise UserError(f"{weights}: not the weights of this net ({phrase(error)})") from None
+            state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
+            self._stages[key] = Stage(key, state)
+        return self._stages[key]
 
     @property
     def _trial(self) -> _Trial:
