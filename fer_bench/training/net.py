@@ -176,6 +176,7 @@ class Net:
             layer.trainable = place >= total - trained
         for layer in self.head.layers:
             layer.trainable = kind != "scaled"
+        self._logits.bias.trainable = kind not in ("cosine", "scaled")
         if self.recipe.batch_norm.mode == "frozen":
             for layer in self.norms:
                 layer.trainable = False
