@@ -51,7 +51,7 @@ MEASUREMENTS = {
     ),
     "study": Measurement(
         "Shared phases", 10, study.measure,
-        "Trainings in turn, with shared phases and each whole, a process each that builds its net once; sums. "
+        "Trainings in turn, with shared phases and each whole, a process each, which builds its net once. "
         "The figure that is compared has its stages in it. Stages: in two more processes.",
     ),
     "predict": Measurement(

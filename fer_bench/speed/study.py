@@ -1,4 +1,4 @@
-"""What shared phases save: the same cells with and without them, and stages that don't depend on who trains."""
+"""What shared phases save: the same cells with and without them; and stages that are alike whoever trains."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Repeats:
 
 
 def measure() -> list[Figure]:
-    """Seconds of all repeats with shared phases and without, and stages of three processes to the last bit."""
+    """Seconds of all repeats with shared phases and without; stages of two processes to the last bit."""
     return compare(Repeats())
 
 
