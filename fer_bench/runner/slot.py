@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_bench import environment
+from fer_bench.backbones.base import BACKBONES
 from fer_bench.data.trial_data import TrialData
 from fer_bench.errors import UserError
 from fer_bench.evaluation.metrics import collapsed, scores
@@ -24,6 +26,7 @@ from fer_bench.study.plan import Task
 from fer_bench.study.spec import as_used
 
 if TYPE_CHECKING:
+    from fer_bench.training.checkpoint import Checkpoint
     from fer_bench.training.outcome import Outcome, Row
     from fer_bench.training.trainer import Trainer
 
@@ -49,11 +52,14 @@ def train_slot(
         strategy, settings = as_used(task.cell, begun.parameters)
         origin = store.origin(strategy, settings)
         if killed_too_often:
-            raise RuntimeError(f"killed {MOST_ATTEMPTS} times, not tried again")
+            raise RuntimeError(
+                f"killed {MOST_ATTEMPTS} times without an epoch finished between, not tried again"
+            )
         ready = trainer()
         outcome = context.train(
             ready, strategy, settings, begun.seed, context.data,
             test=begun.kind == "repeat", on_epoch=_epoch_logger(context, store, ready, begun, history),
+            checkpoint=_checkpoint(context, task, store, begun, origin, strategy),
         )  # fmt: skip
         numbers, arrays, alarms = score(context.data, strategy, outcome)
         if begun.kind == "repeat" and context.plan.keep_weights != "none":
@@ -75,8 +81,8 @@ def _epoch_logger(
     images = len(context.data.train) // recipe.batch_size * recipe.batch_size
 
     def on_epoch(row: Row) -> None:
-        history.append({**row, "time": time.time()})
-        store.log_epoch(begun, len(history), history[-1])
+        history.append(row)
+        store.log_epoch(begun, len(history), row)
         context.report(
             EpochEnded(
                 epoch=len(history),
@@ -87,6 +93,24 @@ def _epoch_logger(
         )
 
     return on_epoch
+
+
+def _checkpoint(
+    context: WorkerContext,
+    task: Task,
+    store: CellStore,
+    begun: Result,
+    origin: dict[str, str],
+    strategy: Strategy,
+) -> Checkpoint:
+    """Where the training is saved, for whoever would train the same on such a machine with the same code."""
+    from fer_bench.training.checkpoint import Checkpoint
+
+    attempt = {name: getattr(begun, name) for name in ("cell", "kind", "slot", "seed", "parameters")}
+    origins = {name: origin[name] for name in ("commit", "versions", "device")}
+    code = environment.code(type(strategy).__module__, BACKBONES[task.cell.backbone].__module__)
+    identity = {**attempt, **origins, "code": code}
+    return Checkpoint(store.checkpoint_file(begun), identity, context.checkpoint_seconds)
 
 
 def _facts(outcome: Outcome, parameters: int) -> dict[str, float]:

@@ -111,12 +111,17 @@ class Trainer:
             self._reset(probe)
 
     def train_phase(
-        self, phase: int, progress: float = 0.0, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        phase: int,
+        progress: float = 0.0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        first_epoch: int = 0,
     ) -> None:
         """Train a phase of the trial in one call of Keras' `fit`, on the rows that the strategy samples.
 
-        `progress` in [0, 1] is the share of the training done before. The net is left as it is after the last
-        epoch.
+        `progress` in [0, 1] is the share of the training done before the phase. With a `first_epoch` those
+        before it are left out: a callback has to bring in what they came to when training begins. The net is
+        left as it is after the last epoch.
         """
         trial = self._trial
         train, labels = trial.data.train, trial.data.labels
@@ -131,7 +136,7 @@ class Trainer:
         self._class_shares = drawn / drawn.sum()
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
-        self._fit(phase, stream, labels, callbacks)
+        self._fit(phase, stream, labels, callbacks, first_epoch)
 
     def set_loss(self, progress: float) -> None:
         """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
@@ -161,6 +166,11 @@ class Trainer:
         """Set the net back to a `state`."""
         for variable, value in zip(self._changing, state, strict=True):
             variable.assign(value)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All variables that training changes but the optimizers': those of `state`, and seeds of draws."""
+        return [*self._changing, self.pixel_bank.seeds.state, self.terms.seeds.state]
 
     @property
     def _changing(self) -> list[keras.Variable]:
@@ -213,17 +223,19 @@ class Trainer:
         stream: np.ndarray,
         labels: np.ndarray,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        first_epoch: int = 0,
     ) -> None:
         """Train a phase on a stream, (epochs, steps * B) indices of rows and into `labels`."""
         self.net.set_trainable(self.recipe.phases[phase])
         step = self._steps[phase]
-        batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
+        batch, flat = self.recipe.batch_size, stream[first_epoch:].ravel().astype("int32")
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
         step.fit(
             **batches(flat, labels[flat].astype("int32"), batch, step.bank.host_pixels),
             steps_per_epoch=steps,
             epochs=len(stream),
+            initial_epoch=first_epoch,
             shuffle=False,
             verbose=0,
             callbacks=list(callbacks),

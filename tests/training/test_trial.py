@@ -18,10 +18,10 @@ class RecordingTrainer(Trainer):
         super().__init__(*args, **options)
         self.streams = []
 
-    def _fit(self, phase, stream, labels, callbacks=()):
+    def _fit(self, phase, stream, labels, callbacks=(), first_epoch=0):
         if callbacks:
             self.streams.append(labels[stream])
-        super()._fit(phase, stream, labels, callbacks)
+        super()._fit(phase, stream, labels, callbacks, first_epoch)
 
 
 @pytest.fixture(scope="module")
