@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes.util
+import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -56,6 +58,14 @@ def commit() -> str:
         pass
     match = re.search(r"\+g([0-9a-f]+)(\.d\d+)?", versions().get("fer-bench", ""))
     return match[1] + ("-dirty" if match[2] else "") if match else "unknown"
+
+
+@cache
+def code(*modules: str) -> str:
+    """Hash of the files of this package and of these loaded modules: it tells changes that no commit has."""
+    others = (getattr(sys.modules[module], "__file__", None) for module in modules)
+    files = {*Path(__file__).parent.rglob("*.py"), *(Path(file) for file in others if file)}
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
 @cache

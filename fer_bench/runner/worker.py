@@ -24,7 +24,8 @@ def work(plan: Plan, report: Report, train: TrainTrial | None = None) -> list[st
     """Bring every cell of a plan to its planned slots, together with other workers; what failed, a line each.
 
     `train` takes the place of `training.trial.run_trial`. Raises UserError for data that has changed since
-    the plan was made, for weights of another model, and for databases that can't be opened.
+    the plan was made, for weights of another model, for databases that can't be opened, and for what is no
+    number of seconds between checkpoints.
     """
     report(Loading())
     import keras  # noqa: F401  (first, so that the time it takes is not taken for the databases')
@@ -32,18 +33,19 @@ def work(plan: Plan, report: Report, train: TrainTrial | None = None) -> list[st
     from fer_bench.data.splits import split
     from fer_bench.data.trial_data import TrialData
     from fer_bench.datasets.base import open_dataset
-    from fer_bench.runner.context import WorkerContext
+    from fer_bench.runner.context import WorkerContext, checkpoint_seconds
     from fer_bench.storage.cell_store import end_abandoned_runs
     from fer_bench.storage.stores import open_stores
     from fer_bench.training.trial import run_trial
 
+    seconds = checkpoint_seconds()
     stores = open_stores(plan)
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
     data = TrialData.of(images, split(images, spec.split, *spec.samples))
     check_weights(plan)
-    context = WorkerContext(plan, data, stores, report, train or run_trial)
+    context = WorkerContext(plan, data, stores, report, train or run_trial, checkpoint_seconds=seconds)
     failures = take_cells(context, TrainerAtHand(data))
     end_abandoned_runs(plan, stores.tracker)
     return failures
