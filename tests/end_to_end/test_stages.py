@@ -4,6 +4,7 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 from soak import Books, ended, start
@@ -15,14 +16,15 @@ PHASES = [
     {"trainable": "head", "epochs": 2, "augmentation": "none"},
 ]
 STUDY = tiny_study(recipe={"augmentation": {"flip": True, "rotation": 10}, "phases": PHASES}, trials=1)
-COUNTED = "lambda client, run, key, *_: key == 'fer_bench.counted'"
+TAGGED = "hurt('mlflow.tracking.client:MlflowClient.set_tag', {1}, kill, 'before', "
+COUNTED = "lambda client, run, key, *_: key == 'fer_bench.counted')"
 IN_AN_EPOCH = "hurt('fer_bench.training.callbacks:TrialCallback.on_epoch_end', {{{call}}}, kill)"
 POINTS = {
     "in the first stage": IN_AN_EPOCH.format(call=2),
     "in the second stage": IN_AN_EPOCH.format(call=4),
     "behind the stages": IN_AN_EPOCH.format(call=6),
     "weights written, no result": "hurt('keras:Model.save_weights', {1}, kill, 'after')",
-    "result, not counted": f"hurt('mlflow.tracking.client:MlflowClient.set_tag', {{1}}, kill, 'before', {COUNTED})",
+    "result, not counted": TAGGED + COUNTED,
     "counted, weights not attached": "hurt('fer_bench.storage.tracking:Tracker.attach', {1}, kill)",
 }
 
@@ -60,16 +62,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame,
 
 def stage_weights(folder: Path) -> dict[str, bytes]:
     """Weights of each stage by its key, as arrays' bytes: files differ in the time that they were written."""
-    import h5py
+    weights = (folder / "mlruns" / "results").glob("*/stage-*.weights.h5")
+    return {path.parent.name: b"".join(arrays(path)) for path in weights}
 
-    found = {}
-    for path in (folder / "mlruns" / "results").glob("*/stage-*.weights.h5"):
-        arrays: list[bytes] = []
-        with h5py.File(path) as file:
-            file.visititems(
-                lambda _, item: arrays.append(item[()].tobytes()) if hasattr(item, "dtype") else None
-            )
-        found[path.parent.name] = b"".join(arrays)
+
+def arrays(path: Path) -> list[bytes]:
+    """Content of each array of an HDF5 file."""
+    found: list[bytes] = []
+
+    def collect(_name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append(item[()].tobytes())
+
+    with h5py.File(path) as file:
+        file.visititems(collect)
     return found
 
 
