@@ -20,6 +20,7 @@ from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.cost import estimate_hours
 from fer_bench.study.file import read_study
 from fer_bench.study.keep import Keep
+from fer_bench.study.precision import decide
 from fer_bench.study.prior import assess
 from fer_bench.study.recipe import settings
 from fer_bench.study.resolve import recipe_names, resolve
@@ -60,6 +61,7 @@ class Plan:
     selects_on_test: bool
     twins: int  # test images that are identical to a training or validation image
     why: str = field(default="")
+    precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
 
     @property
@@ -140,12 +142,13 @@ def make_plan(
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    cells, precision = decide(spec)
     return Plan(
         study=name,
         recipe_name=recipe_name,
         budget=budget or "",
         spec=spec,
-        tasks=_tasks(spec, images, parts, _weights(spec, may_download)),
+        tasks=_tasks(spec, cells, images, parts, _weights(spec, may_download)),
         mlruns=mlruns,
         storage=storage,
         keep_weights=keep_weights,
@@ -158,6 +161,7 @@ def make_plan(
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
         why=why,
+        precision=precision,
     )
 
 
@@ -195,7 +199,7 @@ def _choose(
 
 
 def _tasks(
-    spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
+    spec: StudySpec, cells: list[Cell], images: FaceImages, parts: Split, weights: dict[str, Weights]
 ) -> tuple[Task, ...]:
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
@@ -203,7 +207,7 @@ def _tasks(
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
     tasks = []
-    for cell in spec.cells():
+    for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
