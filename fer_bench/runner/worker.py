@@ -58,7 +58,8 @@ def check_weights(plan: Plan) -> None:
 
     files = {task.cell.backbone: task.weights.path for task in plan.tasks if task.weights.path}
     for name, path in files.items():
-        load_trunk(BACKBONES[name]().trunk(plan.spec.recipe.image_size), path)
+        backbone = BACKBONES[name]()
+        load_trunk(backbone, backbone.trunk(plan.spec.recipe.image_size), path)
 
 
 def take_cells(context: WorkerContext, trainers: TrainerAtHand) -> list[str]:
