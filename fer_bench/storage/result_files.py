@@ -57,7 +57,7 @@ class ResultFiles:
         self.folder = folder / cell
 
     def tidy(self) -> None:
-        """Remove what a kill left: half-written files, weights without result, checkpoints with a later one."""
+        """Remove what a kill left: half-written files, weights without result, checkpoints with one."""
         for path in self.folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
         for path in self.folder.glob("*.weights.h5"):

@@ -56,9 +56,9 @@ class Checkpoint:
     def write(self, saved: Saved) -> None:
         """Write the file, whole or not at all; raises OSError where the disk won't take it."""
         plain, arrays = _parts(saved)
-        content = json.dumps({"identity": self.identity, **plain})
+        arrays["content"] = np.array(json.dumps({"identity": self.identity, **plain}))
         with atomic(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, content=np.array(content), **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
     def read(self) -> Saved | None:
         """What was saved; None where there is no file, or none that counts."""
