@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -57,10 +56,9 @@ class Checkpoint:
     def write(self, saved: Saved) -> None:
         """Write the file, whole or not at all; raises OSError where the disk won't take it."""
         plain, arrays = _parts(saved)
-        named: dict[str, Any] = dict(arrays)
-        content = json.dumps({"identity": self.identity, **plain})
+        arrays["content"] = np.array(json.dumps({"identity": self.identity, **plain}))
         with atomic(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, content=np.array(content), **named)
+            np.savez(file, allow_pickle=False, **arrays)
 
     def read(self) -> Saved | None:
         """What was saved; None where there is no file, or none that counts."""
