@@ -56,9 +56,18 @@ def _head(plan: Plan) -> Iterator[Text]:
 
 
 def _cost(plan: Plan) -> Text:
+    slots = f"({plural(plan.trials, 'trial')} + {plural(plan.repeats, 'repeat')})"
+    if not plan.trials:
+        slots = f"{plural(plan.repeats, 'repeat')} of the defaults"
+    shared = ""
+    if plan.stages:
+        hours = duration(sum(stage.hours for stage in plan.stages))
+        shared = (
+            f"first {plural(len(plan.stages), 'stage')} of {plan.tags['shared_phases']} epochs, each trained "
+            f"once for all strategies, roughly {hours}; then "
+        )
     return Text(
-        f"{plural(len(plan.tasks), 'cell')} x "
-        f"({plural(plan.trials, 'trial')} + {plural(plan.repeats, 'repeat')}), "
+        f"{shared}{plural(len(plan.tasks), 'cell')} x {slots}, "
         f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
         f"roughly {duration(plan.hours)} in all; results in {plan.mlruns}"
     )
@@ -90,8 +99,11 @@ def _backbones(plan: Plan) -> _PlanTable:
     for name in plan.spec.backbones:
         tasks = [task for task in plan.tasks if task.cell.backbone == name]
         weights = tasks[0].weights
-        rows.append((name, weights.origin, weights.sha256[:12], duration(sum(t.hours for t in tasks))))
-    return _PlanTable("Backbones", ("backbone", "weights", "sha256", "cost"), tuple(rows), ("cost",))
+        stages = [stage for stage in plan.stages if stage.cell.backbone == name]
+        costs = [duration(sum(t.hours for t in each)) for each in ((stages, tasks) if stages else (tasks,))]
+        rows.append((name, weights.origin, weights.sha256[:12], *costs))
+    costs = ["shared", "cells"] if plan.stages else ["cost"]
+    return _PlanTable("Backbones", ("backbone", "weights", "sha256", *costs), tuple(rows), tuple(costs))
 
 
 def _strategies(plan: Plan) -> _PlanTable:

@@ -27,6 +27,7 @@ from fer_bench.runner.events import (
 )
 
 if TYPE_CHECKING:
+    from fer_bench.storage.result_files import Kind
     from fer_bench.study.plan import Plan
 
 SCORES = {  # that a line shows of a result, and how they are called there
@@ -47,8 +48,7 @@ def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, 
             if isinstance(event, Ended):
                 failures = event.failures
     if not anything_done and not failures:
-        results = len(plan.tasks) * (plan.trials + plan.repeats)
-        console.print(f"all {results:,} results are there already", highlight=False)
+        console.print(f"all {plan.slots:,} results are there already", highlight=False)
     return failures
 
 
@@ -95,10 +95,10 @@ class Bars:
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress, self._plan = progress, plan
         note = "loading Keras and opening the stores"
-        self._cells = progress.add_task("cells", total=len(plan.tasks), note=note)
+        self._cells = progress.add_task("cells", total=len(plan.stages) + len(plan.tasks), note=note)
         self._of_workers: dict[int, tuple[TaskID, TaskID]] = {}
         self._ended_cells: set[str] = set()
-        self._time_left = _TimeLeft(len(plan.tasks) * (plan.trials + plan.repeats))
+        self._time_left = _TimeLeft(plan)
 
     def _of_worker(self, worker: int) -> tuple[TaskID, TaskID]:
         """The two bars of a worker; made when its first event comes."""
@@ -119,8 +119,9 @@ class Bars:
     def _advance(self, event: Event, slots: TaskID, epochs: TaskID) -> None:
         progress, cells = self._progress, self._cells
         match event:
-            case CellBegun(cell=cell):
-                progress.reset(slots, description=cell, visible=True)
+            case CellBegun(cell=cell, stage=stage):
+                total = 1 if stage else self._plan.trials + self._plan.repeats
+                progress.reset(slots, description=cell, visible=True, total=total)
                 progress.update(cells, note=self._time_left.text())
             case SlotBegun(kind=kind, slot=slot):
                 progress.reset(epochs, description=f"{kind} {slot}", visible=True)
@@ -128,8 +129,8 @@ class Bars:
             case EpochEnded():
                 note = f"macro-F1 {event.macro_f1:.3f}, {event.images_per_second:,.0f} images/s"
                 progress.update(epochs, completed=event.epoch, total=event.epochs, note=note)
-            case SlotEnded():
-                self._time_left.count()
+            case SlotEnded(kind=kind):
+                self._time_left.count(kind, event.seconds)
                 progress.advance(slots)
                 progress.update(cells, note=self._time_left.text())
             case Waiting(cells=waiting_for):
@@ -137,26 +138,44 @@ class Bars:
                 progress.update(epochs, visible=False)
                 note = f"waiting for {plural(len(waiting_for), 'cell')} of other workers"
                 progress.update(cells, note=note)
-            case CellEnded(cell=cell):
-                self._ended_cells.add(cell)
+            case CellEnded(cell=cell, task=task):
+                self._ended_cells.add(task or cell)
                 progress.update(cells, completed=len(self._ended_cells))
 
 
 class _TimeLeft:
-    """An estimate from the slots filled so far."""
+    """An estimate from the slots filled so far, stages apart from trials and repeats, which take less.
 
-    def __init__(self, slots: int) -> None:
-        self._slots, self._filled, self._begun = slots, 0, time.monotonic()
+    Of slots that none was filled of yet the plan's estimate counts.
+    """
 
-    def count(self) -> None:
-        """Count one more slot as filled."""
-        self._filled += 1
+    def __init__(self, plan: Plan) -> None:
+        cells = len(plan.tasks) * (plan.trials + plan.repeats)
+        hours = sum(task.hours for task in plan.tasks)
+        stage_hours = sum(stage.hours for stage in plan.stages)
+        self._planned = {True: 3600 * stage_hours, False: 3600 * hours}  # seconds
+        self._filled: dict[bool, list[float]] = {True: [], False: []}
+        self._total = {True: len(plan.stages), False: cells}  # by whether it is a stage
+        self._begun = time.monotonic()
+
+    def count(self, kind: Kind, seconds: float) -> None:
+        """Count one more slot as filled, which took so many seconds."""
+        self._filled[kind == "stage"].append(seconds)
 
     def text(self) -> str:
-        if not self._filled:
+        done = sum(map(len, self._filled.values()))
+        if not done:
             return ""
-        seconds = (time.monotonic() - self._begun) / self._filled * (self._slots - self._filled)
-        return f"about {duration(seconds / 3600)} left"
+        left = sum(map(self._seconds_left, self._filled))
+        spent = sum(map(sum, self._filled.values()))
+        pace = (time.monotonic() - self._begun) / spent if spent else 1.0  # below 1 with several workers
+        return f"about {duration(left * pace / 3600)} left"
+
+    def _seconds_left(self, stage: bool) -> float:
+        """Seconds of one worker for the stages, or for the other slots, that are still to be filled."""
+        filled, total = self._filled[stage], self._total[stage]
+        each = sum(filled) / len(filled) if filled else self._planned[stage] / max(total, 1)
+        return each * max(total - len(filled), 0)
 
 
 def _print_outcome(event: Event, console: Console) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import find_dataset
 from fer_bench.errors import UserError, phrase
-from fer_bench.files import atomic
+from fer_bench.files import copy_file
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
 from fer_bench.inference.model_file import ModelFile, open_model
 from fer_bench.inference.self_contained import affine, plain, self_contained
@@ -106,8 +105,7 @@ def write(model: keras.Model, out: Path, folder: Path) -> ModelFile:
     draft = folder / "model.keras"
     model.save(draft)
     written = open_model(draft)
-    with atomic(out) as temporary:
-        shutil.copyfile(draft, temporary)
+    copy_file(draft, out)
     return written
 
 

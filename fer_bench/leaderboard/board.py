@@ -15,7 +15,10 @@ from fer_bench.storage.records import BOARD, CellStatus, HeldOut, Predictions, R
 
 BASELINE = "none"  # the strategy that gains are measured against
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
-FACTS = ("steps", "train_seconds", "setup_seconds", "images_per_second", "parameters")  # medians over repeats
+FACTS = (  # medians over repeats
+    *("steps", "train_seconds", "shared_seconds", "setup_seconds", "images_per_second"),
+    "parameters",
+)
 WHOLE_NUMBERS = ("steps", "parameters")
 
 Row = dict[str, Any]

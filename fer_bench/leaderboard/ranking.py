@@ -25,11 +25,13 @@ COLUMNS = (
         "selected_from",
         "steps",
         "train_seconds",
+        "shared_seconds",
         "setup_seconds",
         "images_per_second",
         "parameters",
     ),
     *("weights", "weights_hash", "cell", "recipe", "study", "data_fingerprint", "images", "test_images"),
+    "shared_phases",
     *("reported", "commits", "warnings"),
 )
 TYPES = {
@@ -87,7 +89,7 @@ def _cells(
         return cells
     newest: dict[tuple[BoardKey, str, str], BoardCell] = {}
     for cell in sorted(cells, key=lambda c: c.newest):
-        shared = tuple(item for item in _board_key(cell.head) if item[0] != "images")
+        shared = tuple(item for item in _board_key(cell.head) if item[0] not in ("images", "shared_phases"))
         newest[shared, cell.head.backbone, cell.head.strategy] = cell
     return list(newest.values())
 

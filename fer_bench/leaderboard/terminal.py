@@ -123,7 +123,10 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     chosen = _present(first["selected_from"]) and first["selected_from"] > 1
     trials = f", best of {first['selected_from']} trials" if chosen else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
-    return f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{version}"
+    shared = f", behind {first['shared_phases']} shared" if first["shared_phases"] else ""
+    return (
+        f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{shared}{version}"
+    )
 
 
 def _rank(row: Row) -> str:
@@ -188,6 +191,12 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         "[low, high]: 95 % intervals over test images and seeds together.",
         style="dim",
     )
+    if rows["shared_seconds"].notna().any():
+        apart = " and ".join(
+            f"{_seconds(rows[key])} s {what}"
+            for key, what in (("train_seconds", "each"), ("shared_seconds", "once for all strategies"))
+        )
+        yield Text(f"Training steps of a repeat took {apart}: {_epochs(rows)} shared.", style="dim")
     if reported := _reported(rows):
         words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
         yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")
@@ -207,6 +216,16 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         yield Text(f"All: {phrase}", style="yellow")
     for phrase, mark in _marks(rows).items():
         yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
+
+
+def _epochs(rows: pd.DataFrame) -> str:
+    return f"epochs {rows['shared_phases'].iloc[0]}"
+
+
+def _seconds(column: pd.Series) -> str:
+    """The least and the most of a column of seconds."""
+    ends = dict.fromkeys(f"{end:,.0f}" for end in (column.min(), column.max()))
+    return " to ".join(ends)
 
 
 def _present(value: Any) -> bool:

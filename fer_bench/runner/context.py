@@ -15,7 +15,7 @@ from fer_bench.study.plan import Plan
 from fer_bench.study.recipe import Settings
 
 if TYPE_CHECKING:
-    from fer_bench.training.outcome import Outcome, Row
+    from fer_bench.training.outcome import Outcome, Row, Stage
     from fer_bench.training.trainer import Trainer
 
 
@@ -30,6 +30,7 @@ class TrainTrial(Protocol):
         seed: int,
         data: TrialData,
         *,
+        stage: Stage | None = ...,
         test: bool = ...,
         on_epoch: Callable[[Row], None] = ...,
     ) -> Outcome:

@@ -23,16 +23,18 @@ class Loading(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CellBegun(Event):
-    """A worker turns to a cell, BACKBONE/STRATEGY."""
+    """A worker turns to a cell, BACKBONE/STRATEGY, or to a stage of a BACKBONE."""
 
     cell: str
+    stage: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellEnded(Event):
-    """All slots of a cell are filled."""
+    """All slots of a cell, or of the stage with the key `task`, are filled."""
 
     cell: str
+    task: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fer_bench.errors import UserError
 from fer_bench.runner.events import CellBegun, CellEnded, Loading, Report, Waiting
-from fer_bench.study.plan import Plan, Task
+from fer_bench.study.plan import Plan, StageTask, Task
 
 if TYPE_CHECKING:
     from fer_bench.data.trial_data import TrialData
@@ -61,19 +62,21 @@ def check_weights(plan: Plan) -> None:
 def take_cells(context: WorkerContext, trainers: TrainerAtHand) -> list[str]:
     """Run free cells: first those of the backbone at hand, then of one that fewest others work on.
 
-    What failed, a line each.
+    A cell is free when the stages that it needs are on this machine. What failed, a line each.
     """
     from fer_bench.runner.cell import run_cell
+    from fer_bench.runner.stage import run_stage
 
-    left = list(context.plan.tasks)
+    left: list[Task] = [*context.plan.stages, *context.plan.tasks]
     failures: list[str] = []
     busy: set[str] = set()  # cells that others have
     others: Counter[str] = Counter()  # how many workers were met at each backbone
     others_met = False
     while left:
-        free = [task for task in left if task.key not in busy]
+        unfinished = {task.key for task in left}
+        free = [t for t in left if t.key not in busy and unfinished.isdisjoint(t.stages)]
         if not free:
-            context.report(Waiting(cells=tuple(task.cell.name for task in left)))
+            context.report(Waiting(cells=tuple(dict.fromkeys(task.name for task in left))))
             time.sleep(PAUSE)
             busy.clear()
             others.clear()
@@ -87,8 +90,12 @@ def take_cells(context: WorkerContext, trainers: TrainerAtHand) -> list[str]:
                 random.random() if others_met else 0,
             ),
         )
-        context.report(CellBegun(cell=task.cell.name))
-        failed = run_cell(context, task, lambda task=task: trainers.of(task))  # type: ignore[misc]
+        context.report(CellBegun(cell=task.name, stage=isinstance(task, StageTask)))
+        build = partial(trainers.of, task)
+        if isinstance(task, StageTask):
+            failed = run_stage(context, task, build)
+        else:
+            failed = run_cell(context, task, build)
         if failed is None:
             busy.add(task.key)
             others_met = True
@@ -96,7 +103,7 @@ def take_cells(context: WorkerContext, trainers: TrainerAtHand) -> list[str]:
         else:
             failures += failed
             left.remove(task)
-            context.report(CellEnded(cell=task.cell.name))
+            context.report(CellEnded(cell=task.name, task=task.key))
     return failures
 
 

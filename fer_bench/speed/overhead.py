@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fer_bench.data.trial_data import TrialData
     from fer_bench.strategies.base import Strategy
     from fer_bench.study.recipe import Settings
-    from fer_bench.training.outcome import Outcome, Row
+    from fer_bench.training.outcome import Outcome, Row, Stage
     from fer_bench.training.trainer import Trainer
 
 VALIDATION = 3589  # images of FER-2013's PublicTest
@@ -45,9 +45,9 @@ def measure() -> list[Figure]:
 def trials(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[[], tuple[float, int]]:
     """Trials that aren't trained, one a round, slot after slot of a cell; seconds, and epochs of each."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    from fer_bench.runner.cell import CellRunner
     from fer_bench.runner.context import WorkerContext
     from fer_bench.runner.search import draw
+    from fer_bench.runner.slot import LockedTask
     from fer_bench.storage.cell_store import CellStore
     from fer_bench.storage.stores import open_stores
     from fer_bench.study.plan import make_plan
@@ -61,13 +61,13 @@ def trials(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[
     context = WorkerContext(plan, data, stores, report=lambda event: None, train=untrained)
     trainer = cast("Trainer", SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
     store = CellStore(plan, task, data, stores)
-    runner = CellRunner(context, task, store, lambda: trainer)
+    locked = LockedTask(context, task, store, lambda: trainer)
 
     def play() -> tuple[float, int]:
         begun = time.perf_counter()
         history = store.results("trial")
         slot = len(history)
-        runner.fill("trial", slot, draw(task.cell, task.shared_key, slot, history))
+        locked.fill("trial", slot, draw(task.cell, task.seed_key, slot, history))
         seconds = time.perf_counter() - begun
         result = store.results("trial")[slot]
         if result.status != "complete":
@@ -84,6 +84,7 @@ def untrained(
     seed: int,
     data: TrialData,
     *,
+    stage: Stage | None = None,
     test: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
 ) -> Outcome:

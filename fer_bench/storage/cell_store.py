@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
-from fer_bench.data.trial_data import TrialData
-from fer_bench.files import atomic
-from fer_bench.storage import run_record
 from fer_bench.storage.locks import cell_lock
 from fer_bench.storage.records import median_place
-from fer_bench.storage.result_files import PREDICTIONS, Kind, Result, ResultFiles, best, write_result
-from fer_bench.storage.stores import Stores
+from fer_bench.storage.result_files import Result, best
+from fer_bench.storage.slot_store import SlotStore
 from fer_bench.storage.tracking import Tracker
-from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan, Task
-from fer_bench.study.recipe import Settings
+from fer_bench.study.plan import Plan
+from fer_bench.study.spec import defaults
 
 
-class CellStore:
-    """What is kept of one locked cell. Whatever is done here may be done again: it changes nothing then."""
+class CellStore(SlotStore):
+    """The trials and repeats of one locked cell."""
 
-    def __init__(self, plan: Plan, task: Task, data: TrialData, stores: Stores) -> None:
-        self._plan, self._task, self._data = plan, task, data
-        self._tracker, self._optuna = stores.tracker, stores.optuna
-        self._files = ResultFiles(plan.results, task.key)
-
-    def results(self, kind: Kind) -> dict[int, Result]:
-        """Finished slots without their arrays, of each the latest attempt."""
-        return self._files.results(kind)
-
-    def lost(self, kind: Kind, slot: int) -> int:
-        """How many attempts at a slot were killed since its latest result."""
-        return self._files.lost(kind, slot)
-
-    def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
-        """Where the numbers of a result with this strategy and these settings come from."""
-        return run_record.origin(self._task, self._data, strategy, used)
+    kinds = ("trial", "repeat")
 
     def reconcile(self) -> None:
         """Copy missing results between result files and databases; end runs that nobody works on."""
@@ -50,8 +23,8 @@ class CellStore:
         counted = self._tracker.counted(self._task.key)
         trials, repeats = self.results("trial"), self.results("repeat")
         self._optuna.add(self._plan.experiment, self._task.cell, self._task.key, trials.values())
-        chosen = best(trials, self._plan.trials)
-        current = [r for r in repeats.values() if chosen and r.parameters == chosen.parameters]
+        chosen = self.chosen()
+        current = [r for r in repeats.values() if r.parameters == chosen]
         for result in [*trials.values(), *current]:
             if counted.get((result.kind, result.slot), (0, ""))[0] < result.attempt:
                 whole = self._files.whole(result)
@@ -59,86 +32,18 @@ class CellStore:
                     self.enter(whole)
         self.close_orphans()
 
-    def _fetch(self) -> None:
-        """Copy results that count in MLflow and aren't here: made on another machine, or deleted here."""
-        here = {kind: self.results(kind) for kind in ("trial", "repeat")}
-        for (kind, slot), (_, run_id) in self._tracker.counted(self._task.key).items():
-            if slot in here[kind]:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                file = self._tracker.fetch(run_id, PREDICTIONS, Path(folder))
-                if file:
-                    self._files.adopt(file)
-
-    def close_orphans(self) -> None:
-        """End the cell's open runs: whoever began them is gone."""
-        for run_id in self._tracker.open_runs().get(self._task.key, []):
-            self._tracker.end(run_id, "KILLED")
-
-    @contextlib.contextmanager
-    def attempt(self, kind: Kind, slot: int, seed: int, parameters: dict[str, float]) -> Iterator[Result]:
-        """Begin an attempt at a slot; gives its result, to be completed and saved in the block.
-
-        Given up in good order it is taken back, and its run marked KILLED.
-        """
-        number, run_id = self._files.begin(kind, slot), ""
-        try:
-            run_id = self._begin_run(kind, slot, number, seed, parameters)
-            yield Result(
-                self._task.key, kind, slot, number, seed, parameters, "complete", run_id, time.time()
-            )
-        except BaseException:
-            self._files.withdraw(kind, slot, number)
-            if run_id:
-                with contextlib.suppress(Exception):
-                    self._tracker.end(run_id, "KILLED")
-            raise
-
-    def _begin_run(self, kind: Kind, slot: int, attempt: int, seed: int, parameters: dict[str, float]) -> str:
-        cell = self._task.cell
-        return self._tracker.start(
-            run_record.run_name(cell, kind, slot),
-            run_record.run_tags(self._plan, self._task, kind, slot, attempt, seed),
-            run_record.run_parameters(cell, parameters),
-        )
-
-    def log_epoch(self, result: Result, epoch: int, row: dict[str, float]) -> None:
-        """Log an epoch of a running attempt, number from 1.
-
-        A store that is away for a moment costs no trial: the result brings all epochs again.
-        """
-        with contextlib.suppress(Exception):
-            self._tracker.log_epoch(result.run_id, epoch, row)
-
-    def save(self, result: Result) -> None:
-        """Write the result file; raises OSError where the disk won't take it, and then there is none."""
-        self._files.save(result)
-
     def enter(self, result: Result) -> None:
         """Enter a result with its arrays into Optuna and MLflow, so that it counts, alone of its slot."""
         if result.kind == "trial":
             self._optuna.add(self._plan.experiment, self._task.cell, self._task.key, [result])
-        run_id = result.run_id
-        if not self._tracker.has(run_id):  # trained under another study, or its run was deleted
-            self._bring_weights_back(result)
-            run_id = self._begin_run(result.kind, result.slot, result.attempt, result.seed, result.parameters)
-        before = self._tracker.counted(self._task.key).get((result.kind, result.slot))
-        if before and before[1] != run_id:
-            self._tracker.discount(before[1])
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / PREDICTIONS
-            write_result(replace(result, arrays=result.arrays | run_record.about_the_data(self._data)), copy)
-            artifacts = run_record.artifacts(result, self._task.cell, self._data.classes)
-            self._tracker.log_result(run_id, result, artifacts, copy)
+        super().enter(result)
 
-    def _bring_weights_back(self, result: Result) -> None:
-        """Copy weights that were kept with an earlier run to where `keep_weights` looks for them."""
-        target = self.weights_file(result)
-        run = self._plan.mlruns / "artifacts" / self._plan.experiment / result.run_id
-        kept = run / "artifacts" / target.name
-        if kept.is_file():
-            with atomic(target) as temporary:
-                shutil.copyfile(kept, temporary)
+    def chosen(self) -> dict[str, float] | None:
+        """Parameters of the best trial, or without trials the defaults; None where none could be scored."""
+        if not self._plan.trials:
+            return defaults(self._task.cell)
+        chosen = best(self.results("trial"), self._plan.trials)
+        return chosen.parameters if chosen else None
 
     def settle(self, parameters: dict[str, float]) -> None:
         """Let repeats of other parameters no longer count; note the number of trials with the others."""
@@ -169,14 +74,10 @@ class CellStore:
                     self._tracker.attach(runs["repeat", result.slot][1], path)
                 path.unlink()
 
-    def weights_file(self, result: Result) -> Path:
-        """Where a repeat leaves its weights until `keep_weights` moves or removes them."""
-        return self._files.folder / f"repeat-{result.slot:03}-{result.attempt}.weights.h5"
-
 
 def end_abandoned_runs(plan: Plan, tracker: Tracker) -> None:
     """End open runs of cells that are no longer planned and that nobody works on."""
-    planned = {task.key for task in plan.tasks}
+    planned = {task.key for task in (*plan.stages, *plan.tasks)}
     for cell, run_ids in tracker.open_runs().items():
         if cell in planned:
             continue

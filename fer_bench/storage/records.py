@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-BOARD = ("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images")
+BOARD = (
+    *("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images"),
+    "shared_phases",
+)
 """What runs that are ranked together have in common, by the names of their tags."""
 
 

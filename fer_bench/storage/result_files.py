@@ -16,7 +16,7 @@ import numpy as np
 
 from fer_bench.files import atomic
 
-Kind = Literal["trial", "repeat"]
+Kind = Literal["trial", "repeat", "stage"]
 MOST_ATTEMPTS = 3  # at a slot that is killed each time
 PREDICTIONS = "predictions.npz"  # a run's copy of its result file
 
@@ -105,8 +105,12 @@ class ResultFiles:
         path = self._path(result.kind, result.slot, result.attempt)
         whole = read_result(path, arrays=True)
         if whole is None:
-            path.unlink(missing_ok=True)
+            self.remove(result)
         return whole
+
+    def remove(self, result: Result) -> None:
+        """Remove a result's file, so that its slot is trained again."""
+        self._path(result.kind, result.slot, result.attempt).unlink(missing_ok=True)
 
     def lost(self, kind: Kind, slot: int) -> int:
         """How many attempts at a slot have begun after its latest result and never ended."""

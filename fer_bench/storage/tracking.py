@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 from filelock import FileLock
@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from fer_bench.errors import UserError
 from fer_bench.storage.databases import artifact_place, check_place, tracking_uri
 from fer_bench.storage.mlflow_client import PREFIX, VIEW, is_tagged, open_client, our_tags, search_runs
-from fer_bench.storage.result_files import Result
+from fer_bench.storage.result_files import Kind, Result
 
 if TYPE_CHECKING:
     from fer_bench.storage.run_record import Artifacts
@@ -112,10 +112,13 @@ class Tracker:
             run_ids.setdefault(run.tags.get("cell", ""), []).append(run.run_id)
         return run_ids
 
-    def counted(self, cell: str) -> dict[tuple[str, int], tuple[int, str]]:
+    def counted(self, cell: str) -> dict[tuple[Kind, int], tuple[int, str]]:
         """Attempt and run that count, for each kind and slot of a cell."""
         runs = search_runs(self._client, [self.id], cell=cell, counted="true")
-        return {(r.tags["kind"], int(r.tags["slot"])): (int(r.tags["attempt"]), r.run_id) for r in runs}
+        return {
+            (cast("Kind", r.tags["kind"]), int(r.tags["slot"])): (int(r.tags["attempt"]), r.run_id)
+            for r in runs
+        }
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path | None:
         """Copy a run's artifact into a folder; None where the run has none of that name."""

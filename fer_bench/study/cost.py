@@ -9,23 +9,48 @@ from fer_bench.environment import gpu
 from fer_bench.study.spec import Cell
 
 MANY_HOURS = 3.0  # a plan that is longer is confirmed before it runs
+SECONDS_PER_ROW = 2e-5  # of a step on cached features
 FROZEN, PARTLY = 0.3, 0.45  # cost of a step with the trunk frozen, or partly so, relative to a whole one
 
 
 def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, repeats: int) -> float:
     """Rough hours for a cell on this machine, with so many images, trials and repeats."""
+    recipe, trainings = cell.recipe, trials + repeats
+    own, forward = recipe.own_phases, _seconds_per_image(cell) * FROZEN
+    per_training = sum(_phase_seconds(cell, phase, train, val) for phase in own)
+    seconds = trainings * per_training
+    if not (recipe.shared_phases and recipe.frozen(own[-1])):
+        seconds += repeats * test * forward
+    if recipe.frozen(own.start) and not recipe.shared_phases:  # features of a trunk are computed once
+        seconds += (trainings if recipe.weights == "none" else 1) * (train + val) * forward
+    return _on_this_machine(seconds)
+
+
+def estimate_stage_hours(cell: Cell, train: int, val: int, test: int) -> float:
+    """Rough hours for the shared phases of a cell's backbone, with one seed, and the features behind them."""
     recipe = cell.recipe
-    image = BACKBONES[cell.backbone].seconds_per_megapixel * recipe.image_size**2 / 1e6
-    forward = image * FROZEN
-    per_training = 0.0
-    for phase in recipe.phases:
-        share = {"head": FROZEN, "all": 1.0}.get(phase.label, PARTLY)
-        if phase.trainable == "head" and recipe.augmentation is None:
-            trunks = 1 if recipe.weights == "none" else 1 / (trials + repeats)  # features are shared
-            per_training += (train + val) * forward * trunks + 2e-5 * train * phase.epochs
-        else:
-            per_training += phase.epochs * (train * image * share + val * forward)
-    seconds = (trials + repeats) * per_training + repeats * test * forward
+    seconds = sum(_phase_seconds(cell, phase, train, val) for phase in range(recipe.shared_phases))
+    if recipe.frozen(recipe.own_phases.start):
+        seconds += (train + val + test) * _seconds_per_image(cell) * FROZEN
+    return _on_this_machine(seconds)
+
+
+def _phase_seconds(cell: Cell, phase: int, train: int, val: int) -> float:
+    recipe, image = cell.recipe, _seconds_per_image(cell)
+    epochs, label = recipe.phases[phase].epochs, recipe.phases[phase].label
+    if recipe.frozen(phase):
+        return SECONDS_PER_ROW * train * epochs
+    share = {"head": FROZEN, "all": 1.0}.get(label, PARTLY)
+    return epochs * (train * image * share + val * image * FROZEN)
+
+
+def _seconds_per_image(cell: Cell) -> float:
+    """Seconds of a training step for one image, the whole trunk trained, on two cores."""
+    return BACKBONES[cell.backbone].seconds_per_megapixel * cell.recipe.image_size**2 / 1e6
+
+
+def _on_this_machine(seconds: float) -> float:
+    """Hours on this machine, from seconds on two cores."""
     if gpu()[0]:
         return seconds / 60 / 3600
     return seconds * 2 / max(os.cpu_count() or 2, 1) / 3600

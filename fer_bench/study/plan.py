@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ from fer_bench.data.splits import Split, split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
+from fer_bench.hashing import digest
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.cost import estimate_hours
+from fer_bench.study.cost import estimate_hours, estimate_stage_hours
 from fer_bench.study.file import read_study
 from fer_bench.study.keep import Keep
 from fer_bench.study.prior import assess
-from fer_bench.study.recipe import settings
+from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 
@@ -37,6 +38,31 @@ class Task:
     effective_prior: dict[str, float]
     warnings: tuple[str, ...]
     hours: float
+    stages: tuple[str, ...] = ()
+    """Keys of the stages that its trainings go on from, by repeat; trials go on from the first."""
+    stage_key: str = ""
+
+    @property
+    def name(self) -> str:
+        """For people: backbone/strategy."""
+        return self.cell.name
+
+    @property
+    def seed_key(self) -> str:
+        """What seeds are derived from: the same for all strategies of a backbone, and for its stages."""
+        return self.stage_key or self.shared_key
+
+
+@dataclass(frozen=True)
+class StageTask(Task):
+    """The shared phases of a backbone with one seed, trained by `none` for all strategies."""
+
+    slot: int = 0
+
+    @property
+    def name(self) -> str:
+        """For people: the backbone."""
+        return self.cell.backbone
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,7 @@ class Plan:
     twins: int  # test images that are identical to a training or validation image
     why: str = field(default="")
     retry_failed: bool = False
+    stages: tuple[StageTask, ...] = ()
 
     @property
     def trials(self) -> int:
@@ -85,8 +112,13 @@ class Plan:
 
     @property
     def hours(self) -> float:
-        """Estimated hours in all."""
-        return sum(task.hours for task in self.tasks)
+        """Estimated hours in all, each stage counted once."""
+        return sum(task.hours for task in (*self.stages, *self.tasks))
+
+    @property
+    def slots(self) -> int:
+        """Trainings in all: stages, trials and repeats."""
+        return len(self.stages) + len(self.tasks) * (self.trials + self.repeats)
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -100,6 +132,7 @@ class Plan:
             "split": self.spec.split,
             "budget": self.budget,
             "images": "/".join(map(str, self.images)),
+            "shared_phases": _shared_phases(self.spec.recipe),
             "trials": str(self.trials),
             "test_twins": str(self.twins),
             "notes": "; ".join(note.replace(";", ",") for note in self.notes),
@@ -140,12 +173,14 @@ def make_plan(
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    tasks, stages = _tasks(spec, images, parts, _weights(spec, may_download))
     return Plan(
         study=name,
         recipe_name=recipe_name,
         budget=budget or "",
         spec=spec,
-        tasks=_tasks(spec, images, parts, _weights(spec, may_download)),
+        tasks=tasks,
+        stages=stages,
         mlruns=mlruns,
         storage=storage,
         keep_weights=keep_weights,
@@ -194,21 +229,50 @@ def _choose(
     return dataset, fitting, f"budget {fitting}, as {reason} (others: {others})"
 
 
+def _shared_phases(recipe: Recipe) -> str:
+    """What the shared phases of a recipe are, for boards and people; "" without any."""
+    shared = recipe.phases[: recipe.shared_phases]
+    return " + ".join(f"{phase.epochs} {phase.label}" for phase in shared)
+
+
 def _tasks(
     spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
-) -> tuple[Task, ...]:
+) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
+    """The cells, and the stages that they go on from."""
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
-    tasks = []
+    tasks: list[Task] = []
+    stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
     for cell in spec.cells():
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
-        tasks.append(Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours))
-    return tuple(tasks)
+        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours)
+        if recipe.shared_phases:
+            if cell.backbone not in stages:
+                natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)
+                stage_key = cell.stage_key(data, of_trunk.sha256)
+                stages[cell.backbone] = tuple(
+                    StageTask(
+                        Cell(cell.backbone, "none", recipe, {}),
+                        digest([stage_key, slot]),
+                        shared_key,
+                        of_trunk,
+                        *natural,
+                        estimate_stage_hours(cell, *sizes),
+                        stage_key=stage_key,
+                        slot=slot,
+                    )
+                    for slot in range(spec.repeats)
+                )
+            of_backbone = stages[cell.backbone]
+            keys = tuple(stage.key for stage in of_backbone)
+            task = replace(task, stages=keys, stage_key=of_backbone[0].stage_key)
+        tasks.append(task)
+    return tuple(tasks), tuple(stage for each in stages.values() for stage in each)
 
 
 def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 
 def _no_flag(value: object) -> object:
@@ -14,6 +22,7 @@ def _no_flag(value: object) -> object:
 
 
 Positive = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 # Not strict: YAML reads 1e-3, without a point, as a word.
 Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, lt=1)]
@@ -25,6 +34,17 @@ class Strict(BaseModel):
     """Frozen; refuses keys it doesn't know and values that are not of the type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    later: ClassVar[tuple[str, ...]] = ()
+    """Fields that are younger than the first keys of cells: a dump leaves out those that have their default,
+    so that the key of a recipe stays the same."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        same = {name for name in self.later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in content.items() if name not in same}
 
 
 class LastLayers(Strict):
@@ -43,20 +63,6 @@ def _layers(value: object) -> object:
     if not fine:
         raise ValueError("expected head, all or {last: N}, N a whole number from 1")
     return value
-
-
-class Phase(Strict):
-    """A stretch of epochs in which the same layers are trained; the head always is."""
-
-    trainable: Annotated[Literal["head", "all"] | LastLayers, BeforeValidator(_layers)]
-    epochs: Positive
-    learning_rate: Rate | None = None
-    """None is the recipe's. A rate drawn by the search scales the rates of all phases by the same factor."""
-
-    @property
-    def label(self) -> str:
-        """Name for people: head, last 50 or all."""
-        return self.trainable if isinstance(self.trainable, str) else f"last {self.trainable.last}"
 
 
 class Augmentation(Strict):
@@ -78,6 +84,45 @@ class Augmentation(Strict):
     def scales(self) -> bool:
         """Whether there is a range that a strength acts on."""
         return any((self.rotation, self.shift, self.zoom, self.shear))
+
+
+def _none_word(value: object) -> object:
+    """None for the word none, as YAML knows only null."""
+    return None if value == "none" else value
+
+
+def _augmentation(value: object) -> object:
+    """Raise one error for a wrong word; pydantic would raise one for each of the types."""
+    if isinstance(value, str) and value != "recipe":
+        raise ValueError("expected recipe, none, or keys and values")
+    return value
+
+
+class Phase(Strict):
+    """A stretch of epochs in which the same layers are trained; the head always is."""
+
+    later = ("shared", "augmentation", "reset_head")
+
+    trainable: Annotated[Literal["head", "all"] | LastLayers, BeforeValidator(_layers)]
+    epochs: Positive
+    learning_rate: Rate | None = None
+    """None is the recipe's. A rate drawn by the search scales the rates of all phases by the same factor."""
+    shared: bool = False
+    """Trained once per backbone and seed, for all strategies, trials and repeats: by `none`, with the
+    recipe's own settings. Shared phases come first."""
+    augmentation: Annotated[
+        Augmentation | Literal["recipe"] | None,
+        BeforeValidator(_augmentation),
+        BeforeValidator(_none_word),
+    ] = "recipe"
+    """The phase's own, or none; `recipe` is the recipe's."""
+    reset_head: bool = False
+    """Draw the head anew before the phase, instead of going on from that of the phase before."""
+
+    @property
+    def label(self) -> str:
+        """Name for people: head, last 50 or all."""
+        return self.trainable if isinstance(self.trainable, str) else f"last {self.trainable.last}"
 
 
 class BatchNorm(Strict):
@@ -111,11 +156,6 @@ class Plateau(Strict):
     patience: Positive = 3
     monitor: Score | None = None
     """None is the score that the recipe monitors."""
-
-
-def _none_word(value: object) -> object:
-    """None for the word none, as YAML knows only null."""
-    return None if value == "none" else value
 
 
 class Recipe(Strict):
@@ -157,14 +197,65 @@ class Recipe(Strict):
             raise ValueError("plateau lowers a constant learning rate; it can't be had with a schedule")
         return self
 
+    @model_validator(mode="after")
+    def _order_of_phases(self) -> Recipe:
+        flags = [phase.shared for phase in self.phases]
+        if all(flags):
+            raise ValueError(
+                "phases: all are shared, so all strategies would be the same; add one that is not, "
+                "such as {trainable: head, epochs: 10, augmentation: none}"
+            )
+        if flags != sorted(flags, reverse=True):
+            raise ValueError("phases: a shared phase comes before all that are not shared")
+        if self.phases[0].reset_head:
+            raise ValueError("phases.0.reset_head: the head of the first phase is drawn anew in any case")
+        return self
+
+    @property
+    def shared_phases(self) -> int:
+        """How many of the phases, the first ones, are shared."""
+        return sum(phase.shared for phase in self.phases)
+
+    def augmentation_of(self, phase: int) -> Augmentation | None:
+        """Augmentation of a phase: its own or the recipe's."""
+        own = self.phases[phase].augmentation
+        return self.augmentation if own == "recipe" else own
+
+    @property
+    def augmented(self) -> bool:
+        """Whether any phase is augmented."""
+        return any(self.augmentation_of(phase) for phase in range(len(self.phases)))
+
+    def trained_together(self, phase: int) -> range:
+        """The phases that one training goes through with this one: the shared ones, or the others."""
+        shared = self.shared_phases
+        return range(shared) if phase < shared else range(shared, len(self.phases))
+
     def frozen(self, phase: int) -> bool:
-        """Whether images keep their features to the end of a phase: trunk frozen, nothing augmented."""
-        return self.augmentation is None and all(p.trainable == "head" for p in self.phases[: phase + 1])
+        """Whether images keep their features from the begin of a training to the end of a phase.
+
+        So it is where the trunk is frozen and nothing augmented; a training begins with the first phase or
+        behind the shared ones.
+        """
+        first = self.trained_together(phase).start
+        return all(
+            self.phases[place].trainable == "head" and self.augmentation_of(place) is None
+            for place in range(first, phase + 1)
+        )
+
+    def epochs_of(self, phases: range) -> int:
+        """Epochs over some of the phases."""
+        return sum(self.phases[phase].epochs for phase in phases)
+
+    @property
+    def own_phases(self) -> range:
+        """The phases in which a strategy acts: those that are not shared."""
+        return range(self.shared_phases, len(self.phases))
 
     @property
     def epochs(self) -> int:
-        """Epochs over all phases."""
-        return sum(phase.epochs for phase in self.phases)
+        """Epochs of a training: those of all phases that are not shared."""
+        return self.epochs_of(self.own_phases)
 
 
 class Settings(Strict):
@@ -180,11 +271,12 @@ class Settings(Strict):
 
 def settings(recipe: Recipe) -> Settings:
     """The recipe's own values of everything that a search may change."""
+    strength = recipe.augmentation.strength if recipe.augmentation else float(recipe.augmented)
     return Settings(
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         dropout=recipe.head.dropout,
         l2=recipe.head.l2,
-        augmentation_strength=recipe.augmentation.strength if recipe.augmentation else 0.0,
+        augmentation_strength=strength,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from fer_bench.backbones.base import BACKBONES, Backbone
@@ -12,9 +13,9 @@ from fer_bench.data.split_names import SplitName
 from fer_bench.hashing import digest
 from fer_bench.registry import Registry, unknown
 from fer_bench.search_space import Range, ranges
-from fer_bench.strategies.base import STRATEGIES, Strategy
+from fer_bench.strategies.base import STRATEGIES, Strategy, overrides
 from fer_bench.study.messages import explain
-from fer_bench.study.recipe import Positive, Real, Recipe, Settings, Strict, settings
+from fer_bench.study.recipe import Count, Positive, Real, Recipe, Settings, Strict, settings
 
 
 class SearchRange(Strict):
@@ -40,7 +41,8 @@ class StudySpec(Strict):
     strategies: tuple[str, ...] = Field(min_length=1)
     recipe: Recipe = Recipe()
     search: dict[str, SearchRange] = Field(default_factory=dict)
-    trials: Positive = 1
+    trials: Count = 1
+    """0 takes the defaults of all that is searched, and trains no trial."""
     repeats: Positive = 2
     train_images: Positive | None = None
     val_images: Positive | None = None
@@ -73,8 +75,8 @@ class StudySpec(Strict):
         for name, span in self.search.items():
             if name not in defaults:
                 raise ValueError(unknown("search parameter", name, defaults))
-            if name == "augmentation_strength" and self.recipe.augmentation is None:
-                raise ValueError("search.augmentation_strength: the recipe has no augmentation to strengthen")
+            if name == "augmentation_strength" and not self.recipe.augmented:
+                raise ValueError("search.augmentation_strength: there is no augmentation to strengthen")
             for end in ("low", "high"):
                 try:
                     Settings(**{**defaults, name: getattr(span, end)})
@@ -89,12 +91,8 @@ class StudySpec(Strict):
             if self.recipe.image_size < (least := BACKBONES[name].smallest):
                 raise ValueError(f"{name} needs an image_size of at least {least}")
         for name in self.strategies:
-            makes_features = STRATEGIES[name].resample_features is not Strategy.resample_features
-            if makes_features and not self.recipe.frozen(0):
-                raise ValueError(
-                    f"{name} works on the features of a frozen trunk: it needs `augmentation: none` and a "
-                    "first phase with `trainable: head`"
-                )
+            if reason := idle(STRATEGIES[name], self.recipe):
+                raise ValueError(f"{name} {reason}")
         return self
 
     @property
@@ -128,6 +126,12 @@ class Cell:
         tuned = {name: vars(span) for name, span in ranges(strategy).items()}
         return digest([self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())])
 
+    def stage_key(self, data: Mapping[str, object], weights_hash: str) -> str:
+        """Hash (16 hex digits) of all that decides the stages of the cell's backbone: its shared phases."""
+        recipe = self.recipe.model_dump(mode="json")
+        recipe["phases"] = recipe["phases"][: self.recipe.shared_phases]
+        return digest(["stage", self.backbone, recipe, dict(data), weights_hash])
+
     def shared_key(self, data: Mapping[str, object], weights_hash: str) -> str:
         """The key without the strategy: all strategies of a backbone share it, and derive seeds from it."""
         search = {name: vars(span) for name, span in self.search.items()}
@@ -138,6 +142,31 @@ class Cell:
         """Short hash of recipe and search space."""
         search = {name: vars(span) for name, span in self.search.items()}
         return digest([self.recipe.model_dump(mode="json"), search])[:8]
+
+
+def idle(strategy: type[Strategy], recipe: Recipe) -> str:
+    """Why a strategy can't act under a recipe, and what it needs; "" where it can."""
+    own = recipe.own_phases
+    if overrides(strategy, "resample_features") and not recipe.frozen(own.start):
+        place = "phase behind the shared ones" if own.start else "first phase"
+        return (
+            "works on the features of a frozen trunk: it needs `augmentation: none` and a "
+            f"{place} with `trainable: head`"
+        )
+    two_stage = strategy.head in ("fresh", "scaled")
+    if two_stage and not (own.start and all(recipe.phases[p].trainable == "head" for p in own)):
+        return (
+            "trains the head again behind a trained trunk: it needs phases with `shared: true`, and behind "
+            "them `trainable: head` alone"
+        )
+    if overrides(strategy, "augment_strength") and not any(
+        augmentation and augmentation.scales for augmentation in map(recipe.augmentation_of, own)
+    ):
+        return "changes the strength of augmentation: it needs a phase, not shared, with ranges to strengthen"
+    mixing = strategy().mixing(np.ones(2), 0.5)
+    if mixing and mixing.box and recipe.frozen(own.stop - 1):
+        return "pastes a part of one image into another: it needs a phase that trains on images"
+    return ""
 
 
 def space(cell: Cell) -> tuple[dict[str, Range], dict[str, Range]]:

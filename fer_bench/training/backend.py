@@ -6,6 +6,7 @@ BatchNormalization consists of: they take more than half of a MobileNetV2 step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import keras
@@ -75,10 +76,14 @@ def fuse_batch_norm(model: keras.Model, compiled: bool | str) -> keras.Model:
     return fused
 
 
+Inputs: TypeAlias = "np.ndarray | tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]"
+"""Indices (n,) int32, or of mixed images: indices, those of the partners, shares (n,), boxes (n, 4)."""
+
+
 def batches(
-    index: np.ndarray, labels: np.ndarray, batch: int, pixels: np.ndarray | None = None
+    inputs: Inputs, targets: np.ndarray, batch: int, pixels: np.ndarray | None = None
 ) -> dict[str, object]:
-    """Arguments of `fit` for indices and labels (n,), n a multiple of `batch`, taken in order.
+    """Arguments of `fit` for inputs and targets (n, ...), n a multiple of `batch`, taken in order.
 
     With `pixels` (N, H, W, C) uint8, each batch of indices comes with its images.
 
@@ -87,34 +92,48 @@ def batches(
     """
     if keras.backend.backend() != "tensorflow":
         if pixels is not None:
-            return {"x": ImageBatches(index, labels, batch, pixels)}
-        return {"x": index, "y": labels, "batch_size": batch}
+            return {"x": ImageBatches(inputs, targets, batch, pixels)}
+        return {"x": inputs, "y": targets, "batch_size": batch}
     import tensorflow as tf
 
-    def with_images(index: Tensor, labels: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    def with_images(index: Tensor) -> tuple[Tensor, Tensor]:
         assert pixels is not None
         images = tf.numpy_function(lambda rows: pixels[rows], [index], tf.uint8)
-        return (index, tf.ensure_shape(images, (batch, *pixels.shape[1:]))), labels
+        return index, tf.ensure_shape(images, (batch, *pixels.shape[1:]))
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    dataset = tf.data.Dataset.from_tensor_slices((index.reshape(-1, batch), labels.reshape(-1, batch)))
+    sliced = keras.tree.map_structure(lambda array: _by_batch(array, batch), (inputs, targets))
+    dataset = tf.data.Dataset.from_tensor_slices(sliced)
     if pixels is not None:
-        dataset = dataset.map(with_images).prefetch(2)
+        dataset = dataset.map(lambda x, y: (_with_images(x, with_images), y)).prefetch(2)
     return {"x": dataset.with_options(options)}
 
 
-class ImageBatches(keras.utils.PyDataset):
-    """Indices (B,) with their images, and labels (B,), batch by batch in order."""
+def _by_batch(array: np.ndarray, batch: int) -> np.ndarray:
+    return array.reshape(-1, batch, *array.shape[1:])
 
-    def __init__(self, index: np.ndarray, labels: np.ndarray, batch: int, pixels: np.ndarray) -> None:
+
+def _with_images(inputs: Any, with_images: Callable[[Any], tuple[Any, Any]]) -> Any:
+    """Inputs in which each vector of indices stands with its images."""
+    if not isinstance(inputs, tuple):
+        return with_images(inputs)
+    index, partner, share, box = inputs
+    return with_images(index), with_images(partner), share, box
+
+
+class ImageBatches(keras.utils.PyDataset):
+    """Inputs with the images of their indices, and targets, batch by batch in order."""
+
+    def __init__(self, inputs: Inputs, targets: np.ndarray, batch: int, pixels: np.ndarray) -> None:
         super().__init__()
-        self._index, self._labels = index.reshape(-1, batch), labels.reshape(-1, batch)
+        by_batch = keras.tree.map_structure(lambda array: _by_batch(array, batch), (inputs, targets))
+        self._inputs, self._targets = by_batch
         self._pixels = pixels
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._targets)
 
-    def __getitem__(self, step: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-        index = self._index[step]
-        return (index, self._pixels[index]), self._labels[step]
+    def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
+        inputs = keras.tree.map_structure(lambda array: array[step], self._inputs)
+        return _with_images(inputs, lambda index: (index, self._pixels[index])), self._targets[step]

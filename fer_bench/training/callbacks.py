@@ -59,7 +59,9 @@ class TrialCallback(keras.callbacks.Callback):
         """Share of all epochs done; a phase that stopped early counts as done."""
         recipe = self._trainer.recipe
         in_phase = len(self._history) - self._epochs_before_phase
-        return (sum(p.epochs for p in recipe.phases[: self._phase]) + in_phase) / recipe.epochs
+        phases = recipe.trained_together(self._phase)
+        before = recipe.epochs_of(range(phases.start, self._phase))
+        return (before + in_phase) / recipe.epochs_of(phases)
 
     def begin_phase(self, phase: int) -> None:
         """Enter a phase."""
@@ -119,7 +121,9 @@ class TrialCallback(keras.callbacks.Callback):
     def _keep_if_best(self, validation: dict[str, float], logits: np.ndarray) -> None:
         recipe = self._trainer.recipe
         score = -validation["loss"] if recipe.monitor == "loss" else validation[recipe.monitor]
-        if score > self._best_score or recipe.keep == "last":
+        if self.progress < self._strategy.selectable_from:
+            score = -math.inf  # kept only until a later epoch comes
+        if score > self._best_score or recipe.keep == "last" or self._best_score == -math.inf:
             self._best_score, self._best_logits = score, logits
             self._best_epoch, self._best_phase = len(self._history) + 1, self._phase
             self._best_state = self._trainer.state()
@@ -130,6 +134,8 @@ class TrialCallback(keras.callbacks.Callback):
 
     def outcome(self, test: bool) -> Outcome:
         """Logits of the best epoch, with `test` also of the test images, and the costs of the training."""
+        if self._trainer.finish_head():
+            self._best_logits = self._trainer.logits(self._best_phase, self._data.val)
         batch = self._trainer.recipe.batch_size
         steps = len(self._data.train) // batch
         seconds = [row["seconds"] for row in self._history]

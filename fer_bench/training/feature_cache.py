@@ -41,9 +41,9 @@ class FeatureCache:
     """Features of frozen trunks, a row per image, and synthetic rows that a trial makes of them.
 
     Every trunk's features are kept in memory; those of the trunk in use are also on the device, in `bank`,
-    with the synthetic rows after those of the images. Trunks are told apart by a number: with random
-    weights every seed has its own, shared by all strategies. Where all are more than `limit` bytes, those
-    of the least recently used trunk are dropped.
+    with the synthetic rows after those of the images. Trunks are told apart by a number or a word: with
+    random weights every seed has its own, shared by all strategies, and so has every stage. Where all are
+    more than `limit` bytes, those of the least recently used trunk are dropped.
 
     `compute` returns features (n, ...) float32 of images (n,) by index.
     """
@@ -56,11 +56,14 @@ class FeatureCache:
         limit: int = LARGEST_FEATURES,
     ) -> None:
         self._images, self._shape, self._compute, self._limit = images, shape, compute, limit
-        self._by_trunk: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # which images are known, and features
-        self._trunk = self._synthetic_rows = 0  # of the trial
+        self._by_trunk: dict[
+            int | str, tuple[np.ndarray, np.ndarray]
+        ] = {}  # which images are known, and features
+        self._trunk: int | str = 0  # of the trial
+        self._synthetic_rows = 0
         self._synthetic = np.zeros((0, *shape), "float32")
         self._bank: FeatureBank | None = None
-        self._trunk_on_device: int | None = None
+        self._trunk_on_device: int | str | None = None
 
     @property
     def bank(self) -> FeatureBank:
@@ -77,7 +80,7 @@ class FeatureCache:
     def _bytes(self, synthetic_rows: int) -> int:
         return (self._images + synthetic_rows) * 4 * int(np.prod(self._shape))
 
-    def begin_trial(self, trunk: int, synthetic_rows: int) -> bool:
+    def begin_trial(self, trunk: int | str, synthetic_rows: int) -> bool:
         """Use this trunk, with room for so many synthetic rows; returns whether that takes a new `bank`.
 
         Raises MemoryError if the rows don't fit beside those of the images.

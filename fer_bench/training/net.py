@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -12,8 +12,10 @@ from keras import layers, ops
 from fer_bench.backbones.base import Backbone
 from fer_bench.backbones.pretrained import load_trunk
 from fer_bench.hashing import derive_seed
+from fer_bench.strategies.base import Head as HeadKind
 from fer_bench.study.recipe import Head, LastLayers, Phase, Recipe
 from fer_bench.training.backend import Tensor, fuse_batch_norm, jit_compile
+from fer_bench.training.heads import LOGITS, CosineLogits, ExpertLogits, ScaledLogits
 
 MOST_CALIBRATED = 32  # random trunks whose statistics are remembered
 
@@ -42,6 +44,7 @@ class Net:
     """A backbone's net in two parts: `body` (S, S, C) float32 -> features, `head` features -> (K,) logits.
 
     `whole` is both; `trunk` is the part of the body that pretrained weights are for. All share variables.
+    The head ends in a dense layer; `part` gives a part of the net with another kind of head.
     """
 
     def __init__(
@@ -61,6 +64,9 @@ class Net:
             keras.config.set_dtype_policy(policy)
         pixels = keras.Input(self.body.input_shape[1:])
         self.whole = keras.Model(pixels, self.head(self.body(pixels)), name="net")
+        self._logits = self.head.layers[-1]
+        self._other_logits: dict[HeadKind, CosineLogits | ScaledLogits | ExpertLogits] = {}
+        self._classifier = keras.Model(self.head.input, self._logits.input, name="classifier")
         self.norms = [layer for layer in self.trunk.layers if isinstance(layer, layers.BatchNormalization)]
         for layer in self.norms:
             layer.momentum = recipe.batch_norm.momentum or 0.9
@@ -94,10 +100,58 @@ class Net:
             x = VariableDropout()(x)
         return keras.Model(features, layers.Dense(classes, dtype="float32", name="logits")(x), name="head")
 
-    @property
-    def dense_kernels(self) -> list[keras.Variable]:
+    def part(self, kind: HeadKind, of_pixels: bool, with_features: bool = False) -> keras.Model:
+        """The whole net, `of_pixels`, or its head, with this kind of head.
+
+        Output: logits, and `with_features` also the features (B, d) that they are computed from.
+        """
+        if kind in ("linear", "fresh") and not with_features:
+            return self.whole if of_pixels else self.head
+        start = self.body if of_pixels else self.head
+        inputs = keras.Input(start.input_shape[1:])
+        features = self._classifier(self.body(inputs) if of_pixels else inputs)
+        logits = self._logits_of(kind)(features)
+        return keras.Model(inputs, [logits, features] if with_features else logits)
+
+    def _logits_of(self, kind: HeadKind) -> keras.Layer:
+        if kind in ("linear", "fresh"):
+            return self._logits
+        if kind not in self._other_logits:
+            self._other_logits[kind] = LOGITS[kind](self._logits)
+        return self._other_logits[kind]
+
+    def variables(self, kind: HeadKind, of_pixels: bool) -> list[keras.Variable]:
+        """Variables of the whole net, or of its head, with those that this kind of head has of its own."""
+        own = self._own_variables(kind) if kind in self._other_logits else []
+        return [*(self.whole if of_pixels else self.head).variables, *own]
+
+    def _own_variables(self, kind: HeadKind) -> list[keras.Variable]:
+        dense = {id(v) for v in self._logits.variables}
+        return [v for v in self._other_logits[kind].variables if id(v) not in dense]
+
+    def dense_kernels(self, kind: HeadKind = "linear") -> list[keras.Variable]:
         """Kernels of the head's dense layers, which L2 applies to."""
-        return [layer.kernel for layer in self.head.layers if isinstance(layer, layers.Dense)]
+        hidden = [layer.kernel for layer in self.head.layers if isinstance(layer, layers.Dense)]
+        if kind != "experts":
+            return hidden
+        experts = self._logits_of(kind).experts
+        return [*hidden[:-1], *(expert.kernel for expert in experts)]
+
+    def settle(self, kind: HeadKind) -> None:
+        """Write a trained head of scaled logits or of experts into the dense layer that computes the same."""
+        if kind in ("scaled", "experts"):
+            self.set_classifier(*self._other_logits[kind].linear())
+
+    @property
+    def classifier(self) -> tuple[np.ndarray, np.ndarray]:
+        """Kernel (d, K) and bias (K,) of the logits."""
+        kernel, bias = (np.array(ops.convert_to_numpy(v.value)) for v in self._logits.variables)
+        return kernel, bias
+
+    def set_classifier(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Set kernel (d, K) and bias (K,) of the logits."""
+        for variable, value in zip(self._logits.variables, (kernel, bias), strict=True):
+            variable.assign(value)
 
     def set_dropout(self, rate: float) -> None:
         """Set the rate of every dropout layer of the head."""
@@ -105,8 +159,10 @@ class Net:
             if isinstance(layer, VariableDropout):
                 layer.rate.assign(rate)
 
-    def set_trainable(self, phase: Phase) -> None:
+    def set_trainable(self, phase: Phase, kind: HeadKind = "linear") -> None:
         """Make the trunk's layers that a phase trains trainable and freeze the others, their dropout too.
+
+        Where the head only scales its logits, the rest of it is frozen as well.
 
         So a frozen layer gives the same features in training as in prediction. Comes before a step is traced:
         rates of dropout are constants in the trace.
@@ -118,14 +174,23 @@ class Net:
             trained = total if phase.trainable == "all" else 0
         for place, layer in enumerate(self.trunk.layers):
             layer.trainable = place >= total - trained
+        for layer in self.head.layers:
+            layer.trainable = kind != "scaled"
         if self.recipe.batch_norm.mode == "frozen":
             for layer in self.norms:
                 layer.trainable = False
         for layer, rate in self._dropout:
             layer.rate = rate if layer.trainable else 0.0
 
-    def reset(self, seed: int, images: Callable[[], Tensor] | None = None) -> None:
+    def reset(
+        self,
+        seed: int,
+        images: Callable[[], Tensor] | None = None,
+        state: Sequence[np.ndarray] | None = None,
+    ) -> None:
         """Set all variables back: kernels drawn from the seed, or pretrained; seed generators begin anew.
+
+        With `state`, values of the whole net's variables, they are set to these instead.
 
         With `images`, which returns (B, S, S, C) float32, BatchNormalization of the trunk is calibrated on
         them: for a random trunk that stays frozen. It is called when a seed is used for the first time, and
@@ -135,6 +200,8 @@ class Net:
         for place, (variable, start) in enumerate(zip(self.whole.variables, self._initial, strict=True)):
             if variable.name == "seed_generator_state":
                 variable.assign([derive_seed(seed, place), 0])
+            elif state is not None:
+                variable.assign(state[place])
             elif id(variable) in calibrated:
                 variable.assign(calibrated[id(variable)])
             elif id(variable) in self._not_pretrained and variable.name.endswith("kernel"):
@@ -146,6 +213,29 @@ class Net:
                 del self._calibrated[next(iter(self._calibrated))]
             self._calibrated[seed] = self._calibrate(images())
             self.reset(seed, images)
+        self._reset_other_logits(seed, go_on=state is not None)
+
+    def reset_head(self, seed: int) -> None:
+        """Draw the head anew from a seed; what it has beside kernels is set back."""
+        of_head = {id(v) for v in self.head.variables}
+        for place, (variable, start) in enumerate(zip(self.whole.variables, self._initial, strict=True)):
+            if id(variable) not in of_head or variable.name in ("seed_generator_state", "rate"):
+                continue
+            drawn = variable.name.endswith("kernel")
+            variable.assign(self._random_kernel(variable, derive_seed(seed, place)) if drawn else start)
+        self._reset_other_logits(seed, go_on=False)
+
+    def _reset_other_logits(self, seed: int, go_on: bool) -> None:
+        """Set factors to 1, and experts to the dense layer, all three if they `go_on` from it, else drawn."""
+        if scaled := self._other_logits.get("scaled"):
+            scaled.factors.assign(np.ones(scaled.factors.shape, "float32"))
+        if experts := self._other_logits.get("experts"):
+            kernel, bias = self.classifier
+            for place, expert in enumerate(experts.experts):
+                if place and not go_on:
+                    kernel = self._random_kernel(self._logits.kernel, derive_seed(seed, "expert", place))
+                expert.kernel.assign(kernel)
+                expert.bias.assign(bias)
 
     def _random_kernel(self, kernel: keras.Variable, seed: int) -> np.ndarray:
         """Normal kernel with variance 2 / fan-in (He et al. 2015), 1 / fan-in before the softmax."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,17 @@ Row = dict[str, float]
 
 class TrialFailed(Exception):
     """A trial that can't be scored; says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """The result of the shared phases of a recipe: the state that a training goes on from.
+
+    `key` tells stages apart; `state` are the values of the whole net's variables, in their order.
+    """
+
+    key: str
+    state: Sequence[np.ndarray] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,15 +66,19 @@ class PixelBank(keras.layers.Layer):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Images (B, S, S, C) float32, in training augmented."""
+        return self.images(inputs, self.augmentation if training else None)
+
+    def images(self, inputs: Tensor, augmentation: Augmentation | None, factor: float = 1.0) -> Tensor:
+        """Images (B, S, S, C) float32 with this augmentation, its strength multiplied by a factor."""
         if self.host_pixels is None:
             index, images = inputs, ops.take(self.pixels, ops.cast(inputs, "int32"), axis=0)
         else:
             index, images = inputs
         images = ops.cast(images, "float32")
-        if training and self.augmentation:
+        if augmentation:
             draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
             strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
-            return self._sample(images, *affine(self.augmentation, draws, strength))
+            return self._sample(images, *affine(augmentation, draws, strength * factor))
         return self._sample(images, None, None)
 
     def _sample(self, images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
@@ -122,6 +126,24 @@ class PixelBank(keras.layers.Layer):
         pixel = ops.reshape(start, (-1, 1, 1)) + pixel
         four = ops.take(ops.reshape(square, (-1, 4 * channels)), pixel, axis=0)
         return [four[..., i * channels : (i + 1) * channels] for i in range(4)]
+
+
+class PhasePixels(keras.layers.Layer):
+    """A bank's pixels with another augmentation, or none: for a phase that has its own."""
+
+    def __init__(self, bank: PixelBank, augmentation: Augmentation | None) -> None:
+        super().__init__(name="phase_pixels", dtype="float32")
+        self.bank, self.augmentation = bank, augmentation
+        usual = (
+            bank.augmentation.strength if bank.augmentation else 1.0
+        )  # what the bank's strength begins with
+        self.factor = augmentation.strength / (usual or 1.0) if augmentation else 1.0
+        self.host_pixels, self.inputs = bank.host_pixels, bank.inputs
+        self.built = True
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Images (B, S, S, C) float32, in training augmented."""
+        return self.bank.images(inputs, self.augmentation if training else None, self.factor)
 
 
 def affine(ranges: Augmentation, draws: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:

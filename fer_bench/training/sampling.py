@@ -54,7 +54,8 @@ class PhaseSampler:
 
     def _shuffled_pools(self, labels: np.ndarray, total: int) -> Iterator[np.ndarray]:
         """The strategy's pool, resampled and shuffled again for each pass; a phase needs `total` rows."""
-        share = self.recipe.phases[self.phase].epochs / self.recipe.epochs
+        recipe = self.recipe
+        share = recipe.phases[self.phase].epochs / recipe.epochs_of(recipe.trained_together(self.phase))
         seed = derive_seed(self.seed, "stream", self.phase)
         drawn = passes = 0
         while True:

@@ -7,7 +7,7 @@ and a trial begins with setting everything back rather than with a new model.
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,28 +17,34 @@ import numpy as np
 
 from fer_bench.backbones.base import Backbone
 from fer_bench.data.trial_data import LARGEST_BANK, TrialData
+from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import derive_seed
-from fer_bench.strategies.base import Strategy, normalised_weights
+from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
-from fer_bench.training.backend import batches
+from fer_bench.training.backend import Inputs, batches
 from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
+from fer_bench.training.mixing import draw_pairs
 from fer_bench.training.net import Net
+from fer_bench.training.outcome import Stage
 from fer_bench.training.pixels import PixelBank
 from fer_bench.training.sampling import PhaseSampler
-from fer_bench.training.step import PREDICTION_BATCH, CompiledStep, PhaseSteps
+from fer_bench.training.step import PLAIN, PREDICTION_BATCH, CompiledStep, PhaseSteps, StepVariant
 
 PROBE = 128  # training images from which a random trunk's statistics are computed
 
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """The trial in progress."""
+    """The training in progress; `phases` are those that it goes through."""
 
     strategy: Strategy
     settings: Settings
     seed: int
     data: TrialData
+    stage: Stage | None
+    phases: range
+    variant: StepVariant
 
 
 class Trainer:
@@ -76,7 +82,9 @@ class Trainer:
             len(pixels), self.net.body.output_shape[1:], features_of, largest_features
         )
         self._steps = PhaseSteps(recipe, self.net, self.terms, self.pixel_bank, self._features)
-        self._traced = False
+        self._traced: set[tuple[int, StepVariant]] = set()  # first phase, and variant
+        self._stages: dict[str, Stage] = {}
+        self._settled = False  # whether the head is the dense layer that a trained head of another kind made
         self._current: _Trial | None = None
         self._class_shares = np.full(classes, 1 / classes)  # in the stream of the phase in progress
 
@@ -94,19 +102,35 @@ class Trainer:
         """Whether a phase trains on cached features: trunk frozen, nothing augmented, and they fit."""
         return self._steps.cached(phase)
 
-    def begin_trial(self, strategy: Strategy, settings: Settings, seed: int, data: TrialData) -> None:
+    @property
+    def phases(self) -> range:
+        """The phases that the training in progress goes through."""
+        return self._trial.phases
+
+    def begin_trial(
+        self,
+        strategy: Strategy,
+        settings: Settings,
+        seed: int,
+        data: TrialData,
+        stage: Stage | None = None,
+    ) -> None:
         """Set everything back, to a seed and settings, and provide what the strategy needs.
 
         That is the strength of augmentation of each class, and room for the rows that it makes of features.
-        The first trial, and one that needs more room than those before, traces every phase. Raises
+        Of a recipe with shared phases it is a training of these, or with their `stage` one of the others. The
+        first trial of a kind, and one that needs more room than those before, traces its phases. Raises
         MemoryError if such rows don't fit beside the images' features.
         """
-        self._current = _Trial(strategy, settings, seed, data)
+        recipe = self.recipe
+        phases = recipe.own_phases if stage or not recipe.shared_phases else range(recipe.shared_phases)
+        variant = StepVariant.of(strategy, data.class_counts)
+        self._current = _Trial(strategy, settings, seed, data, stage, phases, variant)
         self._begin_features()
         evenly_spaced = np.linspace(0, len(data.train) - 1, min(PROBE, len(data.train)))
         probe = data.train[evenly_spaced.astype(int)]
         self._reset(probe)
-        if not self._traced:
+        if (phases.start, variant) not in self._traced:
             self._trace(probe)
             self._reset(probe)
 
@@ -120,6 +144,10 @@ class Trainer:
         """
         trial = self._trial
         train, labels = trial.data.train, trial.data.labels
+        if self.recipe.phases[phase].reset_head or (
+            trial.strategy.head == "fresh" and phase == trial.phases[0]
+        ):
+            self.net.reset_head(derive_seed(trial.seed, "head", phase))
         sampler = PhaseSampler(
             strategy=trial.strategy, recipe=self.recipe, phase=phase, seed=trial.seed, progress=progress
         )
@@ -131,7 +159,53 @@ class Trainer:
         self._class_shares = drawn / drawn.sum()
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
-        self._fit(phase, stream, labels, callbacks)
+        self._fit(phase, stream, labels, progress, callbacks)
+
+    def _inputs(
+        self, phase: int, stream: np.ndarray, labels: np.ndarray, progress: float
+    ) -> tuple[Inputs, np.ndarray]:
+        """Inputs and targets of a phase that begins at `progress`, from its stream (epochs, steps * B)."""
+        trial, counts = self._trial, self._trial.data.class_counts
+        if not trial.variant.mixing:
+            return stream.ravel().astype("int32"), labels[stream.ravel()].astype("int32")
+        share = self.recipe.phases[phase].epochs / self.recipe.epochs_of(trial.phases)
+        pairs = []
+        for epoch, rows in enumerate(stream):
+            mixing = trial.strategy.mixing(counts, progress + share * epoch / len(stream))
+            seed = derive_seed(trial.seed, "mixing", phase, epoch)
+            pairs.append(draw_pairs(mixing, rows, labels, counts, self.recipe.image_size, seed))
+        partner, weight, box, targets = (
+            np.concatenate([getattr(pair, name) for pair in pairs])
+            for name in ("partner", "share", "box", "targets")
+        )
+        return (stream.ravel().astype("int32"), partner.astype("int32"), weight, box), targets
+
+    def finish_head(self) -> bool:
+        """Let the strategy adjust the head of the trained net; returns whether its logits are others now.
+
+        A head that only scales its logits, or of experts, becomes the dense layer that computes the same.
+        """
+        trial, kind = self._trial, self._trial.variant.head
+        self.net.settle(kind)
+        self._settled = kind in ("scaled", "experts")
+        if not overrides(type(trial.strategy), "adjust_head"):
+            return self._settled
+        self._settled = True
+        counts = trial.data.class_counts
+        self.net.set_classifier(*trial.strategy.adjust_head(*self.net.classifier, counts, self._class_means))
+        return True
+
+    def _class_means(self) -> np.ndarray:
+        """Means (K, d) float64 over the training images of what the logits are computed from, by class."""
+        data, last = self._trial.data, self._trial.phases[-1]
+        step = self._steps.of(last, StepVariant(influence=True))
+        if self.cached(last):
+            self._features.load(data.train)
+        features = step.predict_features(data.train).astype(float)
+        labels = data.labels[data.train]
+        with np.errstate(invalid="ignore"):
+            sums = np.stack([features[labels == c].sum(axis=0) for c in range(len(data.classes))])
+            return sums / data.class_counts[:, None]
 
     def set_loss(self, progress: float) -> None:
         """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
@@ -146,12 +220,13 @@ class Trainer:
 
     def logits(self, phase: int, index: np.ndarray) -> np.ndarray:
         """Logits (n, K) float32 of images (n,), without augmentation; the net is in or after this phase."""
+        variant = PLAIN if self._settled else self._trial.variant
         if self.cached(phase):
             self._features.load(index)
-            return self._steps[phase].predict_rows(index)
+            return self._steps.of(phase, variant).predict_rows(index)
         # All phases on pixels predict alike, so the first of them, traced already, does it for all.
-        first = next(p for p in range(phase + 1) if not self.cached(p))
-        return self._steps[first].predict_rows(index)
+        first = next(p for p in self.phases if not self.cached(p))
+        return self._steps.of(first, variant).predict_rows(index)
 
     def state(self) -> list[np.ndarray]:
         """Copies of the variables that training changes: the net's, or the head's if all are cached."""
@@ -164,8 +239,23 @@ class Trainer:
 
     @property
     def _changing(self) -> list[keras.Variable]:
-        cached = all(self.cached(phase) for phase in range(len(self.recipe.phases)))
-        return list(self.net.head.variables if cached else self.net.whole.variables)
+        cached = all(self.cached(phase) for phase in self.phases)
+        return self.net.variables(self._trial.variant.head, of_pixels=not cached)
+
+    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
+        """The stage with this key, from the file of the whole net's weights; read once, after `check`.
+
+        The net is left with other variables than before. Raises UserError where Keras can't read the file.
+        """
+        if key not in self._stages:
+            check()
+            try:
+                self.net.whole.load_weights(weights)
+            except (OSError, ValueError, KeyError) as error:
+                raise UserError(f"{weights}: not the weights of this net ({phrase(error)})") from None
+            state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
+            self._stages[key] = Stage(key, state)
+        return self._stages[key]
 
     @property
     def _trial(self) -> _Trial:
@@ -175,23 +265,27 @@ class Trainer:
 
     def _begin_features(self) -> None:
         """Select the trial's trunk; more room for synthetic rows than before takes new traces."""
-        if not self.recipe.frozen(0):
-            return
         trial, counts = self._trial, self._trial.data.class_counts
-        trunk = trial.seed if self._random_trunk else -1
+        if not self.recipe.frozen(trial.phases[0]):
+            return
+        trunk: int | str = trial.seed if self._random_trunk else -1
+        if trial.stage:
+            trunk = trial.stage.key
         synthetic_rows = int(np.sum(trial.strategy.feature_counts(counts) - counts))
         if self._features.begin_trial(trunk, synthetic_rows):
-            self._traced = False
+            self._traced.clear()
             self._steps.discard_cached()
 
     def _reset(self, probe: np.ndarray) -> None:
         """Set back all that a trial changes; a random trunk that begins frozen is calibrated on `probe`."""
         trial = self._trial
-        calibrated = self._random_trunk and self.recipe.phases[0].trainable != "all"
+        self._settled = False
+        calibrated = self._random_trunk and self.recipe.phases[0].trainable != "all" and not trial.stage
         images = (lambda: self.pixel_bank(self.pixel_bank.inputs(probe))) if calibrated else None
-        self.net.reset(derive_seed(trial.seed, "net"), images)
+        self.net.reset(derive_seed(trial.seed, "net"), images, trial.stage.state if trial.stage else None)
         self.net.set_dropout(trial.settings.dropout)
         self.terms.set(l2=trial.settings.l2)
+        self.terms.seeds.state.assign([derive_seed(trial.seed, "loss"), 0])
         factors = trial.strategy.augment_strength(trial.data.class_counts)[trial.data.labels]
         strength = np.float32(trial.settings.augmentation_strength) * factors.astype("float32")
         self.pixel_bank.reset(derive_seed(trial.seed, "augmentation"), strength)
@@ -200,28 +294,30 @@ class Trainer:
     def _trace(self, index: np.ndarray) -> None:
         """Trace training and prediction of every phase; what that changes is for `_reset` to set back."""
         stream = np.resize(index, (1, self.recipe.batch_size))
-        for phase in range(len(self.recipe.phases)):
+        for phase in self.phases:
             if self.cached(phase):
                 self._features.load(index)
             self._fit(phase, stream, self._trial.data.labels)
             self.logits(phase, index)
-        self._traced = True
+        self._traced.add((self.phases.start, self._trial.variant))
 
     def _fit(
         self,
         phase: int,
         stream: np.ndarray,
         labels: np.ndarray,
+        progress: float = 0.0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         """Train a phase on a stream, (epochs, steps * B) indices of rows and into `labels`."""
-        self.net.set_trainable(self.recipe.phases[phase])
-        step = self._steps[phase]
-        batch, flat = self.recipe.batch_size, stream.ravel().astype("int32")
+        variant, batch = self._trial.variant, self.recipe.batch_size
+        self.net.set_trainable(self.recipe.phases[phase], variant.head)
+        step = self._steps.of(phase, variant)
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
+        inputs, targets = self._inputs(phase, stream, labels, progress)
         step.fit(
-            **batches(flat, labels[flat].astype("int32"), batch, step.bank.host_pixels),
+            **batches(inputs, targets, batch, step.bank.host_pixels),
             steps_per_epoch=steps,
             epochs=len(stream),
             shuffle=False,

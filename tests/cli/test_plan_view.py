@@ -75,7 +75,8 @@ def test_what_recipes_share_is_said_once(study_file):
 
 
 def test_names_stay_whole_at_80_columns_and_warnings_stand_below(study_file):
-    options = {"strategies": ("none", "targeted_augmentation"), "recipe": BARE}
+    still = {**BARE, "augmentation": {"rotation": 10, "strength": 0.0}}
+    options = {"strategies": ("none", "targeted_augmentation"), "recipe": still}
     lines = shown(make_plans(study_file(STUDY), mlruns=Path("[red]m[/x]"), **options))
     assert any(line.startswith("targeted_augmentation  ") for line in lines)
     assert lines[-1].rstrip() == "targeted_augmentation: no-op: changes nothing on this data"

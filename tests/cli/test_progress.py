@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from fer_bench.cli import progress as progress_module
 from fer_bench.cli.progress import Bars, follow
 from fer_bench.runner.events import (
     CellBegun,
@@ -22,7 +23,12 @@ from fer_bench.runner.events import (
 )
 
 PLAN = SimpleNamespace(
-    tasks=("a", "b"), trials=1, repeats=2, spec=SimpleNamespace(recipe=SimpleNamespace(epochs=3))
+    tasks=[SimpleNamespace(hours=0.1)] * 2,
+    stages=[],
+    trials=1,
+    repeats=2,
+    slots=6,
+    spec=SimpleNamespace(recipe=SimpleNamespace(epochs=3)),
 )
 NOTHING_TO_DO = [Loading(), CellBegun(cell="a"), CellEnded(cell="a"), Ended()]
 SCORES = {"val/macro_f1": 0.51, "test/macro_f1": 0.49, "test/accuracy": 0.6, "val/loss": 1.0}
@@ -83,7 +89,7 @@ def test_on_a_terminal_results_stand_above_the_bars():
 
 
 def test_bars_of_two_workers_stand_side_by_side():
-    plan = SimpleNamespace(tasks=PLAN.tasks, trials=1, repeats=1, spec=PLAN.spec)
+    plan = SimpleNamespace(**{**vars(PLAN), "repeats": 1})
     progress = Progress()
     bars = Bars(progress, plan)
     for worker, cell in enumerate(("mobilenet_v2/none", "vgg16/none")):
@@ -101,3 +107,20 @@ def test_bars_of_two_workers_stand_side_by_side():
     ]  # fmt: skip
     assert progress.tasks[4].fields["note"] == "macro-F1 0.500, 100 images/s"
     assert progress.tasks[0].fields["note"] == "waiting for 1 cell of other workers"
+
+
+def test_the_time_left_counts_stages_apart_from_what_goes_on_from_them(monkeypatch):
+    now = iter([0.0, 1000.0, 1010.0])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(now))
+    plan = SimpleNamespace(**{**vars(PLAN), "stages": [SimpleNamespace(hours=0.5)] * 2, "trials": 0})
+    progress = Progress()
+    bars = Bars(progress, plan)
+    assert progress.tasks[0].total == 4
+    bars.show(CellBegun(cell="vgg16", stage=True))
+    bars.show(SlotEnded(cell="vgg16", kind="stage", slot=0, status="complete", seconds=1000.0))
+    # One more stage as long as the first, and two cells of six minutes, as the plan has it.
+    assert progress.tasks[0].fields["note"] == "about 29 min left"
+    assert progress.tasks[1].total == 1, "a stage is one training"
+    bars.show(SlotEnded(cell="vgg16/none", kind="repeat", slot=0, status="complete", seconds=10.0))
+    # Of four repeats one took 10 s: three more like it, and the stage.
+    assert progress.tasks[0].fields["note"] == "about 17 min left"

@@ -52,7 +52,7 @@ def refused(changes=(), budget=None, **overrides):
         ({"recipe": {"head": {"droput": 0.1}}}, "key of recipe.head 'droput': did you mean 'dropout'?"),
         ({"search": {"learning_rat": {"low": 0, "high": 1}}}, "did you mean 'learning_rate'?"),
         ({"split": "offical"}, "split: expected official, union,"),
-        ({"trials": 0}, "trials: expected 1 or more, got 0"),
+        ({"trials": -1}, "trials: expected 0 or more, got -1"),
         ({"trials": "many"}, "trials: expected a whole number, got 'many'"),
         ({"trials": 1.5}, "trials: "),
         ({"backbones": []}, "backbones: "),
@@ -96,7 +96,7 @@ def test_augmentation_that_is_not_there_can_not_be_searched():
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    lines = refused({"trials": 0, "splitt": "official", "repeats": "x"}).splitlines()
+    lines = refused({"trials": -1, "splitt": "official", "repeats": "x"}).splitlines()
     assert len(lines) == 3
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from fer_bench.data.trial_data import TrialData
 from fer_bench.strategies.base import Strategy
 from fer_bench.study.recipe import Settings
-from fer_bench.training.outcome import Outcome, Row
+from fer_bench.training.outcome import Outcome, Row, Stage
 
 if TYPE_CHECKING:
     from fer_bench.training.trainer import Trainer
@@ -62,6 +62,7 @@ class SleepingTraining:
         seed: int,
         data: TrialData,
         *,
+        stage: Stage | None = None,
         test: bool = False,
         on_epoch: Callable[[Row], None] = lambda row: None,
     ) -> Outcome:
@@ -96,6 +97,7 @@ class ScriptedTraining:
         seed: int,
         data: TrialData,
         *,
+        stage: Stage | None = None,
         test: bool = False,
         on_epoch: Callable[[Row], None] = lambda row: None,
     ) -> Outcome:

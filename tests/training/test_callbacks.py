@@ -189,7 +189,8 @@ def test_a_plateau_may_watch_another_score_than_the_recipe(data, trainer_of):
 def test_progress_runs_from_0_towards_1_over_all_phases(data, trainer):
     strategy = scripted(data, 0.5)
     run(trainer, data, strategy)
-    assert strategy.terms == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    of_epochs = strategy.terms[-5:]  # before them the trainer asks which step it takes
+    assert of_epochs == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     assert strategy.pools[0] == 0
     assert sorted(strategy.pools) == strategy.pools
     assert 0.7 < strategy.pools[-1] < 1
@@ -201,5 +202,5 @@ def test_a_phase_that_stopped_early_counts_as_done(data, trainer_of):
     strategy = scripted(data, 0.2, 0.1, 0.1, 0.3, 0.4, 0.5, 0.6)
     outcome = run(trainer, data, strategy)
     assert [row["phase"] for row in outcome.history] == [0, 0, 0, 1, 1, 1, 1]
-    assert strategy.terms == pytest.approx([*np.array([0, 1, 2, 9, 10, 11, 12]) / 13])
+    assert strategy.terms[-7:] == pytest.approx([*np.array([0, 1, 2, 9, 10, 11, 12]) / 13])
     assert min(p for p in strategy.pools if p >= 9 / 13 - 1e-9) == pytest.approx(9 / 13), "for sampling too"

@@ -211,7 +211,7 @@ def test_dropout_drops_its_share_in_training_only(plain):
 
 
 def test_l2_reaches_the_heads_dense_kernels_only():
-    assert [k.shape for k in make_net(head={"dense": (8, 6)}).dense_kernels] == [(128, 8), (8, 6), (6, 5)]
+    assert [k.shape for k in make_net(head={"dense": (8, 6)}).dense_kernels()] == [(128, 8), (8, 6), (6, 5)]
 
 
 def test_half_precision_inside_gives_float32_logits():

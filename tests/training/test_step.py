@@ -31,7 +31,7 @@ def test_l2_pulls_the_heads_kernels_by_twice_its_factor(trainer_of, data):
     # One step of plain gradient descent: d/dw (l2 w^2) = 2 l2 w, here 2 * 0.01 * 0.5, times the rate 0.1.
     phases = [{"trainable": "head", "epochs": 1}]
     trainer = trainer_of(phases=phases, optimizer="sgd", momentum=0.0, learning_rate=0.1)
-    (kernel,) = trainer.net.dense_kernels
+    (kernel,) = trainer.net.dense_kernels()
 
     def stepped(l2):
         one_batch = replace(data, train=data.train[:BATCH])
