@@ -11,7 +11,7 @@ from fer_bench.data.trial_data import TrialData
 from fer_bench.runner.events import Report
 from fer_bench.storage.stores import Stores
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan
+from fer_bench.study.plan import Plan, Task
 from fer_bench.study.recipe import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +35,18 @@ class TrainTrial(Protocol):
         on_epoch: Callable[[Row], None] = ...,
     ) -> Outcome:
         """Train once from scratch; raise what makes the slot fail."""
+        ...
+
+
+class Trainers(Protocol):
+    """Where trainers come from: `runner.worker.TrainerAtHand`, or what tests put in its place."""
+
+    def has(self, task: Task) -> bool:
+        """Whether the trainer for a task is at hand, so that it needn't be built."""
+        ...
+
+    def of(self, task: Task) -> Trainer:
+        """Trainer for a task's backbone and recipe."""
         ...
 
 
