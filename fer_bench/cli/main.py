@@ -110,7 +110,9 @@ def ui(
 def speed(
     measurements: Annotated[
         list[str] | None,
-        typer.Argument(help="training, cell, predict, overhead, start, leaderboard, memory; by default all."),
+        typer.Argument(
+            help="training, cell, study, predict, overhead, start, leaderboard, memory; by default all."
+        ),
     ] = None,
 ) -> None:
     """Measure how fast fer-bench is here, each figure beside what it is compared with; half an hour for all.

@@ -63,8 +63,8 @@ def _cost(plan: Plan) -> Text:
     if plan.stages:
         hours = duration(sum(stage.hours for stage in plan.stages))
         shared = (
-            f"first {plural(len(plan.stages), 'stage')} of {plan.tags['shared_phases']} epochs, each trained "
-            f"once for all strategies, roughly {hours}; then "
+            f"first {plural(len(plan.stages), 'stage')} ({plan.tags['shared_phases']}), each trained once "
+            f"for all strategies, roughly {hours}; then "
         )
     return Text(
         f"{shared}{plural(len(plan.tasks), 'cell')} x {slots}, "

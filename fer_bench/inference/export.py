@@ -17,7 +17,7 @@ from fer_bench.errors import UserError, phrase
 from fer_bench.files import copy_file
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
 from fer_bench.inference.model_file import ModelFile, open_model
-from fer_bench.inference.self_contained import affine, plain, self_contained
+from fer_bench.inference.self_contained import affine, plain, self_contained, with_cosines
 from fer_bench.storage.mlflow_model import log_model
 from fer_bench.training.net import Net
 
@@ -68,11 +68,16 @@ def rebuild(kept: KeptRepeat) -> keras.Model:
     layers can't express.
     """
     scale, offset = affine(kept.strategy, kept.class_counts)
-    return self_contained(plain(trained_net(kept)), kept.image_shape, kept.classes, scale, offset)
+    net = trained_net(kept)
+    if kept.strategy.head == "cosine":
+        model = with_cosines(plain(net.features), net.classifier[0])
+    else:
+        model = plain(net.whole)
+    return self_contained(model, kept.image_shape, kept.classes, scale, offset + kept.decision_offset)
 
 
-def trained_net(kept: KeptRepeat) -> keras.Model:
-    """Load the net as it was trained, pixels (B, S, S, C) -> logits (B, K), in float32.
+def trained_net(kept: KeptRepeat) -> Net:
+    """Load the net as it was trained, in float32.
 
     Raises UserError for weights that are damaged or don't fit the backbone.
     """
@@ -92,7 +97,7 @@ def trained_net(kept: KeptRepeat) -> keras.Model:
             f"the weights of {name} don't fit it as it is now: was it changed since commit "
             f"{kept.record.commit}? ({_reason(error)})"
         ) from None
-    return net.whole
+    return net
 
 
 def _reason(error: Exception) -> str:
@@ -132,5 +137,6 @@ def difference(written: ModelFile, kept: KeptRepeat) -> float | None:
     if not index_of.keys() >= set(names):  # imported anew from files of other names
         return None
     pixels = images.pixels[[index_of[name] for name in names]]
-    expected = softmax(kept.strategy.adjust_logits(kept.logits[compared], kept.class_counts), axis=1)
+    adjusted = kept.strategy.adjust_logits(kept.logits[compared], kept.class_counts)
+    expected = softmax(adjusted + kept.decision_offset, axis=1)
     return float(np.abs(written.probabilities(pixels, len(pixels)) - expected).max())

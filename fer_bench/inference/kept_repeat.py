@@ -28,6 +28,7 @@ class KeptRepeat:
     - classes: K names; class_counts: (K,) int, of the training split;
     - image_shape: (H, W, C) of the dataset's images;
     - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`;
+    - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
     - weights: a local copy of the weights file of the whole net.
     """
 
@@ -39,6 +40,7 @@ class KeptRepeat:
     class_counts: np.ndarray
     image_shape: tuple[int, int, int]
     logits: np.ndarray
+    decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
 
@@ -161,6 +163,7 @@ def read_repeat(
             class_counts=file["class_counts"],
             image_shape=(height, width, channels),
             logits=file["test_logits"],
+            decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],
             weights=weights,
         )

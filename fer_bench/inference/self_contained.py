@@ -30,6 +30,14 @@ def plain(net: keras.Model) -> keras.Model:
     return rebuilt
 
 
+def with_cosines(features: keras.Model, kernel: np.ndarray) -> keras.Model:
+    """Model of the cosines between features (B, d), a model's output, and the columns of a kernel (d, K)."""
+    cosines = layers.Dense(kernel.shape[1], use_bias=False, name="cosine_logits")
+    outputs = cosines(layers.UnitNormalization(name="unit_features")(features.output))
+    cosines.set_weights([kernel / np.linalg.norm(kernel, axis=0)])
+    return keras.Model(features.input, outputs, name="net")
+
+
 def _replaceable(layer: keras.Layer) -> bool:
     """Whether a layer is Keras' own, or one that `_plain_layer` replaces."""
     ours = isinstance(layer, BatchNormalization | VariableDropout)

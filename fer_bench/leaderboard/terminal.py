@@ -123,7 +123,7 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     chosen = _present(first["selected_from"]) and first["selected_from"] > 1
     trials = f", best of {first['selected_from']} trials" if chosen else ""
     budget = f", budget {first['budget']}" if first["budget"] else ""
-    shared = f", behind {first['shared_phases']} shared" if first["shared_phases"] else ""
+    shared = f", shared phases: {first['shared_phases']}" if first["shared_phases"] else ""
     return (
         f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{shared}{version}"
     )
@@ -192,11 +192,11 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         style="dim",
     )
     if rows["shared_seconds"].notna().any():
-        apart = " and ".join(
-            f"{_seconds(rows[key])} s {what}"
-            for key, what in (("train_seconds", "each"), ("shared_seconds", "once for all strategies"))
+        own, shared = _seconds(rows["train_seconds"]), _seconds(rows["shared_seconds"])
+        yield Text(
+            f"Training steps: {own} s a repeat, and {shared} s a seed for what all strategies share.",
+            style="dim",
         )
-        yield Text(f"Training steps of a repeat took {apart}: {_epochs(rows)} shared.", style="dim")
     if reported := _reported(rows):
         words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
         yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")
@@ -216,10 +216,6 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         yield Text(f"All: {phrase}", style="yellow")
     for phrase, mark in _marks(rows).items():
         yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
-
-
-def _epochs(rows: pd.DataFrame) -> str:
-    return f"epochs {rows['shared_phases'].iloc[0]}"
 
 
 def _seconds(column: pd.Series) -> str:

@@ -12,7 +12,16 @@ from rich.table import Table
 
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
-from fer_bench.speed import many_runs, memory, overhead, prediction, short_trials, startup, training
+from fer_bench.speed import (
+    many_runs,
+    memory,
+    overhead,
+    prediction,
+    short_trials,
+    startup,
+    study,
+    training,
+)
 from fer_bench.speed.side_by_side import ContestantDied, Figure
 
 
@@ -39,6 +48,11 @@ MEASUREMENTS = {
         "Trial by trial in turn from fresh processes, imports left out: model, tracing, one epoch with the "
         "trunk frozen, one with its last 30 layers, validation after each, all augmented. Median of 3 cells. "
         "Start: reset and the first step of each phase.",
+    ),
+    "study": Measurement(
+        "Shared phases", 10, study.measure,
+        "Trainings in turn, with shared phases and each whole, a process each, which builds its net once. "
+        "The figure that is compared has its stages in it. Stages: in two more processes.",
     ),
     "predict": Measurement(
         "Prediction", 3, prediction.measure,

@@ -232,7 +232,7 @@ def _choose(
 def _shared_phases(recipe: Recipe) -> str:
     """What the shared phases of a recipe are, for boards and people; "" without any."""
     shared = recipe.phases[: recipe.shared_phases]
-    return " + ".join(f"{phase.epochs} {phase.label}" for phase in shared)
+    return " + ".join(f"{phase.epochs} epochs {phase.label}" for phase in shared)
 
 
 def _tasks(

@@ -16,6 +16,7 @@ from fer_bench.training.backend import Tensor
 
 SCALARS = ("gamma", "box_cox", "influence", "l2")
 PER_CLASS = ("weights", "margins", "scale", "smoothing", "suppression")
+NOTHING = -1e9  # logit of a class that is left out; finite, as all classes but the true one may be
 LEAST_INFLUENCE = 1e-3  # added to an image's influence before its loss is divided by that
 
 
@@ -79,7 +80,7 @@ def _loss(truth: Tensor, logits: Tensor, terms: LossVariables, shift: Tensor, le
     logits minus that of all: finite, and so is its gradient, where p rounds to 1 and for gamma 0.
     """
     z = (logits - terms.margins * truth) * terms.scale + shift
-    counted = z if left_out is None else ops.where(left_out, -np.inf, z)
+    counted = z if left_out is None else ops.where(left_out, NOTHING, z)
     total = ops.logsumexp(counted, axis=-1, keepdims=True)
     others = ops.where(np.eye(terms.classes, dtype=bool), -np.inf, ops.expand_dims(counted, -2))
     log_rest = ops.logsumexp(others, axis=-1) - total

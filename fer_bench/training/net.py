@@ -113,6 +113,12 @@ class Net:
         logits = self._logits_of(kind)(features)
         return keras.Model(inputs, [logits, features] if with_features else logits)
 
+    @property
+    def features(self) -> keras.Model:
+        """The net up to what its logits are computed from: pixels (B, S, S, C) -> features (B, d)."""
+        pixels = keras.Input(self.body.input_shape[1:])
+        return keras.Model(pixels, self._classifier(self.body(pixels)), name="features")
+
     def _logits_of(self, kind: HeadKind) -> keras.Layer:
         if kind in ("linear", "fresh"):
             return self._logits
@@ -176,6 +182,7 @@ class Net:
             layer.trainable = place >= total - trained
         for layer in self.head.layers:
             layer.trainable = kind != "scaled"
+        self._logits.bias.trainable = kind not in ("cosine", "scaled")
         if self.recipe.batch_norm.mode == "frozen":
             for layer in self.norms:
                 layer.trainable = False

@@ -253,9 +253,12 @@ class Trainer:
                 self.net.whole.load_weights(weights)
             except (OSError, ValueError, KeyError) as error:
                 raise UserError(f"{weights}: not the weights of this net ({phrase(error)})") from None
-            state = [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
-            self._stages[key] = Stage(key, state)
+            self._stages[key] = Stage(key, self.whole_state())
         return self._stages[key]
+
+    def whole_state(self) -> list[np.ndarray]:
+        """Copies of all variables of the net, as a `Stage` has them."""
+        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
 
     @property
     def _trial(self) -> _Trial:
