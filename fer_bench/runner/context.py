@@ -13,7 +13,7 @@ from fer_bench.errors import UserError
 from fer_bench.runner.events import Report
 from fer_bench.storage.stores import Stores
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan
+from fer_bench.study.plan import Plan, Task
 from fer_bench.study.recipe import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,18 @@ class TrainTrial(Protocol):
         checkpoint: Checkpoint | None = ...,
     ) -> Outcome:
         """Train once from scratch; raise what makes the slot fail."""
+        ...
+
+
+class Trainers(Protocol):
+    """Where trainers come from: `runner.worker.TrainerAtHand`, or what tests put in its place."""
+
+    def has(self, task: Task) -> bool:
+        """Whether the trainer for a task is at hand, so that it needn't be built."""
+        ...
+
+    def of(self, task: Task) -> Trainer:
+        """Trainer for a task's backbone and recipe."""
         ...
 
 

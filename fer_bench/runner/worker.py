@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,41 +17,64 @@ from fer_bench.study.plan import Plan, StageTask, Task
 
 if TYPE_CHECKING:
     from fer_bench.data.trial_data import TrialData
-    from fer_bench.runner.context import TrainTrial, WorkerContext
+    from fer_bench.runner.context import Trainers, TrainTrial, WorkerContext
     from fer_bench.training.trainer import Trainer
 
 PAUSE = 2.0  # seconds until cells that others work on are looked at again
 
 
-def work(plan: Plan, report: Report, train: TrainTrial | None = None) -> list[str]:
+def work(
+    plan: Plan, report: Report, train: TrainTrial | None = None, trainers: Trainers | None = None
+) -> list[str]:
     """Bring every cell of a plan to its planned slots, together with other workers; what failed, a line each.
 
-    `train` takes the place of `training.trial.run_trial`. Raises UserError for data that has changed since
-    the plan was made, for weights of another model, for databases that can't be opened, and for what is no
-    number of seconds between checkpoints.
+    `train` takes the place of `training.trial.run_trial`, and `trainers` that of `TrainerAtHand`; with both,
+    Keras is not loaded. Raises UserError for data that has changed since the plan was made, for weights of
+    another model, for databases that can't be opened, and for what is no number of seconds between
+    checkpoints.
     """
     report(Loading())
-    import keras  # noqa: F401  (first, so that the time it takes is not taken for the databases')
+    with _nothing_collected():
+        train = train or load_training()  # first, so that the time it takes is not taken for the databases'
+        from fer_bench.data.splits import split
+        from fer_bench.data.trial_data import TrialData
+        from fer_bench.datasets.base import open_dataset
+        from fer_bench.runner.context import WorkerContext, checkpoint_seconds
+        from fer_bench.storage.cell_store import end_abandoned_runs
+        from fer_bench.storage.stores import open_stores
 
-    from fer_bench.data.splits import split
-    from fer_bench.data.trial_data import TrialData
-    from fer_bench.datasets.base import open_dataset
-    from fer_bench.runner.context import WorkerContext, checkpoint_seconds
-    from fer_bench.storage.cell_store import end_abandoned_runs
-    from fer_bench.storage.stores import open_stores
-    from fer_bench.training.trial import run_trial
-
-    seconds = checkpoint_seconds()
-    stores = open_stores(plan)
+        seconds = checkpoint_seconds()
+        stores = open_stores(plan)
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
     data = TrialData.of(images, split(images, spec.split, *spec.samples))
     check_weights(plan)
-    context = WorkerContext(plan, data, stores, report, train or run_trial, checkpoint_seconds=seconds)
-    failures = take_cells(context, TrainerAtHand(data))
+    context = WorkerContext(plan, data, stores, report, train, checkpoint_seconds=seconds)
+    failures = take_cells(context, trainers or TrainerAtHand(data))
     end_abandoned_runs(plan, stores.tracker)
     return failures
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without garbage collection: while modules are loaded it takes a tenth of the time and finds nothing.
+
+    What is there at the end stays, and no later collection looks at it again.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def load_training() -> TrainTrial:
+    """What trains a trial. Loads Keras."""
+    from fer_bench.training.trial import run_trial
+
+    return run_trial
 
 
 def check_weights(plan: Plan) -> None:
@@ -62,7 +88,7 @@ def check_weights(plan: Plan) -> None:
         load_trunk(backbone, backbone.trunk(plan.spec.recipe.image_size), path)
 
 
-def take_cells(context: WorkerContext, trainers: TrainerAtHand) -> list[str]:
+def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:
     """Run free cells: first those of the backbone at hand, then of one that fewest others work on.
 
     A cell is free when the stages that it needs are on this machine. What failed, a line each.

@@ -6,7 +6,6 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,7 +14,7 @@ from fer_bench.data.trial_data import TrialData
 from fer_bench.evaluation.metrics import scores
 from fer_bench.strategies.base import Strategy
 from fer_bench.study.recipe import Recipe
-from fer_bench.training.outcome import Outcome, Row, TrialFailed
+from fer_bench.training.outcome import Outcome, Row, TrialFailed, TrialState
 from fer_bench.training.trainer import Trainer
 
 
@@ -34,20 +33,6 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     if recipe.early_stopping:
         callbacks.append(keras.callbacks.EarlyStopping(**on(recipe.monitor), patience=recipe.early_stopping))
     return callbacks
-
-
-@dataclass(frozen=True, eq=False)
-class TrialState:
-    """What a `TrialCallback` knows after an epoch."""
-
-    history: list[Row]
-    epochs_before_phase: int
-    best_score: float
-    best_epoch: int
-    best_phase: int
-    best_logits: np.ndarray
-    best_state: list[np.ndarray]
-    setup_seconds: float
 
 
 class TrialCallback(keras.callbacks.Callback):
