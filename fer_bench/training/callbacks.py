@@ -17,6 +17,8 @@ from fer_bench.study.recipe import Recipe
 from fer_bench.training.outcome import Outcome, Row, TrialFailed, TrialState
 from fer_bench.training.trainer import Trainer
 
+ROUNDING = 1e-6  # of a share of epochs
+
 
 def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Keras' own callbacks that the recipe asks for: ReduceLROnPlateau and EarlyStopping."""
@@ -122,7 +124,7 @@ class TrialCallback(keras.callbacks.Callback):
     def _keep_if_best(self, validation: dict[str, float], logits: np.ndarray) -> None:
         recipe = self._trainer.recipe
         score = -validation["loss"] if recipe.monitor == "loss" else validation[recipe.monitor]
-        if self.progress < self._strategy.selectable_from:
+        if self.progress < self._strategy.selectable_from - ROUNDING:
             score = -math.inf  # kept only until a later epoch comes
         if score > self._best_score or recipe.keep == "last" or self._best_score == -math.inf:
             self._best_score, self._best_logits = score, logits
