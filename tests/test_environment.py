@@ -28,6 +28,43 @@ def test_a_gpu_that_is_hidden_does_not_count(tmp_path, monkeypatch):
         assert environment.gpu() == (False, "CUDA_VISIBLE_DEVICES hides the GPU")
 
 
+@pytest.mark.parametrize(
+    ("flags", "device", "reason"),
+    [
+        ("avx2 avx512_bf16 fma", "cpu", "CPU has avx512_bf16"),
+        ("amx_bf16 amx_tile", "cpu", "CPU has amx_bf16"),
+        ("avx2 avx512f", None, "CPU has no bfloat16"),
+        (None, None, "CPU has no bfloat16"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_linux_lists_it(tmp_path, flags, device, reason):
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"model name\t: any\nflags\t\t: fpu {flags}\n")
+    with machine_with_gpu(tmp_path, "", False):
+        assert environment.bfloat16(cpuinfo) == environment.Bfloat16(device, reason)
+
+
+def test_a_cpus_bfloat16_is_tensorflows_alone(tmp_path, monkeypatch):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags : avx512_bf16")
+    with machine_with_gpu(tmp_path, "", False):
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        found = environment.bfloat16(cpuinfo)
+    assert (found.device, found.reason) == (None, "CPU has avx512_bf16, which jax may not use")
+
+
+@pytest.mark.parametrize(
+    ("listed", "device"), [("8.9", "gpu"), ("7.5", None), ("8.0\n7.5", None), ("unknown field", None)]
+)
+def test_a_gpu_computes_in_bfloat16_from_compute_capability_8(tmp_path, listed, device):
+    """The stand-in for nvidia-smi prints the same whatever it is asked; a line begins with GPU as well."""
+    with machine_with_gpu(tmp_path, f"GPU 0: any\n{listed}", True):
+        found = environment.bfloat16(tmp_path / "none")
+    assert found.device == device
+    assert found.reason == ("GPU has bfloat16" if device else "GPU has no bfloat16")
+
+
 def test_asking_for_a_gpu_loads_no_backend():
     code = (
         "import sys; from fer_bench.environment import gpu; gpu(); "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fer_bench.backbones.base import BACKBONES, Backbone
+from fer_bench.backbones.base import BACKBONES, Backbone, standardise_as_imagenet
 
 if TYPE_CHECKING:
     from keras import KerasTensor, Model
@@ -25,10 +25,7 @@ class EfficientNetV2B0(Backbone):
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [0, 1], then standardised by ImageNet's mean and standard deviation of each channel."""
-        import numpy as np
-
-        mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], "float32")
-        return (pixels / 255.0 - mean) / deviation
+        return standardise_as_imagenet(pixels)
 
     def trunk(self, size: int, weights: str | None = None) -> Model:
         """Keras' own, without its top and without the layers that scale pixels."""

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_bench.backbones.base import BACKBONES
+from fer_bench.backbones.base import BACKBONES, Backbone
 from fer_bench.errors import UserError, phrase
 
 if TYPE_CHECKING:
@@ -95,12 +95,15 @@ def _sha256(path: Path) -> str:
         ) from None
 
 
-def load_trunk(trunk: Model, path: Path) -> None:
-    """Read a trunk's pretrained weights; raises UserError if the file is broken or of another model."""
+def load_trunk(backbone: Backbone, trunk: Model, path: Path) -> None:
+    """Read pretrained weights into a backbone's trunk.
+
+    Raises UserError if the file is broken or of another model.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras warns of each layer, then raises
-            trunk.load_weights(path)
+            backbone.load(trunk, path)
     except (OSError, ValueError, KeyError) as error:
         reason = phrase(error)
         raise UserError(

@@ -53,6 +53,8 @@ def _head(plan: Plan) -> Iterator[Text]:
         )
     if plan.selects_on_test:
         yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
+    if plan.precision:
+        yield Text(plan.precision)
 
 
 def _cost(plan: Plan) -> Text:

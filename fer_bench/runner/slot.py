@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_bench import environment
+from fer_bench.backbones.base import BACKBONES
 from fer_bench.data.trial_data import TrialData
 from fer_bench.errors import UserError
 from fer_bench.evaluation.metrics import collapsed, scores
@@ -27,6 +29,7 @@ from fer_bench.study.plan import Task
 from fer_bench.study.spec import as_used
 
 if TYPE_CHECKING:
+    from fer_bench.training.checkpoint import Checkpoint
     from fer_bench.training.outcome import Outcome, Row
     from fer_bench.training.trainer import Trainer
 
@@ -103,14 +106,19 @@ def train_slot(
         strategy, settings = as_used(locked.task.cell, begun.parameters)
         origin = store.origin(strategy, settings)
         if killed_too_often:
-            raise RuntimeError(f"killed {MOST_ATTEMPTS} times, not tried again")
+            raise RuntimeError(
+                f"killed {MOST_ATTEMPTS} times without an epoch finished between, not tried again"
+            )
         if stage and stage.error:
             raise RuntimeError(f"its stage {stage.slot} failed: {stage.error}")
+        if stage:
+            origin |= {"stage": stage.key, HASH: stage.sha256}
         ready = locked.trainer()
         outcome = context.train(
             ready, strategy, settings, begun.seed, context.data,
             stage=ready.stage(stage.key, stage.weights, stage.check) if stage else None,
             test=begun.kind == "repeat", on_epoch=_epoch_logger(context, store, ready, begun, history),
+            checkpoint=_checkpoint(locked, begun, origin, strategy),
         )  # fmt: skip
         numbers, arrays, alarms = score(context.data, strategy, outcome)
         facts = _facts(outcome, ready.parameters)
@@ -120,7 +128,6 @@ def train_slot(
             origin[HASH] = file_digest(store.weights_file(begun))
         if stage:
             facts["shared_seconds"] = stage.seconds
-            origin |= {"stage": stage.key, HASH: stage.sha256}
         result = replace(begun, scores=numbers, arrays=arrays, facts=facts, origin=origin | alarms)
     except Exception as error:  # a plug-in's bug, or no memory: the study goes on
         if isinstance(error, UserError) or _no_room(error):
@@ -138,8 +145,8 @@ def _epoch_logger(
     images = len(context.data.train) // recipe.batch_size * recipe.batch_size
 
     def on_epoch(row: Row) -> None:
-        history.append({**row, "time": time.time()})
-        store.log_epoch(begun, len(history), history[-1])
+        history.append(row)
+        store.log_epoch(begun, len(history), row)
         context.report(
             EpochEnded(
                 epoch=len(history),
@@ -150,6 +157,17 @@ def _epoch_logger(
         )
 
     return on_epoch
+
+
+def _checkpoint(locked: LockedTask, begun: Result, origin: dict[str, str], strategy: Strategy) -> Checkpoint:
+    """Where the training is saved, for whoever would train the same on such a machine with the same code."""
+    from fer_bench.training.checkpoint import Checkpoint
+
+    attempt = {name: getattr(begun, name) for name in ("cell", "kind", "slot", "seed", "parameters")}
+    origins = {name: origin.get(name, "") for name in ("commit", "versions", "device", HASH)}
+    code = environment.code(type(strategy).__module__, BACKBONES[locked.task.cell.backbone].__module__)
+    identity = {**attempt, **origins, "code": code}
+    return Checkpoint(locked.store.checkpoint_file(begun), identity, locked.context.checkpoint_seconds)
 
 
 def _facts(outcome: Outcome, parameters: int) -> dict[str, float]:

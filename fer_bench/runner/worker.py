@@ -30,7 +30,8 @@ def work(
 
     `train` takes the place of `training.trial.run_trial`, and `trainers` that of `TrainerAtHand`; with both,
     Keras is not loaded. Raises UserError for data that has changed since the plan was made, for weights of
-    another model, and for databases that can't be opened.
+    another model, for databases that can't be opened, and for what is no number of seconds between
+    checkpoints.
     """
     report(Loading())
     with _nothing_collected():
@@ -38,17 +39,18 @@ def work(
         from fer_bench.data.splits import split
         from fer_bench.data.trial_data import TrialData
         from fer_bench.datasets.base import open_dataset
-        from fer_bench.runner.context import WorkerContext
+        from fer_bench.runner.context import WorkerContext, checkpoint_seconds
         from fer_bench.storage.cell_store import end_abandoned_runs
         from fer_bench.storage.stores import open_stores
 
+        seconds = checkpoint_seconds()
         stores = open_stores(plan)
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
     data = TrialData.of(images, split(images, spec.split, *spec.samples))
     check_weights(plan)
-    context = WorkerContext(plan, data, stores, report, train)
+    context = WorkerContext(plan, data, stores, report, train, checkpoint_seconds=seconds)
     failures = take_cells(context, trainers or TrainerAtHand(data))
     end_abandoned_runs(plan, stores.tracker)
     return failures
@@ -82,7 +84,8 @@ def check_weights(plan: Plan) -> None:
 
     files = {task.cell.backbone: task.weights.path for task in plan.tasks if task.weights.path}
     for name, path in files.items():
-        load_trunk(BACKBONES[name]().trunk(plan.spec.recipe.image_size), path)
+        backbone = BACKBONES[name]()
+        load_trunk(backbone, backbone.trunk(plan.spec.recipe.image_size), path)
 
 
 def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fer_bench.data.trial_data import TrialData
     from fer_bench.strategies.base import Strategy
     from fer_bench.study.recipe import Settings
+    from fer_bench.training.checkpoint import Checkpoint
     from fer_bench.training.outcome import Outcome, Row, Stage
     from fer_bench.training.trainer import Trainer
 
@@ -87,6 +88,7 @@ def untrained(
     stage: Stage | None = None,
     test: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Stand-in for `run_trial`: random logits, scored after each epoch; of validation only."""
     from fer_bench.evaluation.metrics import scores
@@ -99,5 +101,6 @@ def untrained(
         scored = scores(labels, strategy.adjust_logits(logits, counts), data.classes)
         trained = dict.fromkeys(("train/objective", "train/loss", "train/accuracy"), float(epoch))
         validated = {f"val/{name}": scored[name] for name in ("loss", "accuracy", "macro_f1")}
-        on_epoch({**trained, **validated, "learning_rate": 1e-3, "seconds": 1.0, "phase": 0.0})
+        rest = {"learning_rate": 1e-3, "seconds": 1.0, "phase": 0.0, "time": time.time()}
+        on_epoch({**trained, **validated, **rest})
     return Outcome(val_logits=logits, test_logits=None)

@@ -6,6 +6,7 @@ temporary name and renamed, so that it is whole or not there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from fer_bench.files import atomic
 
 Kind = Literal["trial", "repeat", "stage"]
-MOST_ATTEMPTS = 3  # at a slot that is killed each time
+MOST_ATTEMPTS = 3  # at a slot that is killed each time without having got further
 PREDICTIONS = "predictions.npz"  # a run's copy of its result file
 
 
@@ -56,29 +57,45 @@ class ResultFiles:
         self.folder = folder / cell
 
     def tidy(self) -> None:
-        """Remove what a kill left: half-written files, and weights of attempts that have no result."""
+        """Remove what a kill left: half-written files, weights without a result, checkpoints with one."""
         for path in self.folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
         for path in self.folder.glob("*.weights.h5"):
             if not (self.folder / path.name.replace(".weights.h5", ".npz")).exists():
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob("*.checkpoint"):
+            written = path.stat().st_mtime_ns
+            results = self.folder.glob(f"{path.stem}-*.npz")
+            if any(result.stat().st_mtime_ns >= written for result in results):
                 path.unlink(missing_ok=True)
 
     def begin(self, kind: Kind, slot: int) -> int:
         """Note that an attempt at a slot begins; returns its number, from 1."""
         self.folder.mkdir(parents=True, exist_ok=True)
         attempt = 1 + max(map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*")), default=0)
-        (self.folder / f"{kind}-{slot:03}-{attempt}.begun").touch(exist_ok=False)
+        self._begun(kind, slot, attempt).touch(exist_ok=False)
         return attempt
+
+    def note(self, kind: Kind, slot: int, attempt: int, epochs: int) -> None:
+        """Note how many epochs of its training an attempt has finished; a full disk costs the note only."""
+        # In place and of one length: a kill finds the number of before or this one.
+        with contextlib.suppress(OSError), self._begun(kind, slot, attempt).open("rb+") as file:
+            file.write(f"{epochs:6}\n".encode())
 
     def withdraw(self, kind: Kind, slot: int, attempt: int) -> None:
         """Take back that an attempt began: it was given up in good order, not killed."""
-        (self.folder / f"{kind}-{slot:03}-{attempt}.begun").unlink(missing_ok=True)
+        self._begun(kind, slot, attempt).unlink(missing_ok=True)
 
     def save(self, result: Result) -> Path:
-        """Write a result file; raises OSError if the disk won't take it, and then there is none."""
+        """Write a result file, and remove the slot's checkpoint.
+
+        Raises OSError if the disk won't take the result, and then there is none.
+        """
         path = self._path(result.kind, result.slot, result.attempt)
         with atomic(path) as temporary:
             write_result(result, temporary)
+        with contextlib.suppress(OSError):  # `tidy` removes it as well
+            self.checkpoint(result.kind, result.slot).unlink()
         return path
 
     def adopt(self, path: Path) -> bool:
@@ -113,11 +130,26 @@ class ResultFiles:
         self._path(result.kind, result.slot, result.attempt).unlink(missing_ok=True)
 
     def lost(self, kind: Kind, slot: int) -> int:
-        """How many attempts at a slot have begun after its latest result and never ended."""
-        begun = map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*.begun"))
+        """How many attempts at a slot were killed since its latest result, or since one of them got further.
+
+        One that has finished more epochs than all before it is the first of those that count.
+        """
+        begun = sorted(map(_attempt, self.folder.glob(f"{kind}-{slot:03}-*.begun")))
         ended = [path for path in self.folder.glob(f"{kind}-{slot:03}-*.npz") if read_result(path)]
         last = max(map(_attempt, ended), default=0)
-        return sum(attempt > last for attempt in begun)
+        lost = furthest = 0
+        for attempt in (attempt for attempt in begun if attempt > last):
+            epochs = _epochs(self._begun(kind, slot, attempt))
+            lost = 1 if epochs > furthest else lost + 1
+            furthest = max(furthest, epochs)
+        return lost
+
+    def checkpoint(self, kind: Kind, slot: int) -> Path:
+        """Where a slot's training is saved until it has a result."""
+        return self.folder / f"{kind}-{slot:03}.checkpoint"
+
+    def _begun(self, kind: Kind, slot: int, attempt: int) -> Path:
+        return self.folder / f"{kind}-{slot:03}-{attempt}.begun"
 
     def _path(self, kind: Kind, slot: int, attempt: int) -> Path:
         return self.folder / f"{kind}-{slot:03}-{attempt}.npz"
@@ -126,6 +158,14 @@ class ResultFiles:
 def _attempt(path: Path) -> int:
     """Number of the attempt in a file's name, such as trial-000-2.npz."""
     return int(path.name.split(".")[0].rsplit("-", 1)[1])
+
+
+def _epochs(begun: Path) -> int:
+    """How many epochs an attempt has finished; 0 where nothing was noted."""
+    try:
+        return int(begun.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def write_result(result: Result, path: Path) -> None:

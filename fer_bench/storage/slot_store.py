@@ -38,7 +38,7 @@ class SlotStore:
         return self._files.results(kind)
 
     def lost(self, kind: Kind, slot: int) -> int:
-        """How many attempts at a slot were killed since its latest result."""
+        """How many attempts at a slot were killed since one got further than those before it."""
         return self._files.lost(kind, slot)
 
     def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
@@ -89,10 +89,11 @@ class SlotStore:
         )
 
     def log_epoch(self, result: Result, epoch: int, row: dict[str, float]) -> None:
-        """Log an epoch of a running attempt, number from 1.
+        """Log an epoch of a running attempt, number from 1, and that the attempt got so far.
 
         A store that is away for a moment costs no trial: the result brings all epochs again.
         """
+        self._files.note(result.kind, result.slot, result.attempt, epoch)
         with contextlib.suppress(Exception):
             self._tracker.log_epoch(result.run_id, epoch, row)
 
@@ -126,3 +127,7 @@ class SlotStore:
     def weights_file(self, result: Result) -> Path:
         """Where an attempt leaves the weights of its net."""
         return self._files.folder / f"{result.kind}-{result.slot:03}-{result.attempt}.weights.h5"
+
+    def checkpoint_file(self, result: Result) -> Path:
+        """Where a slot's training is saved until it has a result, for its next attempt to go on from."""
+        return self._files.checkpoint(result.kind, result.slot)

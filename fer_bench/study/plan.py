@@ -21,6 +21,7 @@ from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.cost import estimate_hours, estimate_stage_hours
 from fer_bench.study.file import read_study
 from fer_bench.study.keep import Keep
+from fer_bench.study.precision import decide
 from fer_bench.study.prior import assess
 from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
@@ -86,6 +87,7 @@ class Plan:
     selects_on_test: bool
     twins: int  # test images that are identical to a training or validation image
     why: str = field(default="")
+    precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
 
@@ -173,7 +175,8 @@ def make_plan(
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
-    tasks, stages = _tasks(spec, images, parts, _weights(spec, may_download))
+    cells, precision = decide(spec)
+    tasks, stages = _tasks(spec, cells, images, parts, _weights(spec, may_download))
     return Plan(
         study=name,
         recipe_name=recipe_name,
@@ -193,6 +196,7 @@ def make_plan(
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
         why=why,
+        precision=precision,
     )
 
 
@@ -236,7 +240,7 @@ def _shared_phases(recipe: Recipe) -> str:
 
 
 def _tasks(
-    spec: StudySpec, images: FaceImages, parts: Split, weights: dict[str, Weights]
+    spec: StudySpec, cells: list[Cell], images: FaceImages, parts: Split, weights: dict[str, Weights]
 ) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
     """The cells, and the stages that they go on from."""
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
@@ -246,7 +250,7 @@ def _tasks(
     sizes = len(parts.train), len(parts.val), len(parts.test)
     tasks: list[Task] = []
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
-    for cell in spec.cells():
+    for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
@@ -257,7 +261,7 @@ def _tasks(
                 stage_key = cell.stage_key(data, of_trunk.sha256)
                 stages[cell.backbone] = tuple(
                     StageTask(
-                        Cell(cell.backbone, "none", recipe, {}),
+                        Cell(cell.backbone, "none", cell.recipe, {}),
                         digest([stage_key, slot]),
                         shared_key,
                         of_trunk,

@@ -137,6 +137,8 @@ class BatchNorm(Strict):
 class Head(Strict):
     """From features to logits: global average pooling, dense layers with ReLU and dropout, logits."""
 
+    later = ("attention",)
+
     dense: tuple[Positive, ...] = ()
     dropout: Share = 0.0
     """After each dense layer; without any, on the pooled features."""
@@ -144,6 +146,8 @@ class Head(Strict):
     """Factor on the sum of squares of the dense kernels, added to the loss."""
     normalize: bool = False
     """Standardise the pooled features by BatchNormalization first."""
+    attention: Annotated[Literal["cbam", "se"] | None, BeforeValidator(_none_word)] = None
+    """On the map of features before it is pooled: to channels and places (cbam), or channels (se)."""
 
 
 Score = Literal["macro_f1", "accuracy", "loss"]
@@ -187,7 +191,8 @@ class Recipe(Strict):
     phases: tuple[Phase, ...] = Field((Phase(trainable="all", epochs=10),), min_length=1)
     batch_norm: BatchNorm = BatchNorm()
     head: Head = Head()
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """auto: bfloat16 where the machine computes in it and the backbone gains by it; a plan decides."""
 
     @model_validator(mode="after")
     def _contradictions(self) -> Recipe:

@@ -6,6 +6,7 @@ import math
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -33,6 +34,20 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     if recipe.early_stopping:
         callbacks.append(keras.callbacks.EarlyStopping(**on(recipe.monitor), patience=recipe.early_stopping))
     return callbacks
+
+
+@dataclass(frozen=True, eq=False)
+class TrialState:
+    """What a `TrialCallback` knows after an epoch."""
+
+    history: list[Row]
+    epochs_before_phase: int
+    best_score: float
+    best_epoch: int
+    best_phase: int
+    best_logits: np.ndarray
+    best_state: list[np.ndarray]
+    setup_seconds: float
 
 
 class TrialCallback(keras.callbacks.Callback):
@@ -104,6 +119,7 @@ class TrialCallback(keras.callbacks.Callback):
             "val/macro_f1": validation["macro_f1"],
             "learning_rate": self._learning_rate,
             "seconds": seconds,
+            "time": time.time(),
             "phase": float(self._phase),
         }
         self._history.append(row)
@@ -131,6 +147,32 @@ class TrialCallback(keras.callbacks.Callback):
     def restore_best(self) -> None:
         """Set the net back to the best epoch so far, from which the next phase goes on."""
         self._trainer.restore(self._best_state)
+
+    def state(self) -> TrialState:
+        """What is known after an epoch; its arrays and rows are not copied."""
+        return TrialState(
+            history=self._history,
+            epochs_before_phase=self._epochs_before_phase,
+            best_score=self._best_score,
+            best_epoch=self._best_epoch,
+            best_phase=self._best_phase,
+            best_logits=self._best_logits,
+            best_state=self._best_state,
+            setup_seconds=self._setup_seconds,
+        )
+
+    def go_on(self, state: TrialState) -> None:
+        """Go on from a state of the same trial, in the phase entered; its epochs are reported again.
+
+        The setup's seconds are added to those of before.
+        """
+        self._history, self._epochs_before_phase = list(state.history), state.epochs_before_phase
+        self._best_score, self._best_epoch = state.best_score, state.best_epoch
+        self._best_phase, self._best_logits = state.best_phase, state.best_logits
+        self._best_state = state.best_state
+        self._setup_seconds += state.setup_seconds
+        for row in self._history:
+            self._on_epoch(row)
 
     def outcome(self, test: bool) -> Outcome:
         """Logits of the best epoch, with `test` also of the test images, and the costs of the training."""

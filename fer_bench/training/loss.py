@@ -95,6 +95,7 @@ def _loss(truth: Tensor, logits: Tensor, terms: LossVariables, shift: Tensor, le
 
 def _box_cox(log_p: Tensor, exponent: Tensor) -> Tensor:
     """(p^exponent - 1) / exponent, and log p for the exponent 0: Box and Cox 1964, of p by its logarithm."""
+    exponent = ops.convert_to_tensor(exponent)  # JAX's `where` takes no variable
     positive = ops.where(exponent > 0, exponent, 1.0)
     return ops.where(exponent > 0, ops.expm1(positive * log_p) / positive, log_p)
 

@@ -14,6 +14,7 @@ from fer_bench.backbones.pretrained import load_trunk
 from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Head as HeadKind
 from fer_bench.study.recipe import Head, LastLayers, Phase, Recipe
+from fer_bench.training.attention import ATTENTION
 from fer_bench.training.backend import Tensor, fuse_batch_norm, jit_compile
 from fer_bench.training.heads import LOGITS, CosineLogits, ExpertLogits, ScaledLogits
 
@@ -56,7 +57,7 @@ class Net:
         try:
             self.trunk = backbone.trunk(recipe.image_size)
             if weights:
-                load_trunk(self.trunk, weights)
+                load_trunk(backbone, self.trunk, weights)
             self.trunk = fuse_batch_norm(self.trunk, jit_compile())
             self.body = self._make_body(backbone, channels)
             self.head = self._make_head(backbone, recipe.head, classes)
@@ -83,13 +84,16 @@ class Net:
         x = layers.Concatenate()([pixels] * 3) if channels == 1 else pixels
         x = x / 255.0 if self.recipe.preprocessing == "unit_range" else backbone.preprocess(x)
         features = self.trunk(x)
-        if type(backbone).convolutional_head is Backbone.convolutional_head:
+        has_map = type(backbone).convolutional_head is not Backbone.convolutional_head
+        if not (has_map or self.recipe.head.attention):
             features = layers.GlobalAveragePooling2D(dtype="float32")(features)
         return keras.Model(pixels, features, name="body")
 
     def _make_head(self, backbone: Backbone, head: Head, classes: int) -> keras.Model:
         features = keras.Input(self.body.output_shape[1:])
         x = backbone.convolutional_head(features)
+        if head.attention:
+            x = ATTENTION[head.attention](x)
         if len(x.shape) == 4:
             x = layers.GlobalAveragePooling2D(dtype="float32")(x)
         if head.normalize:
@@ -245,8 +249,13 @@ class Net:
                 expert.bias.assign(bias)
 
     def _random_kernel(self, kernel: keras.Variable, seed: int) -> np.ndarray:
-        """Normal kernel with variance 2 / fan-in (He et al. 2015), 1 / fan-in before the softmax."""
+        """Normal kernel with variance 2 / fan-in (He et al. 2015), 1 / fan-in before the softmax.
+
+        One that its layer starts with zeros stays so.
+        """
         layer = self._layer_of[id(kernel)]
+        if isinstance(getattr(layer, "kernel_initializer", None), keras.initializers.Zeros):
+            return np.zeros(kernel.shape, "float32")
         depthwise = isinstance(layer, layers.DepthwiseConv2D)
         fan_in = np.prod(kernel.shape[:2] if depthwise else kernel.shape[:-1])
         gain = 1.0 if layer.name == "logits" else 2.0

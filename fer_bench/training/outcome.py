@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Row = dict[str, float]
-"""An epoch's figures by name: losses, scores, learning rate, seconds, phase."""
+"""An epoch's figures by name: losses, scores, learning rate, seconds, phase, and the unix time of its end."""
 
 
 class TrialFailed(Exception):

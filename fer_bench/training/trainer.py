@@ -135,12 +135,17 @@ class Trainer:
             self._reset(probe)
 
     def train_phase(
-        self, phase: int, progress: float = 0.0, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        phase: int,
+        progress: float = 0.0,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        first_epoch: int = 0,
     ) -> None:
         """Train a phase of the trial in one call of Keras' `fit`, on the rows that the strategy samples.
 
-        `progress` in [0, 1] is the share of the training done before. The net is left as it is after the last
-        epoch.
+        `progress` in [0, 1] is the share of the training done before the phase. With a `first_epoch` those
+        before it are left out: a callback has to bring in what they came to when training begins. The net is
+        left as it is after the last epoch.
         """
         trial = self._trial
         train, labels = trial.data.train, trial.data.labels
@@ -159,18 +164,19 @@ class Trainer:
         self._class_shares = drawn / drawn.sum()
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
-        self._fit(phase, stream, labels, progress, callbacks)
+        self._fit(phase, stream, labels, progress, callbacks, first_epoch)
 
     def _inputs(
-        self, phase: int, stream: np.ndarray, labels: np.ndarray, progress: float
+        self, phase: int, stream: np.ndarray, labels: np.ndarray, progress: float, first_epoch: int
     ) -> tuple[Inputs, np.ndarray]:
         """Inputs and targets of a phase that begins at `progress`, from its stream (epochs, steps * B)."""
         trial, counts = self._trial, self._trial.data.class_counts
+        flat = stream[first_epoch:].ravel().astype("int32")
         if not trial.variant.mixing:
-            return stream.ravel().astype("int32"), labels[stream.ravel()].astype("int32")
+            return flat, labels[flat].astype("int32")
         share = self.recipe.phases[phase].epochs / self.recipe.epochs_of(trial.phases)
         pairs = []
-        for epoch, rows in enumerate(stream):
+        for epoch, rows in list(enumerate(stream))[first_epoch:]:
             mixing = trial.strategy.mixing(counts, progress + share * epoch / len(stream))
             seed = derive_seed(trial.seed, "mixing", phase, epoch)
             pairs.append(draw_pairs(mixing, rows, labels, counts, self.recipe.image_size, seed))
@@ -178,7 +184,7 @@ class Trainer:
             np.concatenate([getattr(pair, name) for pair in pairs])
             for name in ("partner", "share", "box", "targets")
         )
-        return (stream.ravel().astype("int32"), partner.astype("int32"), weight, box), targets
+        return (flat, partner.astype("int32"), weight, box), targets
 
     def finish_head(self) -> bool:
         """Let the strategy adjust the head of the trained net; returns whether its logits are others now.
@@ -236,6 +242,11 @@ class Trainer:
         """Set the net back to a `state`."""
         for variable, value in zip(self._changing, state, strict=True):
             variable.assign(value)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All variables that training changes but the optimizers': those of `state`, and seeds of draws."""
+        return [*self._changing, self.pixel_bank.seeds.state, self.terms.seeds.state]
 
     @property
     def _changing(self) -> list[keras.Variable]:
@@ -311,6 +322,7 @@ class Trainer:
         labels: np.ndarray,
         progress: float = 0.0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        first_epoch: int = 0,
     ) -> None:
         """Train a phase on a stream, (epochs, steps * B) indices of rows and into `labels`."""
         variant, batch = self._trial.variant, self.recipe.batch_size
@@ -318,11 +330,12 @@ class Trainer:
         step = self._steps.of(phase, variant)
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
-        inputs, targets = self._inputs(phase, stream, labels, progress)
+        inputs, targets = self._inputs(phase, stream, labels, progress, first_epoch)
         step.fit(
             **batches(inputs, targets, batch, step.bank.host_pixels),
             steps_per_epoch=steps,
             epochs=len(stream),
+            initial_epoch=first_epoch,
             shuffle=False,
             verbose=0,
             callbacks=list(callbacks),

@@ -12,7 +12,9 @@ pytest.importorskip("keras")
     ("name", "trunk", "doc"),
     [("mobilenet_v2", 2_257_984, "2.3 M"), ("mobilenet_conv", 3_228_864, "3.2 M"),
      ("vgg16", 14_714_688, "14.7 M"), ("resnet50", 23_587_712, "23.6 M"), ("compact_cnn", 13_152, "13 k"),
-     ("efficientnet_v2_b0", 5_919_312, "5.9 M"), ("mini_xception", 50_496, "50 k")],
+     ("efficientnet_v2_b0", 5_919_312, "5.9 M"), ("mini_xception", 50_496, "50 k"),
+     ("mobilenet_v3_large", 2_996_352, "3.0 M"), ("convnext_tiny", 27_820_128, "27.8 M"),
+     ("cct", 4_064_705, "4.1 M")],
 )  # fmt: skip
 def test_parameters_are_those_of_the_paper_and_of_the_docstring(name, trunk, doc):
     entry = BACKBONES[name]

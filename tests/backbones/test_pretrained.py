@@ -37,7 +37,7 @@ def test_real_weights_load_and_tell_images_apart(local_weights):
         backbone = entry_of(path)()
         trunk = backbone.trunk(48)
         before = [np.array(v) for v in trunk.get_weights()]
-        load_trunk(trunk, path)
+        load_trunk(backbone, trunk, path)
         assert all(
             not np.array_equal(a, b) for a, b in zip(before, trunk.get_weights(), strict=True) if a.ndim > 1
         )
@@ -48,13 +48,15 @@ def test_real_weights_load_and_tell_images_apart(local_weights):
 def test_weights_of_another_model_are_refused(tmp_path):
     other = tmp_path / "compact_cnn.weights.h5"
     BACKBONES["compact_cnn"]().trunk(48).save_weights(other)
+    wanted = BACKBONES["mobilenet_v2"]()
     with pytest.raises(UserError, match=r"expected weights of mobilenet_v2 .*2,257,984 parameters"):
-        load_trunk(BACKBONES["mobilenet_v2"]().trunk(48), other)
+        load_trunk(wanted, wanted.trunk(48), other)
 
 
 @pytest.mark.parametrize("damage", ["half", "text", "empty", "absent"])
 def test_a_broken_weight_file_is_the_users_to_mend(tmp_path, damage):
-    trunk, path = BACKBONES["compact_cnn"]().trunk(48), tmp_path / "compact_cnn.weights.h5"
+    backbone, path = BACKBONES["compact_cnn"](), tmp_path / "compact_cnn.weights.h5"
+    trunk = backbone.trunk(48)
     trunk.save_weights(path)
     whole = path.read_bytes()
     path.write_bytes(
@@ -65,15 +67,16 @@ def test_a_broken_weight_file_is_the_users_to_mend(tmp_path, damage):
     with pytest.raises(
         UserError, match=r"compact_cnn\.weights\.h5: expected weights of compact_cnn"
     ) as caught:
-        load_trunk(trunk, path)
+        load_trunk(backbone, trunk, path)
     assert "\n" not in str(caught.value)
 
 
 def test_weights_survive_a_round_trip_to_another_size(tmp_path):
     path = tmp_path / "compact_cnn.weights.h5"
-    first, second = BACKBONES["compact_cnn"]().trunk(48), BACKBONES["compact_cnn"]().trunk(32)
+    backbone = BACKBONES["compact_cnn"]()
+    first, second = backbone.trunk(48), backbone.trunk(32)
     first.save_weights(path)
-    load_trunk(second, path)
+    load_trunk(backbone, second, path)
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

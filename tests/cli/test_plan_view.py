@@ -62,6 +62,11 @@ def test_the_plan_says_why_what_and_what_is_wrong_with_it(study_file):
     assert "2 cells x (1 trial + 3 repeats), at most 18 steps" in lines[4]
 
 
+def test_what_precision_was_chosen_is_said_on_one_line(study_file):
+    plan = replace(make_plan(study_file(STUDY)), precision="precision: float32 for compact_cnn (a reason)")
+    assert shown([plan], width=200).count(plan.precision) == 1
+
+
 def test_what_recipes_share_is_said_once(study_file):
     lines = shown(make_plans(study_file(RECIPES)))
     assert len([line for line in lines if line.startswith("note: a stand-in")]) == 1

@@ -13,8 +13,13 @@ from tiny_study import tiny_study
 
 from fer_bench.runner.events import CellBegun, Ended, Event, SlotEnded
 
+PHASES = [
+    {"trainable": "all", "epochs": 1, "shared": True},
+    {"trainable": "head", "epochs": 1, "augmentation": "none"},
+]
 STUDY = tiny_study(
-    recipe={"image_size": 16}, strategies=["none", "class_weights", "focal_loss", "oversampling"],
+    recipe={"image_size": 16, "phases": PHASES},
+    strategies=["none", "class_weights", "focal_loss", "oversampling"],
     search={"dropout": {"low": 0.0, "high": 0.5}},
 )  # fmt: skip
 SLOTS = {"cells": 4, "trials": 2, "repeats": 2}
@@ -68,7 +73,7 @@ def test_two_machines_share_a_study_through_postgresql_and_an_mlflow_server(tmp_
             assert process.wait(timeout=900) == 0, [p.read_text() for p in machine.glob("*.txt")]
         books = Books.of(machines[0] / "mlruns", tmp_path / "served" / "server.db")
         assert set(books.counted.values()) == {1}
-        assert Counter(kind for _, kind, _ in books.counted) == Counter(trial=8, repeat=8)
+        assert Counter(kind for _, kind, _ in books.counted) == Counter(stage=2, trial=8, repeat=8)
         assert books.statuses["RUNNING"] == 0
         made = [len(list(machine.glob("mlruns/results/*/*.begun"))) for machine in machines]
         assert all(made), f"attempts of each machine: {made}"

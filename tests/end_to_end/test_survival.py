@@ -6,9 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from soak import Books, compiler, ended, soak, start, wait
 from study_runs import RUN, STUDY, assert_goes_on, leaderboard_csv, run_to_the_end
+from tiny_study import tiny_study
+
+from fer_bench.storage.result_files import read_result
 
 # kill -9
 
@@ -135,11 +139,183 @@ def test_a_slot_that_kills_its_process_is_tried_three_times(tmp_path):
         code, output = run_to_the_end(tmp_path, deadly)
         assert code == -signal.SIGKILL, output
     code, output = run_to_the_end(tmp_path)
-    assert code == 1 and "killed 3 times, not tried again" in output
+    assert code == 1 and "killed 3 times without an epoch finished between, not tried again" in output
     books = Books.of(tmp_path / "mlruns")
     assert books.counted.total() == 8 and books.trials == {"COMPLETE": 3, "FAIL": 1}
     assert books.statuses == {"FINISHED": 7, "FAILED": 1, "KILLED": 3}
     assert "killed 3 times" in leaderboard_csv(tmp_path)["warnings"].str.cat()
+
+
+# kill -9 in the middle of an epoch, of a training that is saved after each
+
+PIECES = tiny_study(
+    strategies=["oversampling"], trials=1, repeats=1,
+    recipe={
+        "phases": [{"trainable": "head", "epochs": 6}, {"trainable": "all", "epochs": 6}],
+        "plateau": {"patience": 1}, "early_stopping": 2, "head": {"dropout": 0.3},
+    },
+)  # fmt: skip
+# Scores of the epochs of each phase: plateaus from the third on, and early stopping after the fourth.
+TOLD = """
+def told(score):
+    def scored(self):
+        logits, validation = score(self)
+        epoch = len(self._history) - self._epochs_before_phase
+        scores = ((0.1, 0.3, 0.2, 0.2, 0.9, 0.9), (0.4, 0.6, 0.5, 0.5, 0.9, 0.9))
+        return logits, validation | {"macro_f1": scores[self._phase][epoch]}
+
+    return scored
+
+
+replace("fer_bench.training.callbacks:TrialCallback._score_validation", told)
+"""
+DEADLY = """
+def deadly(train_phase):
+    def train(trainer, phase, progress, callbacks, *rest, **options):
+        import keras
+
+        class Deadly(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                self.epoch = epoch
+
+            def on_train_batch_end(self, batch, logs=None):
+                if (phase, self.epoch, batch) == {when}:
+                    kill()
+
+        return train_phase(trainer, phase, progress, [*callbacks, Deadly()], *rest, **options)
+
+    return train
+
+
+replace("fer_bench.training.trainer:Trainer.train_phase", deadly)
+"""
+
+
+def run_in_pieces(folder: Path, hurt: str = "", seconds: str = "0") -> tuple[int, str]:
+    """Run that study with those scores to its end, whatever that is; a checkpoint after so many seconds."""
+    (folder / "pieces.yaml").write_text(PIECES)
+    words = ("run", "--study", "pieces.yaml")
+    return run_to_the_end(folder, TOLD + hurt, words, FER_BENCH_CHECKPOINT_SECONDS=seconds)
+
+
+def killed_in(folder: Path, phase: int, epoch: int, batch: int = 3) -> None:
+    """Run it until it is killed in the middle of that epoch, from 0, of the first training to get there."""
+    code, output = run_in_pieces(folder, DEADLY.format(when=(phase, epoch, batch)))
+    assert code == -signal.SIGKILL, output
+
+
+def latest_results(folder: Path) -> dict[str, list[object]]:
+    """Of each slot its scores, predictions and curves, to the last bit but without times."""
+    found = {}
+    for path in sorted((folder / "mlruns" / "results").glob("*/*.npz")):
+        result = read_result(path, arrays=True)
+        curves = [
+            {key: value for key, value in row.items() if key not in ("seconds", "time")}
+            for row in result.history
+        ]
+        arrays = {name: (array.dtype, array.tobytes()) for name, array in result.arrays.items()}
+        facts = {key: result.facts[key] for key in ("best_epoch", "steps")}
+        found[f"{result.kind} {result.slot}"] = [result.scores, arrays, curves, facts, result.parameters]
+    return found
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    return list((folder / "mlruns" / "results").rglob("*.checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def in_one_piece(tmp_path_factory) -> dict[str, list[object]]:
+    """Results of that study when nothing happens to it, nothing saved on the way."""
+    folder = tmp_path_factory.mktemp("in_one_piece")
+    code, output = run_in_pieces(folder, seconds="inf")
+    assert code == 0, output
+    results = latest_results(folder)
+    for _, _, curves, facts, _ in results.values():
+        assert [row["phase"] for row in curves] == [0] * 4 + [1] * 4, "both phases stop early"
+        rates = [row["learning_rate"] for row in curves]
+        assert rates == [rates[0]] * 3 + [rates[3]] + [rates[0]] * 3 + [rates[3]]
+        assert rates[3] == pytest.approx(rates[0] / 2), "and both lower the learning rate"
+        assert facts["best_epoch"] == 6
+    return results
+
+
+def test_killed_in_both_phases_a_training_goes_on_from_its_last_epoch(tmp_path, in_one_piece):
+    killed_in(tmp_path, phase=0, epoch=3)
+    assert [path.name for path in checkpoints(tmp_path)] == ["trial-000.checkpoint"]
+    killed_in(tmp_path, phase=1, epoch=3)
+    began = time.time()
+    code, output = run_in_pieces(tmp_path)
+    assert code == 0, output
+    assert latest_results(tmp_path) == in_one_piece
+    assert checkpoints(tmp_path) == []
+    books = Books.of(tmp_path / "mlruns")
+    assert (books.begun, books.statuses) == (4, {"FINISHED": 2, "KILLED": 2})
+    (trial,) = (tmp_path / "mlruns" / "results").glob("*/trial-000-3.npz")
+    times = np.array([row["time"] for row in read_result(trial).history])
+    assert (times < began).tolist() == [True] * 7 + [False], "one epoch alone is of the last attempt"
+
+
+@pytest.mark.slow
+def test_a_training_that_gets_further_each_time_is_never_given_up(tmp_path, in_one_piece):
+    for phase, epoch in ((0, 0), (0, 0), (0, 1), (0, 2), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3)):
+        killed_in(tmp_path, phase, epoch)
+    code, output = run_in_pieces(tmp_path)
+    assert code == 0, output
+    assert latest_results(tmp_path) == in_one_piece
+    books = Books.of(tmp_path / "mlruns")
+    assert (books.begun, books.statuses) == (12, {"FINISHED": 2, "KILLED": 10})
+
+
+@pytest.mark.slow
+def test_a_training_killed_three_times_in_the_same_epoch_is_given_up(tmp_path):
+    for batch in (0, 3, 4):
+        killed_in(tmp_path, phase=1, epoch=2, batch=batch)
+    code, output = run_in_pieces(tmp_path)
+    assert code == 1 and "killed 3 times without an epoch finished between" in output
+    assert checkpoints(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_killed_while_its_checkpoint_is_written_a_training_goes_on_from_the_one_before(
+    tmp_path, in_one_piece
+):
+    for when in ("before", "after"):
+        code, output = run_in_pieces(tmp_path, RENAME.format(call=3, when=when, end=".checkpoint"))
+        assert code == -signal.SIGKILL, output
+        assert len(checkpoints(tmp_path)) == 1
+    code, output = run_in_pieces(tmp_path)
+    assert code == 0, output
+    assert latest_results(tmp_path) == in_one_piece
+    assert list((tmp_path / "mlruns" / "results").rglob(".*.tmp")) == []
+
+
+@pytest.mark.slow
+def test_a_disk_that_takes_no_checkpoint_costs_that_only(tmp_path, in_one_piece):
+    full = "hurt('fer_bench.training.checkpoint:Checkpoint.write', EVER, disk_full)"
+    code, output = run_in_pieces(tmp_path, full + DEADLY.format(when=(1, 1, 3)))
+    assert code == -signal.SIGKILL, output
+    assert checkpoints(tmp_path) == []
+    (log,) = (tmp_path / "mlruns" / "results").glob("worker-*.log")
+    assert log.read_text().count("no checkpoint could be written: [Errno 28] No space left on device") == 1
+    code, output = run_in_pieces(tmp_path)
+    assert code == 0, output
+    assert latest_results(tmp_path) == in_one_piece
+
+
+@pytest.mark.slow
+def test_interrupted_by_ctrl_c_a_training_goes_on_as_well(tmp_path, in_one_piece):
+    interrupt = DEADLY.format(when=(1, 2, 3)).replace(
+        "kill()", "os.killpg(GROUP, signal.SIGINT); time.sleep(60)"
+    )
+    code, output = run_in_pieces(tmp_path, interrupt)
+    assert code == 130, output
+    assert len(checkpoints(tmp_path)) == 1
+    began = time.time()
+    code, output = run_in_pieces(tmp_path)
+    assert code == 0, output
+    assert latest_results(tmp_path) == in_one_piece
+    (trial,) = (tmp_path / "mlruns" / "results").glob("*/trial-000-*.npz")
+    assert sum(row["time"] < began for row in read_result(trial).history) == 6
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """A net as a model of its own: resizing as in training, luminance, logits adjusted, plain layers only."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -41,6 +43,26 @@ def test_a_backbone_with_layers_of_its_own_is_refused():
     pixels = keras.Input((4, 4, 1))
     with pytest.raises(UserError, match=r"layers of its own \(Mine\)"):
         plain(keras.Model(pixels, Mine()(pixels)))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "attention"),
+    [("cct", None), ("mobilenet_v3_large", None), ("convnext_tiny", None), ("compact_cnn", "cbam"),
+     ("compact_cnn", "se")],
+)  # fmt: skip
+def test_a_net_is_rebuilt_from_what_keras_alone_can_read(backbone, attention):
+    import keras
+
+    recipe = Recipe(image_size=32, weights="none", head={"attention": attention})
+    net = Net(BACKBONES[backbone](), recipe, 1, 3, None)
+    net.reset(1)
+    rebuilt = plain(net.whole)
+    text = json.dumps(keras.saving.serialize_keras_object(rebuilt))
+    assert "fer_bench" not in text
+    read = keras.saving.deserialize_keras_object(json.loads(text))
+    read.set_weights(rebuilt.get_weights())
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype("float32")
+    np.testing.assert_allclose(np.asarray(read(pixels)), np.asarray(net.whole(pixels)), atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(24, 30, 3), (32, 32, 1)])

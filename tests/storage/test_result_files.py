@@ -1,5 +1,6 @@
 """What survives a kill: attempts that have begun, and result files that are whole or not there."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -110,6 +111,72 @@ def test_attempts_that_never_ended_are_counted(result_files):
     assert result_files.begin("trial", 0) == 4
     assert result_files.lost("trial", 0) == 1
     assert result_files.lost("trial", 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("finished", "lost"),
+    [
+        ([0, 0, 0], 3),
+        ([4, 4, 4], 3),  # dies in the fifth each time
+        ([4, 4, 4, 4], 4),
+        ([4, 2, 3], 3),  # without a checkpoint to go on from
+        ([0, 1, 1], 2),
+        ([2, 3, 4, 5, 6], 1),
+        ([4, 4, 5, 5], 2),
+    ],
+)
+def test_kills_count_from_the_latest_attempt_that_got_further(result_files, finished, lost):
+    for epochs in finished:
+        attempt = result_files.begin("trial", 0)
+        for epoch in range(1, epochs + 1):
+            result_files.note("trial", 0, attempt, epoch)
+    assert result_files.lost("trial", 0) == lost
+
+
+@pytest.mark.parametrize("torn", [b"", b"   ", b"\x00\x00\x00\x00\x00\x00\x00", b"\xff", b"1 2"])
+def test_a_torn_note_counts_as_no_epoch(result_files, torn):
+    for _ in range(2):
+        result_files.note("trial", 0, result_files.begin("trial", 0), 5)
+    (result_files.folder / "trial-000-1.begun").write_bytes(torn)
+    assert result_files.lost("trial", 0) == 1, "the second got further"
+    (result_files.folder / "trial-000-2.begun").write_bytes(torn)
+    assert result_files.lost("trial", 0) == 2
+
+
+def test_a_note_of_an_attempt_that_was_given_up_is_none(result_files):
+    attempt = result_files.begin("trial", 0)
+    result_files.withdraw("trial", 0, attempt)
+    result_files.note("trial", 0, attempt, 3)
+    assert list(result_files.folder.iterdir()) == []
+
+
+def written(result_files: ResultFiles, slot: int, seconds: float) -> None:
+    """Write a checkpoint of a trial at a time."""
+    path = result_files.checkpoint("trial", slot)
+    path.write_bytes(b"PK")
+    os.utime(path, (seconds, seconds))
+
+
+@pytest.mark.parametrize("status", ["complete", "failed"])
+def test_a_result_ends_its_slot_s_checkpoint(result_files, status):
+    for slot in (0, 1):
+        written(result_files, slot, 0)
+    result_files.save(result(slot=0, status=status))
+    assert not result_files.checkpoint("trial", 0).exists()
+    assert result_files.checkpoint("trial", 1).exists()
+
+
+def test_a_checkpoint_that_its_result_left_behind_goes(result_files):
+    paths = [result_files.save(result(slot=slot)) for slot in (0, 1)]
+    for path in paths:
+        os.utime(path, (1000, 1000))
+    written(result_files, 0, 999)
+    written(result_files, 1, 1001)
+    written(result_files, 2, 999)
+    result_files.tidy()
+    left = [slot for slot in range(3) if result_files.checkpoint("trial", slot).exists()]
+    assert left == [1, 2], "that of a later attempt stays, and one without a result"
+    assert result_files.results("trial").keys() == {0, 1}
 
 
 def test_an_attempt_whose_file_is_broken_never_ended(result_files):

@@ -104,6 +104,18 @@ def test_a_downloaded_file_is_used(study, tmp_path, monkeypatch):
     assert plan.tasks[0].weights.origin == "imagenet"
 
 
+def test_precision_auto_is_decided_before_keys_are_made(study):
+    def plan(precision):
+        recipe = {"image_size": 32, "batch_size": 32, "weights": "none", "precision": precision}
+        return make_plan(study(), recipe=recipe)
+
+    auto, half, single = plan("auto"), plan("bfloat16"), plan("float32")
+    keys = {(task.cell.name, task.cell.recipe.precision): task.key for task in half.tasks + single.tasks}
+    for task in auto.tasks:
+        assert task.key == keys[task.cell.name, task.cell.recipe.precision]
+    assert auto.precision.startswith("precision: ") and half.precision == single.precision == ""
+
+
 def test_fewer_images_than_a_batch_are_refused(study):
     with pytest.raises(UserError, match="fewer than a batch of 512"):
         make_plan(study(**{"batch_size: 32": "batch_size: 512"}))

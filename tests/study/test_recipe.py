@@ -1,4 +1,7 @@
-from fer_bench.study.recipe import Recipe, settings
+import pytest
+from pydantic import ValidationError
+
+from fer_bench.study.recipe import Head, Recipe, settings
 
 
 def test_what_a_search_may_change_is_named_by_the_recipe():
@@ -9,3 +12,11 @@ def test_what_a_search_may_change_is_named_by_the_recipe():
         "augmentation_strength": 0.5,
     }  # fmt: skip
     assert settings(Recipe(augmentation="none")).augmentation_strength == 0
+
+
+def test_attention_of_the_head_is_named_where_there_is_one():
+    """A recipe without any has the key that it had before there was attention."""
+    assert "attention" not in Head(attention="none").model_dump()
+    assert Head(attention="cbam").model_dump()["attention"] == "cbam"
+    with pytest.raises(ValidationError, match="'cbam' or 'se'"):
+        Head(attention="bam")

@@ -286,7 +286,8 @@ class Books:
     def faults(self, cells: int, trials: int, repeats: int) -> list[str]:
         """What is wrong with the books of a finished study."""
         wrong = [f"damaged: {word}" for word in self.damage]
-        expected = Counter({"trial": cells * trials, "repeat": cells * repeats})
+        stages = {slot for _, kind, slot in self.counted if kind == "stage"}
+        expected = Counter({"trial": cells * trials, "repeat": cells * repeats, "stage": len(stages)})
         if (found := Counter(kind for _, kind, _ in self.counted)) != expected:
             wrong.append(f"slots that count: {dict(found)}, expected {dict(expected)}")
         wrong += [f"{slot} counts {times} times" for slot, times in self.counted.items() if times > 1]

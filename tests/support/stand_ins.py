@@ -19,6 +19,7 @@ from fer_bench.study.recipe import Recipe, Settings
 from fer_bench.training.outcome import Outcome, Row, Stage
 
 if TYPE_CHECKING:
+    from fer_bench.training.checkpoint import Checkpoint
     from fer_bench.training.trainer import Trainer
 
 MODULE = """\
@@ -100,6 +101,7 @@ class SleepingTraining:
         stage: Stage | None = None,
         test: bool = False,
         on_epoch: Callable[[Row], None] = lambda row: None,
+        checkpoint: Checkpoint | None = None,
     ) -> Outcome:
         self._sleep()
         row = _epoch()
@@ -135,6 +137,7 @@ class ScriptedTraining:
         stage: Stage | None = None,
         test: bool = False,
         on_epoch: Callable[[Row], None] = lambda row: None,
+        checkpoint: Checkpoint | None = None,
     ) -> Outcome:
         share = next(self._script)
         if isinstance(share, Exception):
@@ -153,7 +156,8 @@ def _logits(labels: np.ndarray, classes: int, share: float) -> np.ndarray:
 
 def _epoch() -> Row:
     row = dict.fromkeys(("train/objective", "train/loss", "train/accuracy", "val/loss"), 1.0)
-    return row | dict.fromkeys(("val/accuracy", "val/macro_f1", "learning_rate", "seconds", "phase"), 0.5)
+    row |= dict.fromkeys(("val/accuracy", "val/macro_f1", "learning_rate", "seconds", "phase"), 0.5)
+    return row | {"time": time.time()}
 
 
 def _outcome(val: np.ndarray, test: np.ndarray | None, row: Row) -> Outcome:

@@ -13,6 +13,7 @@ from fer_bench.data.splits import Split
 from fer_bench.data.trial_data import TrialData
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe, Settings, settings
+from fer_bench.training.checkpoint import Checkpoint
 from fer_bench.training.outcome import Outcome, Row
 from fer_bench.training.trainer import Trainer
 from fer_bench.training.trial import run_trial
@@ -75,11 +76,13 @@ def run(
     seed: int = 0,
     test: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
+    checkpoint: Checkpoint | None = None,
     **changes: float,
 ) -> Outcome:
     """`run_trial` with the trainer's settings, changed by `changes`."""
     made = STRATEGIES[strategy]() if isinstance(strategy, str) else strategy
-    return run_trial(trainer, made, settings_of(trainer, **changes), seed, data, test=test, on_epoch=on_epoch)
+    used = settings_of(trainer, **changes)
+    return run_trial(trainer, made, used, seed, data, test=test, on_epoch=on_epoch, checkpoint=checkpoint)
 
 
 def fingerprint(outcome: Outcome) -> list[object]:
@@ -87,7 +90,7 @@ def fingerprint(outcome: Outcome) -> list[object]:
     digest = hashlib.sha256()
     for logits in (outcome.val_logits, outcome.test_logits):
         digest.update(np.ascontiguousarray(logits).tobytes())
-    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in outcome.history]
+    timeless = [{k: v for k, v in row.items() if k not in ("seconds", "time")} for row in outcome.history]
     return [digest.hexdigest(), outcome.best_epoch, timeless]
 
 

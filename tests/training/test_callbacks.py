@@ -57,7 +57,7 @@ def test_what_is_reported_of_every_epoch(data, trainer):
     assert [row["phase"] for row in rows] == [0, 0, 0, 1, 1]
     assert set(rows[0]) == {
         "train/objective", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/macro_f1",
-        "learning_rate", "seconds", "phase",
+        "learning_rate", "seconds", "time", "phase",
     }  # fmt: skip
     assert all(np.isfinite(list(row.values())).all() for row in rows)
     assert outcome.steps == 5 * (180 // 32)

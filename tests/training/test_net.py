@@ -62,6 +62,32 @@ def test_a_convolutional_head_belongs_to_the_head():
     assert net.whole.output_shape == (None, 5)
 
 
+@pytest.mark.parametrize("attention", ["cbam", "se"])
+def test_attention_belongs_to_the_head_and_begins_neutral(attention):
+    """The body hands over its map; half of each feature, or a quarter, is what the pooling then sees."""
+    net, without = make_net(head={"attention": attention}), make_net()
+    for each in (net, without):
+        each.reset(1)
+    assert net.body.output_shape == (None, 2, 2, 128)
+    pooled = keras.Model(net.head.input, net.head.get_layer(index=-2).input)
+    factor = {"cbam": 0.25, "se": 0.5}[attention]
+    found = call(pooled, call(net.body, IMAGES))
+    np.testing.assert_allclose(found, factor * call(without.body, IMAGES), rtol=1e-4, atol=1e-6)
+    kernels = {v.path for v in net.head.trainable_variables if "attention" in v.path and "kernel" in v.path}
+    assert len(kernels) == {"cbam": 3, "se": 2}[attention]
+    assert [k.shape for k in net.dense_kernels()] == [(128, 5)], "L2 is on the dense layers alone"
+    kept = values(net.head)
+    net.reset_head(1)
+    for a, b in zip(values(net.head), kept, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_attention_follows_a_convolutional_head():
+    net = make_net("mobilenet_conv", image_size=48, head={"attention": "cbam"})
+    names = [layer.name for layer in net.head.layers]
+    assert names.index("conv_3x3_512") < names.index("attention_squeeze") < names.index("logits")
+
+
 def test_a_reset_gives_the_same_numbers_for_a_seed_and_others_for_another(plain):
     plain.reset(1)
     first = values(plain.whole)
@@ -215,7 +241,7 @@ def test_l2_reaches_the_heads_dense_kernels_only():
 
 
 def test_half_precision_inside_gives_float32_logits():
-    net = make_net(precision="bfloat16", head={"dense": (8,)})
+    net = make_net(precision="bfloat16", head={"dense": (8,), "attention": "cbam"})
     net.reset(0)
     logits = call(net.whole, IMAGES)
     assert logits.dtype == np.float32

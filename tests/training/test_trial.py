@@ -18,10 +18,10 @@ class RecordingTrainer(Trainer):
         super().__init__(*args, **options)
         self.streams = []
 
-    def _fit(self, phase, stream, labels, progress=0.0, callbacks=()):
+    def _fit(self, phase, stream, labels, progress=0.0, callbacks=(), first_epoch=0):
         if callbacks:
             self.streams.append(labels[stream])
-        super()._fit(phase, stream, labels, progress, callbacks)
+        super()._fit(phase, stream, labels, progress, callbacks, first_epoch)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,182 @@
+"""A training's state on the disk: killed, it goes on from its last finished epoch, the same to the last bit.
+
+What training doesn't change is not in it: the images, the order of the rows, synthetic rows and the features
+of a frozen trunk follow from the seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from fer_bench.files import atomic
+from fer_bench.training.callbacks import TrialCallback, TrialState
+from fer_bench.training.trainer import Trainer
+
+COUNTERS = ("wait", "best", "best_epoch", "cooldown_counter", "stopped_epoch")  # of Keras' own callbacks
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A training after an epoch, with so many `epochs` of the phase finished, maybe the phase itself.
+
+    `counters` are those of the phase's callbacks, in their order; `variables` are `Trainer.variables`, and
+    `optimizer` those of the phase's optimizer.
+    """
+
+    phase: int
+    epochs: int
+    phase_ended: bool
+    counters: list[dict[str, float | None]]
+    trial: TrialState
+    variables: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file of a training's state, written after an epoch if `seconds` have passed since the last time.
+
+    `identity`, plain data, says which training it is. A file of another one, or one that can't be read, is
+    removed and not used.
+    """
+
+    path: Path
+    identity: Mapping[str, object]
+    seconds: float = 30.0
+
+    def write(self, saved: Saved) -> None:
+        """Write the file, whole or not at all; raises OSError where the disk won't take it."""
+        plain, arrays = _parts(saved)
+        arrays["content"] = np.array(json.dumps({"identity": self.identity, **plain}))
+        with atomic(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def read(self) -> Saved | None:
+        """What was saved; None where there is no file, or none that counts."""
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                content = json.loads(str(file["content"]))
+                if content.pop("identity") == json.loads(json.dumps(self.identity)):
+                    return _whole(content, {name: file[name] for name in file.files})
+        except FileNotFoundError:
+            return None
+        except Exception:  # a damaged archive may raise almost anything: BadZipFile, zlib.error, MemoryError
+            pass
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        return None
+
+
+def _parts(saved: Saved) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """What JSON can hold of it, and its arrays by name and place."""
+    plain, trial = dict(vars(saved)), dict(vars(saved.trial))
+    lists = {name: plain.pop(name) for name in ("variables", "optimizer")}
+    lists |= {"best_state": trial.pop("best_state"), "best_logits": [trial.pop("best_logits")]}
+    arrays = {f"{name}.{i}": array for name, each in lists.items() for i, array in enumerate(each)}
+    return {**plain, "trial": trial}, arrays
+
+
+def _whole(plain: dict, arrays: Mapping[str, np.ndarray]) -> Saved:
+    """The opposite of `_parts`."""
+
+    def listed(name: str) -> list[np.ndarray]:
+        number = sum(key.startswith(f"{name}.") for key in arrays)
+        return [arrays[f"{name}.{i}"] for i in range(number)]
+
+    trial = TrialState(
+        **plain.pop("trial"), best_state=listed("best_state"), best_logits=arrays["best_logits.0"]
+    )
+    return Saved(**plain, trial=trial, variables=listed("variables"), optimizer=listed("optimizer"))
+
+
+class CheckpointCallback(keras.callbacks.Callback):
+    """Saves a training after its epochs, and lets it go on from the checkpoint that it finds.
+
+    One for all phases of a trial, and the last of a phase's callbacks: what the others do after an epoch is
+    saved, and what they forget when a phase begins is put back. Without a checkpoint it does nothing.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None, trainer: Trainer, trial: TrialCallback) -> None:
+        super().__init__()
+        self._checkpoint, self._trainer, self._trial = checkpoint, trainer, trial
+        self._found = checkpoint.read() if checkpoint else None
+        self._phase, self._others = 0, list[keras.callbacks.Callback]()
+        self._since = time.monotonic()
+        self._refused = False
+
+    def begin_phase(self, phase: int, others: Sequence[keras.callbacks.Callback]) -> int | None:
+        """Enter a phase with these callbacks before it; its first epoch, or None where it was finished."""
+        self._phase, self._others = phase, list(others)
+        found = self._found
+        if found is None:
+            return 0
+        if phase < found.phase:
+            return None
+        if not found.phase_ended:
+            return found.epochs
+        self._go_on(found)
+        self._trial.restore_best()
+        return None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Put back what the checkpoint holds."""
+        if self._found is None:
+            return
+        assert self.model is not None
+        _assign(self.model.optimizer.variables, self._found.optimizer)
+        for callback, counters in zip(self._others, self._found.counters, strict=True):
+            for name, value in counters.items():
+                setattr(callback, name, value)
+        self._go_on(self._found)
+
+    def _go_on(self, found: Saved) -> None:
+        _assign(self._trainer.variables, found.variables)
+        self._trial.go_on(found.trial)
+        self._found = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Save the training if it is time; a disk that won't take it costs the checkpoint only."""
+        if self._checkpoint is None or time.monotonic() - self._since < self._checkpoint.seconds:
+            return
+        try:
+            self._checkpoint.write(self._saved(epoch + 1))
+        except OSError as error:
+            if not self._refused:
+                sys.stderr.write(f"{self._checkpoint.path}: no checkpoint could be written: {error}\n")
+            self._refused = True
+        self._since = time.monotonic()
+
+    def _saved(self, epochs: int) -> Saved:
+        assert self.model is not None
+        assert self.params is not None
+        counters = [
+            {name: getattr(callback, name) for name in COUNTERS if hasattr(callback, name)}
+            for callback in self._others
+        ]
+        return Saved(
+            phase=self._phase,
+            epochs=epochs,
+            phase_ended=bool(self.model.stop_training) or epochs == self.params["epochs"],
+            counters=counters,
+            trial=self._trial.state(),
+            variables=_values(self._trainer.variables),
+            optimizer=_values(self.model.optimizer.variables),
+        )
+
+
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    return [np.asarray(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,16 @@
+import numpy as np
+import pytest
+from applications import features_from_files_of
+
+from fer_bench.backbones.base import BACKBONES
+
+pytest.importorskip("keras")
+
+
+def test_mobilenet_v3_gives_the_features_that_keras_gives_with_the_same_weights(tmp_path):
+    """Keras scales pixels inside its model; files saved from that, in either format, fit the trunk."""
+    backbone = BACKBONES["mobilenet_v3_large"]()
+    expected, found = features_from_files_of("MobileNetV3Large", backbone, tmp_path)
+    assert 1e-3 < expected.std() < 1e3
+    for features in found:
+        np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * expected.std())
