@@ -366,6 +366,7 @@ def kill_writing(running: list[subprocess.Popen], database: Path, delay: float) 
 
 SEARCH = {"dropout": {"low": 0.0, "high": 0.5}}
 
+
 @dataclass
 class Figures:
     """What a soak has come to; `hot`: how many kills left this database to be rolled back."""

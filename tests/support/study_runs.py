@@ -16,11 +16,11 @@ TIMES = ["train_seconds", "setup_seconds", "images_per_second", "commits"]
 
 
 def run_to_the_end(
-    folder: Path, hurt: str = "", words: tuple[str, ...] = RUN, real: bool = False, **options: Any
+    folder: Path, hurt: str = "", words: tuple[str, ...] = RUN, real: bool = True, **options: Any
 ) -> tuple[int, str]:
     """Run a command to its end, whatever that is: exit code and what it printed; nothing of it is left.
 
-    `hurt` and the options are those of `start`. Trainings are stand-ins, unless they are to be `real`.
+    `hurt` and the options are those of `start`. If they are not to be `real`, trainings are stand-ins.
     """
     (folder / "tiny.yaml").write_text(STUDY)
     process = start(folder, *words, hurt=hurt if real else f"stand_in()\n{hurt}", **options)
@@ -39,7 +39,7 @@ def leaderboard_csv(folder: Path) -> pd.DataFrame:
     return pd.read_csv(io.StringIO((folder / "board.csv").read_text()), dtype=str).drop(columns=TIMES)
 
 
-def assert_goes_on(folder: Path, undisturbed: pd.DataFrame, real: bool = False) -> None:
+def assert_goes_on(folder: Path, undisturbed: pd.DataFrame, real: bool = True) -> None:
     """The same command makes the study what it would have been, and trains nothing again."""
     before = Books.of(folder / "mlruns").results
     code, output = run_to_the_end(folder, real=real)
