@@ -100,7 +100,7 @@ def _heat(axes: Axes, values: np.ndarray, form: str, classes: Sequence[str], mos
         if np.isfinite(value):
             colour = "0.15" if value <= LIGHT * most else "white"
             place = (column + 0.5, row + 0.5)
-            text = axes.annotate(f"{value:{form}}", place, ha="center", va="center", color=colour, size=size)
+            text = axes.text(*place, f"{value:{form}}", ha="center", va="center", color=colour, size=size)
             text.set_in_layout(False)  # it lies in its cell: to measure all of them takes long
     axes.set(xlabel="predicted", ylim=(len(classes), 0))
     middles = np.arange(len(classes)) + 0.5

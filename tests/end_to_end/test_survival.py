@@ -1,4 +1,7 @@
-"""Killed at any point and run again, a study is what it would have been; real processes, real trainings."""
+"""Killed at any point and run again, a study is what it would have been; real processes, real trainings.
+
+Trainings are stand-ins in the tests of the gate that are of what is kept, not of what is trained.
+"""
 
 import os
 import signal
@@ -45,7 +48,7 @@ def dying(run_trial):
     return train
 
 
-replace("fer_bench.training.trial:run_trial", dying)
+training(dying)
 """
 RENAME = (
     "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
@@ -88,12 +91,11 @@ POINTS = {
     "Optuna's schema": Point(SCHEMA.format(table="trials"), (0, 0, 0, 0)),
     "Optuna's database moved": Point(RENAME.format(call=1, when="before", end="optuna.db"), (0, 0, 0, 0)),
 }
-SOME = ("training", "before counted")  # in the ordinary run of the tests, one after the other
 
 
-def die(folder: Path, point: str) -> None:
+def die(folder: Path, point: str, real: bool = True) -> None:
     """Be killed there."""
-    code, output = run_to_the_end(folder, POINTS[point].hurt)
+    code, output = run_to_the_end(folder, POINTS[point].hurt, real=real)
     assert code == -signal.SIGKILL, output
     books = Books.of(folder / "mlruns")
     found = books.begun, len(books.results), books.trials.total(), books.counted.total()
@@ -107,16 +109,16 @@ def test_killed_and_run_again_a_study_is_what_it_would_have_been(tmp_path, undis
     assert_goes_on(tmp_path, undisturbed)
 
 
-def test_killed_twice_and_run_again(tmp_path, undisturbed):
-    die(tmp_path, "training")
+def test_killed_twice_and_run_again(tmp_path, undisturbed_stand_in):
+    die(tmp_path, "training", real=False)
     books = Books.of(tmp_path / "mlruns")
     assert books.statuses["RUNNING"] == 1
-    code, output = run_to_the_end(tmp_path, TAG.format(call=2, when="before", only=COUNTED))
+    code, output = run_to_the_end(tmp_path, TAG.format(call=2, when="before", only=COUNTED), real=False)
     assert code == -signal.SIGKILL, output
     books = Books.of(tmp_path / "mlruns")
     assert (books.begun, len(books.results), books.counted.total()) == (4, 3, 2)
     assert books.statuses == {"FINISHED": 3, "KILLED": 1}
-    assert_goes_on(tmp_path, undisturbed)
+    assert_goes_on(tmp_path, undisturbed_stand_in, real=False)
 
 
 @pytest.mark.slow
@@ -347,7 +349,7 @@ def interrupt(process) -> None:
 
 def test_interrupted_a_run_marks_its_trial_and_says_how_to_go_on(tmp_path):
     (tmp_path / "tiny.yaml").write_text(STUDY)
-    process = start(tmp_path, *RUN, hurt=LONG)
+    process = start(tmp_path, *RUN, hurt="stand_in()" + LONG)
     wait(tmp_path / "output.txt", process, "trial 0:")
     running(tmp_path, 2)
     interrupt(process)
@@ -374,7 +376,7 @@ def lasting(run_trial):
     return train
 
 
-replace("fer_bench.training.trial:run_trial", lasting)
+training(lasting)
 """
 SLOW_TO_END = """
 hurt('mlflow.tracking.client:MlflowClient.set_terminated', EVER, lambda: time.sleep(60), 'before',
@@ -393,7 +395,7 @@ def running(folder: Path, attempt: int) -> None:
 
 def test_interrupted_twice_a_run_ends_at_once(tmp_path):
     (tmp_path / "tiny.yaml").write_text(STUDY)
-    process = start(tmp_path, *RUN, hurt=LONG + SLOW_TO_END)
+    process = start(tmp_path, *RUN, hurt="stand_in()" + LONG + SLOW_TO_END)
     wait(tmp_path / "output.txt", process, "trial 0:")
     running(tmp_path, 2)
     interrupt(process)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from stand_ins import ScriptedTraining
+from stand_ins import NoNet, ScriptedTraining
 from tiny_study import tiny_study
 
 from fer_bench.errors import UserError
@@ -59,7 +59,7 @@ def run(
     plan = replace(make_plan(study, **options), retry_failed=retry_failed)
     plan.results.mkdir(parents=True, exist_ok=True)
     events: list[Event] = []
-    failures = work(plan, events.append, train or ScriptedTraining(*script))
+    failures = work(plan, events.append, train or ScriptedTraining(*script), NoNet())
     frame = leaderboard(*read_study_runs(plan.mlruns, plan.study))
     return [event for event in events if isinstance(event, SlotEnded)], failures, frame
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stand_ins import ScriptedTraining
+from stand_ins import NoNet, ScriptedTraining
 from tiny_study import tiny_study
 
 from fer_bench.errors import UserError
@@ -35,7 +35,7 @@ def run(*script: float | Exception, study: str = "mine.yaml", retry_failed: bool
     plan = replace(make_plan(study, **options), retry_failed=retry_failed)
     plan.results.mkdir(parents=True, exist_ok=True)
     events: list[Event] = []
-    failures = work(plan, events.append, ScriptedTraining(*script))
+    failures = work(plan, events.append, ScriptedTraining(*script), NoNet())
     ended = [event for event in events if isinstance(event, SlotEnded)]
     return [(each.kind, each.slot, each.status) for each in ended], failures
 

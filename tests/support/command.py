@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from soak import site
 
 from fer_bench.cli.main import main
 
 
-def run_process(folder: Path, *words: str, code: int = 0) -> str:
-    """All output of a command that a shell runs in `folder`, with that exit code."""
+def run_process(folder: Path, *words: str, code: int = 0, hurt: str = "") -> str:
+    """All output of a command that a shell runs in `folder`, with that exit code; `hurt` is that of `start`."""
     environment = os.environ | {"COLUMNS": "160", "CI": "true"}
+    if hurt:
+        environment["PYTHONPATH"] = site(folder, hurt)
     environment.pop("MLFLOW_TRACKING_URI", None)
     done = subprocess.run(
         [sys.executable, "-m", "fer_bench.cli", *words],

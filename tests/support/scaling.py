@@ -20,7 +20,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from servers import postgres
-from stand_ins import SleepingTraining, install_strategies
+from stand_ins import NoNet, SleepingTraining, install_strategies
 from tiny_study import tiny_study
 
 from fer_bench.data.splits import split
@@ -29,24 +29,9 @@ from fer_bench.datasets.base import open_dataset
 from fer_bench.runner.context import WorkerContext
 from fer_bench.runner.worker import take_cells
 from fer_bench.storage.stores import open_stores
-from fer_bench.study.plan import Plan, Task, make_plan
+from fer_bench.study.plan import Plan, make_plan
 
 RECIPE = {"image_size": 16, "phases": [{"trainable": "head", "epochs": 1}]}
-
-
-class NoNet:
-    """Stands in for the trainer of every cell, of which `SleepingTraining` needs no net."""
-
-    parameters = 0
-
-    def __init__(self, plan: Plan) -> None:
-        self.recipe = plan.spec.recipe
-
-    def has(self, task: Task) -> bool:
-        return True
-
-    def of(self, task: Task) -> "NoNet":
-        return self
 
 
 def worker(
@@ -59,7 +44,7 @@ def worker(
         context = WorkerContext(replace(plan, tasks=tasks), data, stores, lambda event: None, training)
         if pause:
             start.wait(600)
-        failures = take_cells(context, NoNet(plan))
+        failures = take_cells(context, NoNet())
     ends.put((time.monotonic(), training.slept, failures))
 
 

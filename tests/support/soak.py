@@ -76,13 +76,13 @@ def replace(target, make):
         PATCHES.setdefault(module, []).append(patch)
 
 
-def hurt(target, calls, act, when="before", only=lambda *args, **kwargs: True):
-    """Do `act` before or after those calls of a function, counted from 1, for which `only` holds."""
+def hurting(calls, act, when="before", only=lambda *args, **kwargs: True):
+    """What does `act` before or after those calls of a function, counted from 1, for which `only` holds."""
 
     def make(original):
         count = itertools.count(1)
 
-        def hurting(*args, **kwargs):
+        def call(*args, **kwargs):
             due = only(*args, **kwargs) and next(count) in calls
             if due and when == "before":
                 act()
@@ -91,9 +91,36 @@ def hurt(target, calls, act, when="before", only=lambda *args, **kwargs: True):
                 act()
             return result
 
-        return hurting
+        return call
 
-    replace(target, make)
+    return make
+
+
+def hurt(target, *how, **more):
+    replace(target, hurting(*how, **more))
+
+
+def training(make):
+    """Put make(train) in the place of what trains a trial, be it the real training or a stand-in."""
+    replace("fer_bench.runner.worker:load_training", lambda load: lambda: make(load()))
+
+
+def stand_in(seconds=0.0):
+    """Train nothing: sleep up to so many seconds and guess. Keras isn't loaded."""
+
+    def guess(load):
+        from stand_ins import SleepingTraining
+
+        return lambda: SleepingTraining(0.0, seconds)
+
+    def without_net(trainers):
+        from stand_ins import NoNet
+
+        return lambda data: NoNet()
+
+    replace("fer_bench.runner.worker:load_training", guess)
+    replace("fer_bench.runner.worker:TrainerAtHand", without_net)
+    replace("fer_bench.environment:device", lambda device: lambda: "none")
 
 
 def kill():
@@ -117,6 +144,14 @@ EVER = range(1, 10**9)
 '''
 
 
+def site(folder: Path, hurt: str) -> str:
+    """A value for $PYTHONPATH with which every process runs these lines, and SITE, when it starts."""
+    place = Path(tempfile.mkdtemp(dir=folder, prefix="site-"))
+    (place / "sitecustomize.py").write_text(SITE + hurt)
+    paths = [str(place), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    return os.pathsep.join(filter(None, paths))
+
+
 def start(
     folder: Path,
     *words: str,
@@ -138,14 +173,7 @@ def start(
         if before:
             before()
 
-    site = Path(tempfile.mkdtemp(dir=folder, prefix="site-"))
-    (site / "sitecustomize.py").write_text(SITE + hurt)
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(site), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-        ),
-        "COLUMNS": "160", "CI": "true", **env,
-    }  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": site(folder, hurt), "COLUMNS": "160", "CI": "true", **env}
     environment.setdefault("FER_BENCH_HOME", str(folder / "home"))
     for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - env.keys():
         environment.pop(name, None)
@@ -338,17 +366,6 @@ def kill_writing(running: list[subprocess.Popen], database: Path, delay: float) 
 
 SEARCH = {"dropout": {"low": 0.0, "high": 0.5}}
 
-# Trials that sleep and guess. Replaced where it is defined: all else is the real command.
-STAND_INS = """
-def guess(run_trial):
-    from stand_ins import SleepingTraining
-
-    return SleepingTraining(0.0, {seconds})
-
-
-replace("fer_bench.training.trial:run_trial", guess)
-"""
-
 
 @dataclass
 class Figures:
@@ -395,13 +412,12 @@ def soak(
         strategies=["none", *install_strategies(folder, cells - 1)], search=SEARCH,
     )  # fmt: skip
     (folder / "soak.yaml").write_text(study)
-    hurt = STAND_INS.format(seconds=2 * seconds)
     lines = [shlex.split(each) for each in commands]
     slow = slow_syncs(folder, syncs) if syncs else {}
 
     def launch(number: int) -> subprocess.Popen:
         words = lines[number % len(lines)]
-        return start(folder, *words, hurt=hurt, output=f"worker-{number}.txt", **slow)
+        return start(folder, *words, hurt=f"stand_in({2 * seconds})", output=f"worker-{number}.txt", **slow)
 
     running = {number: launch(number) for number in range(workers)}
     done = at_start = failed = 0

@@ -1,4 +1,4 @@
-"""Stand-ins: trainings that sleep or go as they are told, and strategies of no meaning."""
+"""Stand-ins: trainings that sleep or go as they are told, without a net, and strategies of no meaning."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_bench.data.trial_data import TrialData
+from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.recipe import Settings
+from fer_bench.study.plan import Task
+from fer_bench.study.recipe import Recipe, Settings
 from fer_bench.training.outcome import Outcome, Row, Stage
 
 if TYPE_CHECKING:
@@ -44,15 +46,48 @@ def install_strategies(folder: Path, number: int) -> list[str]:
     return names
 
 
-@dataclass
-class SleepingTraining:
-    """Takes the place of `run_trial`: sleeps from `shortest` to `longest` seconds, guesses by its seed.
+class NoNet:
+    """Takes the place of `TrainerAtHand`: for every cell a trainer without a net, so that Keras isn't loaded.
 
-    Half of the time before its only epoch has ended, half after it. `slept` is the sum of all its sleeps.
+    `recipe`: that of the cell asked for last. Its weights are a file of noise.
     """
 
-    shortest: float
-    longest: float
+    parameters = 0
+    recipe: Recipe
+
+    def has(self, task: Task) -> bool:
+        return True
+
+    def of(self, task: Task) -> NoNet:
+        self.recipe = task.cell.recipe
+        return self
+
+    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
+        check()
+        return Stage(key, [])
+
+    @property
+    def net(self) -> NoNet:
+        return self
+
+    @property
+    def whole(self) -> NoNet:
+        return self
+
+    def save_weights(self, path: Path) -> None:
+        path.write_bytes(np.random.default_rng(0).bytes(20_000))
+
+
+@dataclass
+class SleepingTraining:
+    """Takes the place of `run_trial`: sleeps from `shortest` to `longest` seconds, and guesses.
+
+    Half of the time before its only epoch has ended, half after it. What it guesses depends on strategy,
+    settings and seed, and is the same each time. `slept` is the sum of all its sleeps.
+    """
+
+    shortest: float = 0.0
+    longest: float = 0.0
     slept: float = 0.0
 
     def __call__(
@@ -72,7 +107,7 @@ class SleepingTraining:
         row = _epoch()
         on_epoch(row)
         self._sleep()
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(derive_seed(repr(strategy), repr(settings), seed))
         logits = [rng.normal(size=(len(part), len(data.classes))) for part in (data.val, data.test)]
         return _outcome(logits[0], logits[1] if test else None, row)
 
