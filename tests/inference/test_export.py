@@ -41,6 +41,11 @@ recipe:
   head: {dense: [8], dropout: 0.25, normalize: true}
 budgets:
   small: {}
+  heads:
+    strategies: [ldam, balanced_experts, fitted_bias]
+    trials: 0
+    repeats: 1
+    recipe: {phases: [{trainable: all, epochs: 1, shared: true}, {trainable: head, epochs: 1}]}
 """
 README = (Path(__file__).parents[2] / "mlruns" / "README.md").read_text(encoding="utf-8")
 CELLS = ("compact_cnn/none", "compact_cnn/tilted")
@@ -263,6 +268,17 @@ def test_where_the_store_can_not_be_written_the_file_stays_and_that_is_said(monk
     assert "wrote unlogged.keras, but could not log it in MLflow" in said and "no such table" in said
     assert len(said.strip().splitlines()) == 1
     assert open_model(Path("unlogged.keras"))
+
+
+def test_other_heads_and_fitted_decisions_are_in_the_file():
+    train("heads")
+    for strategy in ("ldam", "balanced_experts", "fitted_bias"):
+        code, said = export(
+            "--cell", f"compact_cnn/{strategy}", "--out", f"{strategy}.keras", "--budget", "heads"
+        )
+        assert code == 0, said
+        # The cosines of ldam are multiplied by 30, and so is their rounding.
+        assert float(re.search(r"to within (\S+)", said)[1]) < (1e-4 if strategy == "ldam" else 1e-5)
 
 
 def test_a_net_trained_in_bfloat16_is_exported_in_float32(tmp_path):
