@@ -32,6 +32,7 @@ CASES = {  # strategy, recipe, limits of the trainer
     "features only": ("class_weights", {"phases": [{**HEAD, "epochs": 4}], "head": {"dropout": 0.3}}, {}),
     "pixels of a disk": ("oversampling", STREAMED, {"largest_bank": 1}),
 }
+SLOW = dict.fromkeys(("features, then the whole net", "pixels of a disk"), pytest.mark.slow)
 
 
 class InterruptedTraining(Exception):
@@ -86,7 +87,7 @@ def told(data, base, *shares):
 # Trainings
 
 
-@pytest.mark.parametrize("case", [*list(CASES)[:3], pytest.param(list(CASES)[3], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("case", [pytest.param(name, marks=SLOW.get(name, ())) for name in CASES])
 def test_interrupted_in_every_epoch_a_training_has_the_numbers_of_an_undisturbed_one(
     data, checkpoint, trainer_of, case
 ):
