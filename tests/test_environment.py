@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -78,3 +79,16 @@ def test_versions_of_what_decides_the_numbers_are_named():
     versions = environment.versions()
     assert {"python", "keras", "numpy", "optuna"} <= versions.keys()
     assert all(versions.values())
+
+
+def test_a_change_of_a_module_changes_the_hash_of_the_code(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "plug_in_of_a_user.py"
+    hashes = {environment.code()}
+    for text in ("ONE = 1", "ONE = 2"):
+        path.write_text(text)
+        importlib.import_module(path.stem)
+        environment.code.cache_clear()
+        hashes.add(environment.code(path.stem))
+    assert len(hashes) == 3
+    assert environment.code("builtins") == environment.code(), "what has no file can't be looked at"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import exp, lgamma
 
 import numpy as np
 
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy, normalised_weights
+from fer_bench.strategies.base import STRATEGIES, LossTerms, Mixing, Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
 
 
@@ -17,16 +18,19 @@ def assess(
     """Effective prior of a strategy by class, and warnings, on these (n,) int training labels."""
     prior = effective_prior(strategy, labels, len(classes))
     counts, warnings = np.bincount(labels, minlength=len(classes)), []
-    augmented = bool(recipe.augmentation and recipe.augmentation.scales and used.augmentation_strength)
+    own, augmentations = recipe.own_phases, map(recipe.augmentation_of, recipe.own_phases)
+    augmented = used.augmentation_strength > 0 and any(each and each.scales for each in augmentations)
     if type(strategy) is not STRATEGIES["none"] and is_no_op(strategy, labels, len(classes), augmented):
         warnings.append("no-op: changes nothing on this data")
     if tilts_beyond_flat(prior, counts):
         warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
-    acting = sum(p.epochs for place, p in enumerate(recipe.phases) if recipe.frozen(place))
+    acting = sum(recipe.phases[place].epochs for place in own if recipe.frozen(place))
     if acting < recipe.epochs and np.any(strategy.feature_counts(counts) != counts):
         warnings.append(
             f"acts in the first {acting} of {recipe.epochs} epochs: the trunk is frozen in these only"
         )
+    if (start := strategy.selectable_from) > (recipe.epochs - 1) / recipe.epochs:
+        warnings.append(f"begins at {start:.2g} of the training: none of {recipe.epochs} epochs begins later")
     return {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}, tuple(warnings)
 
 
@@ -43,17 +47,61 @@ def sampled_shares(strategy: Strategy, labels: np.ndarray, classes: int, progres
 
 
 def effective_prior(strategy: Strategy, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Class prior (K,) float64 that a strategy trains for: sampling x weights / prior shift, at half-time.
+    """Class prior (K,) float64 that a strategy trains for: sampling x weights / prior shift, and the like.
 
-    The natural shares maximise accuracy, equal ones balanced accuracy; where rare classes have more,
-    imbalance is corrected twice.
+    It is that of the end of the training, which is what methods that begin late or change on the way train
+    for. The natural shares maximise accuracy, equal ones balanced accuracy; where rare classes have more,
+    imbalance is corrected twice. A factor on the logits, a margin, and what is done to the head or fitted to
+    validation afterwards have no prior that is known beforehand: they are not in it.
     """
     counts = np.bincount(labels, minlength=classes)
-    shares = sampled_shares(strategy, labels, classes, 0.5)
-    terms = strategy.loss_terms(counts, 0.5)
+    shares = sampled_shares(strategy, labels, classes, 1.0)
+    terms = strategy.loss_terms(counts, 1.0)
+    targets, mixing = shares, strategy.mixing(counts, 1.0)
+    if mixing:
+        targets = mixed_shares(mixing, shares, counts)
+    # Smoothing takes the same share off a class's target wherever it is likely. Being left out of a share s
+    # of the softmaxes of other classes' images multiplies a class's odds by 1 / (1 - s).
+    smoothing = 0.0 if terms.smoothing is None else np.asarray(terms.smoothing, float)
+    odds = (1 - smoothing) / (1 - np.asarray(terms.suppression, float))
     adjusted = strategy.adjust_logits(np.zeros((1, classes), np.float32), counts)[0]
-    prior = shares * normalised_weights(terms, shares) * np.exp(adjusted - np.asarray(terms.shift, float))
+    decided = np.exp(adjusted - _shift(terms, classes))
+    prior = targets * normalised_weights(terms, shares) * odds * decided
     return prior / prior.sum()
+
+
+def mixed_shares(mixing: Mixing, shares: np.ndarray, class_counts: np.ndarray) -> np.ndarray:
+    """Mean share of each class, (K,) float64, in targets of images that are sampled with these shares."""
+    from scipy.special import betainc
+
+    first = np.full((len(shares), len(shares)), 1 - _pasted(mixing.alpha) if mixing.box else 0.5)
+    # Of a commoner class's share l of a pair, uniform or not, what is below the threshold goes to the rarer.
+    commoner = (1 - betainc(mixing.alpha + 1, mixing.alpha, mixing.threshold)) / 2
+    ratio = np.maximum(class_counts, 1)[:, None] / np.maximum(class_counts, 1)
+    first = np.where(ratio >= mixing.kappa, commoner, first)
+    first = np.where(1 / ratio >= mixing.kappa, 1 - commoner, first)
+    pairs = shares[:, None] * (shares if mixing.partners is None else mixing.partners)
+    mixed = (pairs * first).sum(axis=1) + (pairs * (1 - first)).sum(axis=0)
+    return mixing.share * mixed + (1 - mixing.share) * shares
+
+
+def _pasted(alpha: float) -> float:
+    """Mean share of an image under a square with u ~ Beta(alpha, alpha) of its area, cut at the border.
+
+    Its centre is uniform in the image, so of its side s = sqrt(u) there is s - s^2 / 4 inside on average.
+    """
+
+    def moment(k: float) -> float:
+        logarithm = lgamma(alpha + k) + lgamma(2 * alpha) - lgamma(alpha) - lgamma(2 * alpha + k)
+        return exp(logarithm)
+
+    return moment(1) - moment(1.5) / 2 + moment(2) / 16
+
+
+def _shift(terms: LossTerms, classes: int) -> np.ndarray:
+    """Shift of the logits (K,) float64 in training; of experts, whose mean decides, the mean."""
+    shift = np.asarray(terms.shift, float)
+    return np.broadcast_to(shift.mean(axis=0) if shift.ndim == 2 else shift, (classes,))
 
 
 def tilts_beyond_flat(prior: np.ndarray, class_counts: np.ndarray, tolerance: float = 1.1) -> bool:
@@ -66,27 +114,45 @@ def is_no_op(
 ) -> bool:
     """Whether a strategy changes nothing on these labels: plain sampling, cross-entropy, plain logits.
 
-    `augmented`: whether the recipe has an augmentation whose strength a strategy can change.
+    `augmented`: whether the recipe has an augmentation whose strength a strategy can change. Another head,
+    mixing and a decision that is fitted always change something.
     """
     counts = np.bincount(labels, minlength=classes)
     natural = counts / counts.sum()
     if augmented and not np.allclose(strategy.augment_strength(counts)[counts > 0], 1, rtol=tolerance):
         return False
-    probe = np.linspace(-3, 3, 5 * classes, dtype=np.float32).reshape(5, classes)
+    if strategy.head != "linear" or overrides(type(strategy), "fit_decision"):
+        return False
     for progress in (0.0, 0.5, 1.0):
-        terms, plain = strategy.loss_terms(counts, progress), LossTerms()
         shares = sampled_shares(strategy, labels, classes, progress)
         if not np.allclose(shares, natural, rtol=tolerance, atol=0):
             return False
-        if not np.allclose(normalised_weights(terms, shares), 1, rtol=tolerance):
+        if strategy.mixing(counts, progress):
             return False
-        for term in fields(LossTerms):
-            if term.name in ("weights", "shift"):
-                continue
-            if getattr(terms, term.name) is not None and np.any(
-                np.not_equal(getattr(terms, term.name), getattr(plain, term.name))
-            ):
-                return False
-        if np.ptp(np.broadcast_to(terms.shift, (classes,))) > tolerance:
+        if not _is_cross_entropy(strategy.loss_terms(counts, progress), shares, tolerance):
             return False
-    return np.allclose(strategy.adjust_logits(probe, counts), probe)
+    return _leaves_logits(strategy, counts)
+
+
+def _is_cross_entropy(terms: LossTerms, shares: np.ndarray, tolerance: float) -> bool:
+    if not np.allclose(normalised_weights(terms, shares), 1, rtol=tolerance):
+        return False
+    for term in fields(LossTerms):
+        value = getattr(terms, term.name)
+        if term.name in ("weights", "shift") or value is None:
+            continue
+        if np.any(np.not_equal(value, getattr(LossTerms(), term.name))):
+            return False
+    return bool(np.ptp(_shift(terms, len(shares))) <= tolerance)
+
+
+def _leaves_logits(strategy: Strategy, counts: np.ndarray) -> bool:
+    """Whether neither predictions nor the head are changed, tried out on numbers that stand for them."""
+    classes = len(counts)
+    probe = np.linspace(-3, 3, 5 * classes, dtype=np.float32).reshape(5, classes)
+    kernel, bias = strategy.adjust_head(probe**3, probe[0], counts, lambda: probe.T.astype(float))
+    return (
+        np.allclose(strategy.adjust_logits(probe, counts), probe)
+        and np.allclose(kernel, probe**3)
+        and np.allclose(bias, probe[0])
+    )

@@ -13,7 +13,10 @@ Needs pytest (`pip install "fer-bench[test]"`). May import every package but `cl
 import pytest
 
 pytest.register_assert_rewrite(
-    "fer_bench.testing.strategies", "fer_bench.testing.backbones", "fer_bench.testing.datasets"
+    "fer_bench.testing.strategies",
+    "fer_bench.testing.after_training",
+    "fer_bench.testing.backbones",
+    "fer_bench.testing.datasets",
 )
 
 from fer_bench.testing.backbones import BackboneContract  # noqa: E402 (its asserts are rewritten first)

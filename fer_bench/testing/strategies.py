@@ -5,39 +5,26 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 import pytest
 
 from fer_bench.search_space import ranges, suggest
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy, normalised_weights
+from fer_bench.strategies.base import EXPERTS, STRATEGIES, Head, LossTerms, Strategy, normalised_weights
 from fer_bench.study.prior import effective_prior, is_no_op, sampled_shares, tilts_beyond_flat
-
-# Images of each class in the training split: angry, disgust, fear, happy, neutral, sad, surprise.
-FER2013 = np.array([3995, 436, 4097, 7215, 4965, 4830, 3171])
-IMBALANCED = np.array([40, 4, 41, 72, 50, 48, 32])
-BALANCED = np.array([20] * 7)
-WITHOUT_DISGUST = np.array([40, 0, 41, 72, 50, 48, 32])
-NEARLY_EMPTY = np.array([9, 1, 30, 2, 5, 6, 7])
-
-at_each_stage = pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
-
-
-def with_counts(**counts: np.ndarray) -> pytest.MarkDecorator:
-    """Run a test with each of these class counts (K,), by their names."""
-    return pytest.mark.parametrize("counts", counts.values(), ids=counts.keys())
-
-
-def labels_of(counts: np.ndarray) -> np.ndarray:
-    """Labels (N,) int32 with these counts (K,), shuffled, the same ones every time."""
-    labels = np.repeat(np.arange(len(counts)), counts)
-    return np.random.default_rng(0).permutation(labels).astype(np.int32)
-
-
-def features_of(labels: np.ndarray) -> np.ndarray:
-    """Six features of each label (N,), random and the same ones every time: (N, 6) float32."""
-    return np.random.default_rng(1).normal(size=(len(labels), 6)).astype(np.float32)
+from fer_bench.testing.after_training import AfterTraining
+from fer_bench.testing.training_splits import (
+    BALANCED,
+    FER2013,
+    IMBALANCED,
+    NEARLY_EMPTY,
+    WITHOUT_DISGUST,
+    at_each_stage,
+    features_of,
+    labels_of,
+    with_counts,
+)
 
 
 class RandomTrial:
@@ -53,7 +40,7 @@ class RandomTrial:
         return float(self._random.uniform(low, high))
 
 
-class StrategyContract:
+class StrategyContract(AfterTraining):
     """Tests of the strategy registered as `name`: its defaults, both ends of its ranges, a random draw."""
 
     name: ClassVar[str]
@@ -83,15 +70,21 @@ class StrategyContract:
         assert re.search(r"https?://\S+\.\S+", rest), "and a link"
 
     def test_it_is_a_frozen_dataclass_whose_defaults_lie_in_their_ranges(self, entry: type[Strategy]) -> None:
-        """Fields are hashed into the key of a cell, and each is searched in its own range."""
+        """Fields are hashed into the key of a cell, and each is searched in its own range.
+
+        There are two at most: with more, the same number of trials would not be the same budget.
+        """
         assert issubclass(entry, Strategy)
         assert entry.__dataclass_params__.frozen  # type: ignore[attr-defined]
         assert entry.__doc__
         fields = {field.name for field in dataclasses.fields(entry)}
         assert set(ranges(entry)) == fields, "every field is tunable"
+        assert len(fields) <= 2
         for field, span in ranges(entry).items():
             assert getattr(entry(), field) in span
             assert span.low < span.high
+        assert entry.head in get_args(Head), "no field hides the class attribute"
+        assert 0 <= entry().selectable_from < 1
 
     def test_a_search_can_draw_it(self, entry: type[Strategy]) -> None:
         """Whatever is drawn lies in the ranges and makes a strategy."""
@@ -138,27 +131,36 @@ class StrategyContract:
             value = getattr(terms, term.name)
             if value is not None:
                 assert np.isfinite(value).all(), term.name
-                assert np.shape(value) in ((), (len(counts),)), term.name
-        assert np.all(np.asarray(terms.weights) >= 0)
-        assert terms.gamma >= 0
-        assert terms.scale > 0
-        if terms.smoothing is not None:
-            assert np.all((np.asarray(terms.smoothing) >= 0) & (np.asarray(terms.smoothing) < 1))
+                assert np.shape(value) in allowed_shapes(term.name, strategy.head, len(counts)), term.name
+                assert term.name == "shift" or np.all(np.asarray(value) >= 0), term.name
+        assert np.all(np.asarray(terms.scale) > 0)
+        assert terms.box_cox <= 1
+        assert np.all(np.asarray(terms.suppression) < 1)
+        assert terms.smoothing is None or np.all(np.asarray(terms.smoothing) < 1)
         shares = sampled_shares(strategy, labels_of(counts), len(counts), progress)
         weights = normalised_weights(terms, shares)
         assert weights.shape == shares.shape
         assert shares @ weights == pytest.approx(1, abs=1e-12)
         assert np.all(weights[counts > 0] > 0), "no class that is there is thrown away"
 
-    def test_its_logits_keep_shape_and_type_and_leave_the_input_alone(self, strategy: Strategy) -> None:
-        """`adjust_logits` gives finite float32 of the same shape."""
-        logits = np.random.default_rng(0).normal(size=(9, 7)).astype(np.float32)
-        logits_before = logits.copy()
-        adjusted = strategy.adjust_logits(logits, IMBALANCED)
-        assert adjusted.shape == logits.shape
-        assert adjusted.dtype == np.float32
-        assert np.isfinite(adjusted).all()
-        np.testing.assert_array_equal(logits, logits_before)
+    @at_each_stage
+    @with_counts(imbalanced=IMBALANCED, without_disgust=WITHOUT_DISGUST, balanced=BALANCED)
+    def test_its_mixing_is_by_shares_of_classes_that_are_there(
+        self, strategy: Strategy, counts: np.ndarray, progress: float
+    ) -> None:
+        """Shares lie in [0, 1], and the second images' classes have probabilities (K,)."""
+        mixing = strategy.mixing(counts, progress)
+        if mixing is None:
+            return
+        assert 0 < mixing.alpha < np.inf
+        assert 0 <= mixing.share <= 1
+        assert 0 <= mixing.threshold <= 1
+        assert mixing.kappa > 1, "the rarer of two labels is rarer"
+        if mixing.partners is not None:
+            assert mixing.partners.shape == counts.shape
+            assert np.all(mixing.partners >= 0)
+            assert np.all(mixing.partners[counts == 0] == 0)
+            assert mixing.partners.sum() == pytest.approx(1)
 
     def test_it_survives_a_class_without_images(self, strategy: Strategy) -> None:
         """Nothing is divided by the count of an absent class; its share of the prior is 0."""
@@ -244,6 +246,14 @@ class StrategyContract:
         np.testing.assert_array_equal(features, before[0])
         np.testing.assert_array_equal(labels, before[1])
         assert global_generator() == state_before
+
+
+def allowed_shapes(term: str, head: Head, classes: int) -> list[tuple[int, ...]]:
+    """Shapes that a term of the loss may have, of a strategy with this head."""
+    if term in ("gamma", "box_cox", "influence"):
+        return [()]
+    of_experts = [(EXPERTS, classes)] if term == "shift" and head == "experts" else []
+    return [(), (classes,), *of_experts]
 
 
 def global_generator() -> list[int]:

@@ -6,7 +6,6 @@ import math
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,8 +14,10 @@ from fer_bench.data.trial_data import TrialData
 from fer_bench.evaluation.metrics import scores
 from fer_bench.strategies.base import Strategy
 from fer_bench.study.recipe import Recipe
-from fer_bench.training.outcome import Outcome, Row, TrialFailed
+from fer_bench.training.outcome import Outcome, Row, TrialFailed, TrialState
 from fer_bench.training.trainer import Trainer
+
+ROUNDING = 1e-6  # of a share of epochs
 
 
 def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
@@ -34,20 +35,6 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     if recipe.early_stopping:
         callbacks.append(keras.callbacks.EarlyStopping(**on(recipe.monitor), patience=recipe.early_stopping))
     return callbacks
-
-
-@dataclass(frozen=True, eq=False)
-class TrialState:
-    """What a `TrialCallback` knows after an epoch."""
-
-    history: list[Row]
-    epochs_before_phase: int
-    best_score: float
-    best_epoch: int
-    best_phase: int
-    best_logits: np.ndarray
-    best_state: list[np.ndarray]
-    setup_seconds: float
 
 
 class TrialCallback(keras.callbacks.Callback):
@@ -137,7 +124,7 @@ class TrialCallback(keras.callbacks.Callback):
     def _keep_if_best(self, validation: dict[str, float], logits: np.ndarray) -> None:
         recipe = self._trainer.recipe
         score = -validation["loss"] if recipe.monitor == "loss" else validation[recipe.monitor]
-        if self.progress < self._strategy.selectable_from:
+        if self.progress < self._strategy.selectable_from - ROUNDING:
             score = -math.inf  # kept only until a later epoch comes
         if score > self._best_score or recipe.keep == "last" or self._best_score == -math.inf:
             self._best_score, self._best_logits = score, logits

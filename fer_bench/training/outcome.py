@@ -39,3 +39,17 @@ class Outcome:
     setup_seconds: float = 0.0  # tracing, features of a frozen trunk, synthetic rows
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrialState:
+    """What a `TrialCallback` knows after an epoch."""
+
+    history: list[Row]
+    epochs_before_phase: int
+    best_score: float
+    best_epoch: int
+    best_phase: int
+    best_logits: np.ndarray
+    best_state: list[np.ndarray]
+    setup_seconds: float

@@ -8,8 +8,9 @@ from fer_bench.data.trial_data import TrialData
 from fer_bench.strategies.base import Strategy
 from fer_bench.study.recipe import Settings
 from fer_bench.training.callbacks import TrialCallback, recipe_callbacks
-from fer_bench.training.checkpoint import Checkpoint, CheckpointCallback
+from fer_bench.training.checkpoint import Checkpoint
 from fer_bench.training.outcome import Outcome, Row, Stage
+from fer_bench.training.resuming import CheckpointCallback
 from fer_bench.training.trainer import Trainer
 
 

@@ -225,14 +225,14 @@ def test_there_is_an_example_of_each_kind():
 
 
 def test_strategy_flattens_the_prior(plugged):
-    strategy = STRATEGIES["posthoc_adjustment"]()
+    strategy = STRATEGIES["prior_correction"]()
     counts = np.array([400, 44, 410, 721])
     labels = np.repeat(np.arange(4, dtype=np.int32), counts)
     prior = effective_prior(strategy, labels, 4)
     np.testing.assert_allclose(prior, 0.25, rtol=1e-5)
     assert not tilts_beyond_flat(prior, counts)
     assert not is_no_op(strategy, labels, 4)
-    assert is_no_op(STRATEGIES["posthoc_adjustment"](tau=0.0), labels, 4)
+    assert is_no_op(STRATEGIES["prior_correction"](tau=0.0), labels, 4)
     adjusted = strategy.adjust_logits(np.zeros((2, 4), np.float32), counts)
     assert adjusted.dtype == np.float32
     assert adjusted.argmax(axis=1).tolist() == [1, 1]
@@ -271,11 +271,11 @@ def test_study_resolves(plugged, budget):
 
 
 def test_entry_point_of_another_package_is_found(my_package, monkeypatch):
-    assert "posthoc_adjustment" not in list(STRATEGIES)
+    assert "prior_correction" not in list(STRATEGIES)
     monkeypatch.syspath_prepend(my_package)
     with STRATEGIES.temporarily():
-        assert STRATEGIES["posthoc_adjustment"].__module__ == "my_package.posthoc_adjustment"
-    for module in ("my_package.posthoc_adjustment", "my_package"):
+        assert STRATEGIES["prior_correction"].__module__ == "my_package.prior_correction"
+    for module in ("my_package.prior_correction", "my_package"):
         monkeypatch.delitem(sys.modules, module)
 
 
@@ -326,7 +326,7 @@ def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv
     fer_bench("data", "import", "listed_faces", faces_csv)
     plan = make_plan(
         "small_cnn", dataset="listed_faces", budget="tiny", backbones=("compact_cnn", "plain_cnn"),
-        strategies=("none", "posthoc_adjustment"), keep_weights="none",
+        strategies=("none", "prior_correction"), keep_weights="none",
     )  # fmt: skip
     events = []
     assert work(plan, events.append) == []

@@ -117,3 +117,43 @@ print(json.dumps(t.fingerprints(trainer, data, {recipe!r}, warm={warm})))
 """
     warm, fresh = (on_jax(script.format(recipe=recipe, warm=warm)) for warm in (True, False))
     assert warm == fresh
+
+
+INTERRUPTED = """
+import tempfile
+from pathlib import Path
+from fer_bench.training.checkpoint import Checkpoint
+
+class InterruptedTraining(Exception):
+    pass
+
+def until(epoch):
+    rows = []
+
+    def on_epoch(row):
+        rows.append(row)
+        if len(rows) == epoch:
+            raise InterruptedTraining
+
+    return on_epoch
+
+data = t.trial_data()
+recipe = t.RECIPES[{recipe!r}] | {{"plateau": {{"patience": 1}}, "early_stopping": 3, "learning_rate": 1e-2}}
+trainers = [t.build(data, **recipe) for _ in range(2)]
+checkpoint = Checkpoint(Path(tempfile.mkdtemp()) / "trial-000.checkpoint", {{"slot": 0}}, 0.0)
+undisturbed = t.run(trainers[0], data, t.ACTING[{recipe!r}], 3, test=True)
+for place, epoch in enumerate((3, 4, 5, 9)):
+    try:
+        options = {{"test": True, "on_epoch": until(epoch), "checkpoint": checkpoint}}
+        outcome = t.run(trainers[place % 2], data, t.ACTING[{recipe!r}], 3, **options)
+    except InterruptedTraining:
+        pass
+print(json.dumps([t.fingerprint(undisturbed), t.fingerprint(outcome), len(undisturbed.history)]))
+"""
+
+
+@pytest.mark.parametrize("recipe", ["cached", "augmented"])
+def test_an_interrupted_training_goes_on_to_the_bit(recipe):
+    undisturbed, in_pieces, epochs = on_jax(INTERRUPTED.format(recipe=recipe))
+    assert in_pieces == undisturbed
+    assert epochs == 5, "interrupted in each phase and where one ends"

@@ -1,8 +1,10 @@
 """Slots of a cell: what fails is recorded and the study goes on; what is half entered is entered."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,7 +12,11 @@ from stand_ins import NoNet, ScriptedTraining
 from tiny_study import tiny_study
 
 from fer_bench.errors import UserError
+from fer_bench.runner.context import CHECKPOINT_SECONDS, checkpoint_seconds
 from fer_bench.runner.events import Event, SlotEnded
+
+if TYPE_CHECKING:
+    from fer_bench.training.checkpoint import Checkpoint
 
 RECIPE = {"image_size": 16, "phases": [{"trainable": "head", "epochs": 1}]}
 NO_ROOM = MemoryError("no room for the rare")
@@ -22,7 +28,28 @@ def study(workplace, empty_stores):
     Path("mine.yaml").write_text(tiny_study(recipe=RECIPE))
 
 
-def run(*script: float | Exception, study: str = "mine.yaml", retry_failed: bool = False, **options):
+class RecordingTraining(ScriptedTraining):
+    """Notes the checkpoint of every training, and whether it is there when the training begins."""
+
+    def __init__(self, *script: float | BaseException) -> None:
+        super().__init__(*script)
+        self.checkpoints: list[Checkpoint] = []
+        self.found: list[bool] = []
+
+    def __call__(self, *args, checkpoint=None, **options):
+        self.checkpoints.append(checkpoint)
+        self.found.append(checkpoint.path.exists())
+        checkpoint.path.write_bytes(b"PK")
+        return super().__call__(*args, **options)
+
+
+def run(
+    *script: float | Exception,
+    study: str = "mine.yaml",
+    retry_failed: bool = False,
+    train: ScriptedTraining | None = None,
+    **options,
+):
     """Run a study in this process, its trainings as told: what was trained, what failed, the leaderboard."""
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.runner.worker import work
@@ -32,7 +59,7 @@ def run(*script: float | Exception, study: str = "mine.yaml", retry_failed: bool
     plan = replace(make_plan(study, **options), retry_failed=retry_failed)
     plan.results.mkdir(parents=True, exist_ok=True)
     events: list[Event] = []
-    failures = work(plan, events.append, ScriptedTraining(*script), NoNet())
+    failures = work(plan, events.append, train or ScriptedTraining(*script), NoNet())
     frame = leaderboard(*read_study_runs(plan.mlruns, plan.study))
     return [event for event in events if isinstance(event, SlotEnded)], failures, frame
 
@@ -117,3 +144,64 @@ def test_data_that_changed_under_the_plan_is_refused():
     plan.results.mkdir()
     with pytest.raises(UserError, match="has changed"):
         work(plan, lambda event: None)
+
+
+# Trainings that are killed
+
+
+@pytest.mark.parametrize(
+    ("finished", "given_up"),
+    [((4, 4, 4), True), ((4, 4, 5), False), ((0, 0, 0), True), ((1, 2, 3, 4, 5), False)],
+)
+def test_a_slot_is_given_up_after_three_kills_without_an_epoch_between(finished, given_up):
+    from fer_bench.storage.result_files import ResultFiles
+    from fer_bench.study.plan import make_plan
+
+    plan = make_plan("mine.yaml", strategies=("none",))
+    files = ResultFiles(plan.results, plan.tasks[0].key)
+    for epochs in finished:
+        files.note("trial", 1, files.begin("trial", 1), epochs)
+    trained, failures, frame = run(*[0.5] * 4, strategies=("none",))
+    assert [slot.status for slot in trained] == ["complete", "failed" if given_up else "complete"] + [
+        "complete"
+    ] * 2
+    said = "RuntimeError: killed 3 times without an epoch finished between, not tried again"
+    assert failures == ([f"compact_cnn/none trial 1: {said}"] if given_up else [])
+    assert frame["warnings"].str.contains("killed 3 times").all() == given_up
+
+
+def test_a_training_is_saved_where_only_the_same_goes_on_from_it(monkeypatch):
+    from fer_bench import environment
+
+    monkeypatch.setenv(CHECKPOINT_SECONDS, "7.5")
+    training = RecordingTraining(*[0.5] * 8)
+    run(train=training)
+    identities = [checkpoint.identity for checkpoint in training.checkpoints]
+    assert len({str(identity) for identity in identities}) == 8
+    assert {checkpoint.seconds for checkpoint in training.checkpoints} == {7.5}
+    assert [checkpoint.path.name for checkpoint in training.checkpoints] == [
+        "trial-000.checkpoint", "trial-001.checkpoint", "repeat-000.checkpoint", "repeat-001.checkpoint",
+    ] * 2  # fmt: skip
+    for name in ("seed", "parameters", "device", "code"):
+        assert name in identities[0]
+    assert identities[0]["commit"] == environment.commit()
+    assert json.loads(identities[0]["versions"]) == environment.versions()
+
+
+def test_a_checkpoint_stays_until_its_slot_has_a_result():
+    given_up = RecordingTraining(0.5, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(train=given_up, strategies=("none",))
+    assert [path.name for path in Path("mlruns/results").rglob("*.checkpoint")] == ["trial-001.checkpoint"]
+    goes_on = RecordingTraining(NO_ROOM, 0.5, 0.5)
+    run(train=goes_on, strategies=("none",))
+    assert goes_on.found == [True, False, False]
+    assert goes_on.checkpoints[0].identity == given_up.checkpoints[1].identity
+    assert list(Path("mlruns/results").rglob("*.checkpoint")) == [], "nor after a trial that failed"
+
+
+@pytest.mark.parametrize("word", ["soon", "-1", "nan"])
+def test_a_wrong_number_of_seconds_between_checkpoints_is_refused(monkeypatch, word):
+    monkeypatch.setenv(CHECKPOINT_SECONDS, word)
+    with pytest.raises(UserError, match=f"{CHECKPOINT_SECONDS}={word}: expected a number of seconds"):
+        checkpoint_seconds()

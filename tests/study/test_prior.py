@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
+from fer_bench.strategies.base import STRATEGIES, LossTerms, Mixing, Strategy
 from fer_bench.study.prior import assess, effective_prior, is_no_op, tilts_beyond_flat
 from fer_bench.study.recipe import Recipe, settings
 from fer_bench.testing.strategies import BALANCED, IMBALANCED, labels_of
@@ -72,6 +72,38 @@ class Deferred(Strategy):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Heads(Strategy):
+    """Changes the head after training, by nothing or something."""
+
+    factor: float = 1.0
+
+    def adjust_head(self, kernel, bias, class_counts, class_means):
+        return kernel * self.factor, bias
+
+
+@dataclasses.dataclass(frozen=True)
+class Fits(Strategy):
+    """Fits a decision."""
+
+    def fit_decision(self, logits, labels, class_counts):
+        return np.zeros(logits.shape[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixes(Strategy):
+    """Mixes images."""
+
+    def mixing(self, class_counts, progress):
+        return Mixing(alpha=1.0) if progress > 0.4 else None
+
+
+class Cosine(Strategy):
+    """Another head and nothing else."""
+
+    head = "cosine"
+
+
 NATURAL = IMBALANCED / IMBALANCED.sum()
 
 
@@ -90,6 +122,24 @@ NATURAL = IMBALANCED / IMBALANCED.sum()
         (Shifted(), np.full(7, 1 / 7)),
         (Posthoc(), np.full(7, 1 / 7)),
         (Twice(), (1 / NATURAL) / (1 / NATURAL).sum()),
+        (Deferred(), np.full(7, 1 / 7)),
+        (STRATEGIES["progressive_sampling"](), np.full(7, 1 / 7)),
+        (STRATEGIES["deferred_sampling"](), np.full(7, 1 / 7)),
+        (STRATEGIES["balanced_softmax"](), np.full(7, 1 / 7)),
+        (STRATEGIES["balanced_experts"](), np.full(7, 1 / 7)),
+        (STRATEGIES["logit_adjustment"](0.5), NATURAL**0.5 / (NATURAL**0.5).sum()),
+        (STRATEGIES["vs_loss"](gamma=0.4, tau=0.5), NATURAL**0.5 / (NATURAL**0.5).sum()),
+        (STRATEGIES["undersampling"](), np.full(7, 1 / 7)),
+        (STRATEGIES["mixup"](), NATURAL),
+        (STRATEGIES["ldam"](), NATURAL),
+        (STRATEGIES["generalised_cross_entropy"](), NATURAL),
+        (STRATEGIES["influence_balanced"](), np.full(7, 1 / 7)),
+        (STRATEGIES["posthoc_adjustment"](), NATURAL),
+        (STRATEGIES["tau_norm"](), NATURAL),
+        (With(LossTerms(suppression=np.eye(7)[1] * 0.9)), np.array([40, 40, 41, 72, 50, 48, 32]) / 323),
+        (With(LossTerms(smoothing=np.eye(7)[3] * 0.5)), np.array([40, 4, 41, 36, 50, 48, 32]) / 251),
+        (With(LossTerms(smoothing=0.3, gamma=2.0, box_cox=0.5, margins=0.4, scale=9.0)), NATURAL),
+        (With(LossTerms(shift=np.outer([0, 3, 0], np.log(NATURAL)))), np.full(7, 1 / 7)),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -118,6 +168,17 @@ def test_a_double_correction_is_beyond_flat(strategy):
         (Posthoc(0.0), IMBALANCED),
         (With(LossTerms(weights=3.0)), IMBALANCED),
         (With(LossTerms(shift=5.0)), IMBALANCED),
+        (With(LossTerms(shift=np.full((3, 7), 5.0), suppression=np.zeros(7))), IMBALANCED),
+        (Heads(), IMBALANCED),
+        (STRATEGIES["tau_norm"](0.0), IMBALANCED),
+        (STRATEGIES["power_sampling"](1.0), IMBALANCED),
+        (STRATEGIES["undersampling"](), BALANCED),
+        (STRATEGIES["deferred_sampling"](), BALANCED),
+        (STRATEGIES["logit_adjustment"](), BALANCED),
+        (STRATEGIES["effective_number"](), BALANCED),
+        (STRATEGIES["equalization_loss"](), BALANCED),
+        (STRATEGIES["vs_loss"](), BALANCED),
+        (STRATEGIES["adasyn"](), BALANCED),
     ],
     ids=lambda value: repr(value)[:60],
 )
@@ -136,6 +197,14 @@ def test_what_changes_nothing_is_a_no_op(strategy, counts):
         With(LossTerms(scale=2.0)),
         With(LossTerms(smoothing=0.1)),
         With(LossTerms(gamma=0.5)),
+        With(LossTerms(box_cox=0.5)),
+        With(LossTerms(influence=1.0)),
+        With(LossTerms(suppression=np.eye(7)[1] / 2)),
+        With(LossTerms(scale=np.linspace(1, 2, 7))),
+        Heads(2.0),
+        Fits(),
+        Mixes(),
+        Cosine(),
     ],
     ids=lambda value: repr(value)[:60],
 )
@@ -169,10 +238,34 @@ def test_a_strength_is_a_no_op_where_the_recipe_has_nothing_to_strengthen():
     assert judged(targeted, strength=0.0, augmentation=None) == (0.1, no_op)
 
 
+def test_a_strength_is_a_no_op_where_only_shared_phases_are_augmented():
+    targeted, shared = (
+        STRATEGIES["targeted_augmentation"](),
+        {"trainable": "all", "epochs": 3, "shared": True},
+    )
+    plain, own = ({"trainable": "head", "epochs": 2, "augmentation": a} for a in ("none", {"rotation": 5}))
+    no_op = ("no-op: changes nothing on this data",)
+    assert judged(targeted, augmentation={"rotation": 10}, phases=[shared, plain]) == (0.1, no_op)
+    assert judged(targeted, augmentation=None, phases=[shared, own]) == (0.1, ())
+
+
+def test_what_begins_behind_the_last_epoch_is_told():
+    late = STRATEGIES["deferred_weights"]()
+    four, five = ([{"trainable": "all", "epochs": epochs}] for epochs in (4, 5))
+    prior, (warning,) = judged(late, phases=four)
+    assert warning == "begins at 0.8 of the training: none of 4 epochs begins later"
+    assert judged(late, phases=five) == (prior, ())
+    assert prior == 0.5
+
+
 def test_made_features_count_in_the_prior_and_phases_without_them_are_told():
     smote, head = STRATEGIES["smote"](), {"trainable": "head", "epochs": 3}
     assert judged(smote, augmentation=None, phases=[head]) == (0.5, ())
     assert judged(smote, augmentation=None, phases=[head, {"trainable": "all", "epochs": 2}]) == (
+        0.5, ("acts in the first 3 of 5 epochs: the trunk is frozen in these only",),
+    )  # fmt: skip
+    shared = {"trainable": "head", "epochs": 4, "shared": True}
+    assert judged(smote, augmentation=None, phases=[shared, head, {"trainable": "all", "epochs": 2}]) == (
         0.5, ("acts in the first 3 of 5 epochs: the trunk is frozen in these only",),
     )  # fmt: skip
 

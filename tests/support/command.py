@@ -13,7 +13,7 @@ from fer_bench.cli.main import main
 
 
 def run_process(folder: Path, *words: str, code: int = 0, hurt: str = "") -> str:
-    """All output of a command that a shell runs in `folder`, with that exit code; `hurt` is that of `start`."""
+    """All output of a command that a shell runs in `folder`, with that exit code; `hurt` as of `start`."""
     environment = os.environ | {"COLUMNS": "160", "CI": "true"}
     if hurt:
         environment["PYTHONPATH"] = site(folder, hurt)

@@ -123,7 +123,7 @@ class ScriptedTraining:
     It gets that share of the images right (the higher, the higher its macro-F1), or it raises that error.
     """
 
-    def __init__(self, *script: float | Exception) -> None:
+    def __init__(self, *script: float | BaseException) -> None:
         self._script = iter(script)
 
     def __call__(
@@ -140,7 +140,7 @@ class ScriptedTraining:
         checkpoint: Checkpoint | None = None,
     ) -> Outcome:
         share = next(self._script)
-        if isinstance(share, Exception):
+        if isinstance(share, BaseException):
             raise share
         row = _epoch()
         on_epoch(row)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_bench.search_space import tunable
-from fer_bench.strategies.base import LossTerms, Strategy
+from fer_bench.strategies.base import LossTerms, Mixing, Strategy
 from fer_bench.testing import StrategyContract
 from fer_bench.testing.strategies import BALANCED, IMBALANCED, WITHOUT_DISGUST
 
@@ -99,9 +99,147 @@ class Negative(Strategy):
         return np.where(class_counts == class_counts.min(), -1.0, 1.0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Many(Strategy):
+    """Has three fields to search."""
+
+    a: float = tunable(1.0, low=0.0, high=1.0)
+    b: float = tunable(1.0, low=0.0, high=1.0)
+    c: float = tunable(1.0, low=0.0, high=1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Headless(Strategy):
+    """Has a field that hides the kind of its head."""
+
+    head: float = tunable(0.3, low=0.0, high=1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Never(Strategy):
+    """Begins when all is over."""
+
+    selectable_from = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class With(Strategy):
+    """Any terms of the loss."""
+
+    terms: LossTerms
+
+    def loss_terms(self, class_counts, progress):
+        return self.terms
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixes(Strategy):
+    """Any mixing."""
+
+    how: Mixing
+
+    def mixing(self, class_counts, progress):
+        return self.how
+
+
+@dataclasses.dataclass(frozen=True)
+class OnlyMeans(Strategy):
+    """Makes a head of the means, of a class without images too."""
+
+    def adjust_head(self, kernel, bias, class_counts, class_means):
+        return class_means().T, bias
+
+
+@dataclasses.dataclass(frozen=True)
+class Spoils(Strategy):
+    """Changes the kernel that it is given."""
+
+    def adjust_head(self, kernel, bias, class_counts, class_means):
+        kernel /= 2
+        return kernel, bias
+
+
+@dataclasses.dataclass(frozen=True)
+class CosineHead(Strategy):
+    """Adjusts the bias of a head that has none."""
+
+    head = "cosine"
+
+    def adjust_head(self, kernel, bias, class_counts, class_means):
+        return kernel, bias
+
+
+@dataclasses.dataclass(frozen=True)
+class Infinite(Strategy):
+    """Divides by the count of a class without images, when it decides."""
+
+    def fit_decision(self, logits, labels, class_counts):
+        with np.errstate(divide="ignore"):
+            return -np.log(class_counts / class_counts.sum())
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOffset(Strategy):
+    """Fits one number, for no class."""
+
+    def fit_decision(self, logits, labels, class_counts):
+        return np.zeros(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Overfits(Strategy):
+    """Prefers the class of the first image."""
+
+    def fit_decision(self, logits, labels, class_counts):
+        return np.eye(7)[labels[0]]
+
+
+LOSS = CONTRACT.test_its_loss_terms_are_finite_and_its_weights_have_mean_1
+MIXING = CONTRACT.test_its_mixing_is_by_shares_of_classes_that_are_there
+HEAD = CONTRACT.test_a_head_that_it_adjusts_stays_one_that_computes_logits
+DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
+
+
 @pytest.mark.parametrize(
     ("test", "arguments"),
     [
+        *[
+            (CONTRACT.test_it_is_a_frozen_dataclass_whose_defaults_lie_in_their_ranges, [entry])
+            for entry in (Many, Headless, Never)
+        ],
+        *[
+            (LOSS, [With(terms), IMBALANCED, 0.0])
+            for terms in (
+                LossTerms(shift=np.zeros((3, 7))),
+                LossTerms(box_cox=1.5),
+                LossTerms(suppression=1.0),
+                LossTerms(influence=-1.0),
+                LossTerms(influence=np.ones(7)),
+                LossTerms(scale=np.eye(7)[0]),
+                LossTerms(margins=-0.1),
+                LossTerms(smoothing=np.ones(7)),
+            )
+        ],
+        *[
+            (MIXING, [Mixes(how), WITHOUT_DISGUST, 0.0])
+            for how in (
+                Mixing(alpha=0.0),
+                Mixing(alpha=1.0, share=1.5),
+                Mixing(alpha=1.0, threshold=2.0),
+                Mixing(alpha=1.0, kappa=0.5),
+                Mixing(alpha=1.0, partners=np.full(7, 1 / 7)),
+                Mixing(alpha=1.0, partners=(WITHOUT_DISGUST > 0) / 7),
+            )
+        ],
+        (HEAD, [OnlyMeans(), WITHOUT_DISGUST]),
+        (HEAD, [Spoils(), IMBALANCED]),
+        (HEAD, [CosineHead(), IMBALANCED]),
+        (DECISION, [Infinite(), WITHOUT_DISGUST]),
+        (DECISION, [OneOffset(), IMBALANCED]),
+        (
+            CONTRACT.test_a_decision_that_it_fits_does_no_harm_to_other_images_of_balanced_data,
+            [Overfits()],
+        ),
         (CONTRACT.test_its_file_says_what_it_is_by_which_formula_and_from_where, [Fixed]),
         (CONTRACT.test_it_is_a_frozen_dataclass_whose_defaults_lie_in_their_ranges, [Fixed]),
         (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Unseeded(), IMBALANCED, 0.0]),

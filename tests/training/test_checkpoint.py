@@ -8,8 +8,8 @@ import pytest
 from trials import ALL, AUGMENTATION, HEAD, RECIPES, build, fingerprint, run
 
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.training.callbacks import TrialState
 from fer_bench.training.checkpoint import Checkpoint, Saved
+from fer_bench.training.outcome import TrialState
 
 IDENTITY = {"cell": "abc", "slot": 0, "parameters": {"learning_rate": 0.1 + 0.2}, "commit": "x"}
 STOPPING = {

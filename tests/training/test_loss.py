@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from numpy_loss import losses
 
-from fer_bench.strategies.base import STRATEGIES
+from fer_bench.strategies.base import EXPERTS, STRATEGIES
 from fer_bench.training.loss import LossVariables, loss
 
 K = 5
@@ -222,3 +223,14 @@ def test_influence_divides_a_loss_by_error_and_features_with_mean_1():
     variables.set(influence=1.0)
     factors = np.array(loss(labels, logits, variables, features=features)) / plain
     np.testing.assert_allclose(factors, [1.5, 0.5], rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_the_terms_of_every_strategy_are_taken_and_mean_the_same_in_numpy(name):
+    counts, strategy = np.array([40, 3, 9, 21, 100]), STRATEGIES[name]()
+    terms, variables = vars(strategy.loss_terms(counts, 1.0)), LossVariables(K)
+    variables.set(**{**terms, "smoothing": 0.0 if terms["smoothing"] is None else terms["smoothing"]})
+    logits = np.tanh(LOGITS) if strategy.head == "cosine" else LOGITS
+    given = np.stack([logits] * EXPERTS, axis=1) if strategy.head == "experts" else logits
+    found = keras.ops.convert_to_numpy(loss(LABELS, keras.ops.convert_to_tensor(given), variables))
+    np.testing.assert_allclose(found, losses(strategy, logits, LABELS, counts), rtol=2e-4, atol=1e-5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fer_bench.strategies.base import Mixing
+from fer_bench.study.prior import mixed_shares
 from fer_bench.training.mixing import draw_pairs, mix
 
 COUNTS = np.array([600, 200, 50])
@@ -86,6 +87,27 @@ def test_a_box_leaves_the_first_label_the_share_of_the_image_that_it_leaves():
     differing = ~np.isnan(of_one_hot(drawn))
     np.testing.assert_allclose(of_one_hot(drawn)[differing], (1 - pixels / SIZE**2)[differing], atol=1e-6)
     assert 0.1 < pixels.mean() / SIZE**2 < 0.5
+
+
+@pytest.mark.parametrize(
+    "mixing",
+    [
+        Mixing(alpha=0.3),
+        Mixing(alpha=1.0, kappa=3.0, threshold=0.5),
+        Mixing(alpha=0.4, kappa=1.2, threshold=0.3, share=0.6),
+        Mixing(alpha=1.0, partners=np.array([0.1, 0.7, 0.2])),
+        Mixing(alpha=1.0, box=True, partners=np.array([0.1, 0.7, 0.2])),
+        Mixing(alpha=0.5, box=True, share=0.5, partners=np.array([0.1, 0.7, 0.2])),
+    ],
+    ids=lambda mixing: str(mixing).replace("Mixing", ""),
+)
+def test_classes_have_the_shares_of_targets_that_the_effective_prior_counts(mixing):
+    counts = np.array([60_000, 10_000, 40_000])
+    labels = np.repeat(np.arange(3), counts)
+    targets = draw_pairs(mixing, np.arange(len(labels)), labels, counts, 256, 0).targets
+    expected = mixed_shares(mixing, counts / counts.sum(), counts)
+    np.testing.assert_allclose(expected, targets.mean(axis=0, dtype=float), atol=0.003)
+    assert expected.sum() == pytest.approx(1)
 
 
 def test_rows_are_mixed_as_a_weighted_sum_and_boxes_are_pasted():

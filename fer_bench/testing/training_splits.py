@@ -1,0 +1,42 @@
+"""Training splits that strategies are tested on: imbalanced, balanced or without a class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+# Images of each class in the training split: angry, disgust, fear, happy, neutral, sad, surprise.
+FER2013 = np.array([3995, 436, 4097, 7215, 4965, 4830, 3171])
+IMBALANCED = np.array([40, 4, 41, 72, 50, 48, 32])
+BALANCED = np.array([20] * 7)
+WITHOUT_DISGUST = np.array([40, 0, 41, 72, 50, 48, 32])
+NEARLY_EMPTY = np.array([9, 1, 30, 2, 5, 6, 7])
+
+at_each_stage = pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
+
+
+def with_counts(**counts: np.ndarray) -> pytest.MarkDecorator:
+    """Run a test with each of these class counts (K,), by their names."""
+    return pytest.mark.parametrize("counts", counts.values(), ids=counts.keys())
+
+
+def labels_of(counts: np.ndarray) -> np.ndarray:
+    """Labels (N,) int32 with these counts (K,), shuffled, the same ones every time."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return np.random.default_rng(0).permutation(labels).astype(np.int32)
+
+
+def features_of(labels: np.ndarray) -> np.ndarray:
+    """Six features of each label (N,), random and the same ones every time: (N, 6) float32."""
+    return np.random.default_rng(1).normal(size=(len(labels), 6)).astype(np.float32)
+
+
+def calibrated_logits(labels: np.ndarray, class_counts: np.ndarray, seed: int) -> np.ndarray:
+    """Logits (n, K) float32 of labels (n,) whose softmax is the probability of each class.
+
+    Those of Gaussian classes around the axes, drawn with the shares of the counts (K,).
+    """
+    distance, classes = 1.5, len(class_counts)
+    noise = np.random.default_rng(seed).normal(size=(len(labels), classes))
+    evidence = distance * (distance * np.eye(classes)[labels] + noise)
+    return (evidence + np.log(np.maximum(class_counts, 1) / class_counts.sum())).astype(np.float32)
