@@ -11,7 +11,7 @@ from fer_bench.runner.slot import LockedTask, LockLost
 from fer_bench.storage.cell_store import CellStore
 from fer_bench.storage.locks import cell_lock
 from fer_bench.storage.stage_store import FinishedStage, finished_stage
-from fer_bench.study.plan import Task
+from fer_bench.study.task import Task
 
 if TYPE_CHECKING:
     from fer_bench.training.trainer import Trainer

@@ -13,8 +13,9 @@ from fer_bench.errors import UserError
 from fer_bench.runner.events import Report
 from fer_bench.storage.stores import Stores
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan, Task
+from fer_bench.study.plan import Plan
 from fer_bench.study.recipe import Settings
+from fer_bench.study.task import Task
 
 if TYPE_CHECKING:
     from fer_bench.training.checkpoint import Checkpoint

@@ -25,8 +25,8 @@ from fer_bench.storage.result_files import MOST_ATTEMPTS, Kind, Result
 from fer_bench.storage.slot_store import SlotStore
 from fer_bench.storage.stage_store import HASH, FinishedStage
 from fer_bench.strategies.base import Strategy, overrides
-from fer_bench.study.plan import Task
 from fer_bench.study.spec import as_used
+from fer_bench.study.task import Task
 
 if TYPE_CHECKING:
     from fer_bench.training.checkpoint import Checkpoint

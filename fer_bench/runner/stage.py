@@ -9,7 +9,7 @@ from fer_bench.runner.context import WorkerContext
 from fer_bench.runner.slot import LockedTask, LockLost
 from fer_bench.storage.locks import cell_lock
 from fer_bench.storage.stage_store import StageStore
-from fer_bench.study.plan import StageTask
+from fer_bench.study.task import StageTask
 
 if TYPE_CHECKING:
     from fer_bench.training.trainer import Trainer

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from fer_bench.errors import UserError
 from fer_bench.runner.events import CellBegun, CellEnded, Loading, Report, Waiting
-from fer_bench.study.plan import Plan, StageTask, Task
+from fer_bench.study.plan import Plan
+from fer_bench.study.task import StageTask, Task
 
 if TYPE_CHECKING:
     from fer_bench.data.trial_data import TrialData
@@ -93,9 +94,6 @@ def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:
 
     A cell is free when the stages that it needs are on this machine. What failed, a line each.
     """
-    from fer_bench.runner.cell import run_cell
-    from fer_bench.runner.stage import run_stage
-
     left: list[Task] = [*context.plan.stages, *context.plan.tasks]
     failures: list[str] = []
     busy: set[str] = set()  # cells that others have
@@ -119,12 +117,7 @@ def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:
                 random.random() if others_met else 0,
             ),
         )
-        context.report(CellBegun(cell=task.name, stage=isinstance(task, StageTask)))
-        build = partial(trainers.of, task)
-        if isinstance(task, StageTask):
-            failed = run_stage(context, task, build)
-        else:
-            failed = run_cell(context, task, build)
+        failed = _run(context, task, trainers)
         if failed is None:
             busy.add(task.key)
             others_met = True
@@ -134,6 +127,18 @@ def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:
             left.remove(task)
             context.report(CellEnded(cell=task.name, task=task.key))
     return failures
+
+
+def _run(context: WorkerContext, task: Task, trainers: Trainers) -> list[str] | None:
+    """Bring a cell or a stage to its planned slots: what failed, or None where another worker has it."""
+    from fer_bench.runner.cell import run_cell
+    from fer_bench.runner.stage import run_stage
+
+    context.report(CellBegun(cell=task.name, stage=isinstance(task, StageTask)))
+    build = partial(trainers.of, task)
+    if isinstance(task, StageTask):
+        return run_stage(context, task, build)
+    return run_cell(context, task, build)
 
 
 class TrainerAtHand:

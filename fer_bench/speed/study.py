@@ -175,7 +175,8 @@ class _Trainings:
     def stage(self, seed: int) -> Stage:
         """Train the stage with a seed, by `none`."""
         from fer_bench.training.outcome import Stage
+        from fer_bench.training.stages import whole_state
         from fer_bench.training.trial import run_trial
 
         run_trial(self.trainer, STRATEGIES["none"](), self.settings, seed, self.data)
-        return Stage(str(seed), self.trainer.whole_state())
+        return Stage(str(seed), whole_state(self.trainer.net))

@@ -14,10 +14,11 @@ from fer_bench.data.trial_data import TrialData
 from fer_bench.evaluation.metrics import classification_report, per_class
 from fer_bench.storage.result_files import Kind, Result
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan, Task
+from fer_bench.study.plan import Plan
 from fer_bench.study.prior import assess
 from fer_bench.study.recipe import Settings, settings
 from fer_bench.study.spec import Cell, as_used
+from fer_bench.study.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

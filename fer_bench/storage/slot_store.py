@@ -16,8 +16,9 @@ from fer_bench.storage import run_record
 from fer_bench.storage.result_files import PREDICTIONS, Kind, Result, ResultFiles, write_result
 from fer_bench.storage.stores import Stores
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Plan, Task
+from fer_bench.study.plan import Plan
 from fer_bench.study.recipe import Settings
+from fer_bench.study.task import Task
 
 
 class SlotStore:

@@ -26,44 +26,7 @@ from fer_bench.study.prior import assess
 from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
-
-
-@dataclass(frozen=True)
-class Task:
-    """One cell of a plan, with what its numbers depend on."""
-
-    cell: Cell
-    key: str
-    shared_key: str
-    weights: Weights
-    effective_prior: dict[str, float]
-    warnings: tuple[str, ...]
-    hours: float
-    stages: tuple[str, ...] = ()
-    """Keys of the stages that its trainings go on from, by repeat; trials go on from the first."""
-    stage_key: str = ""
-
-    @property
-    def name(self) -> str:
-        """For people: backbone/strategy."""
-        return self.cell.name
-
-    @property
-    def seed_key(self) -> str:
-        """What seeds are derived from: the same for all strategies of a backbone, and for its stages."""
-        return self.stage_key or self.shared_key
-
-
-@dataclass(frozen=True)
-class StageTask(Task):
-    """The shared phases of a backbone with one seed, trained by `none` for all strategies."""
-
-    slot: int = 0
-
-    @property
-    def name(self) -> str:
-        """For people: the backbone."""
-        return self.cell.backbone
+from fer_bench.study.task import StageTask, Task
 
 
 @dataclass(frozen=True)
@@ -171,10 +134,7 @@ def make_plan(
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
-    dataset_entry, images = _open(spec.dataset)
-    parts = split(images, spec.split, *spec.samples)
-    if len(parts.train) < (batch := spec.recipe.batch_size):
-        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    dataset_entry, images, parts = _open(spec)
     cells, precision = decide(spec)
     tasks, stages = _tasks(spec, cells, images, parts, _weights(spec, may_download))
     return Plan(
@@ -190,7 +150,7 @@ def make_plan(
         fingerprint=images.fingerprint,
         source=images.source,
         images=(len(parts.train), len(parts.val), len(parts.test)),
-        steps=len(parts.train) // batch * spec.recipe.epochs,
+        steps=len(parts.train) // spec.recipe.batch_size * spec.recipe.epochs,
         notes=images.notes,
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
@@ -200,11 +160,15 @@ def make_plan(
     )
 
 
-def _open(name: str) -> tuple[Dataset, FaceImages]:
-    entry = find_dataset(name)
+def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
+    entry = find_dataset(spec.dataset)
     if not entry.available():
-        raise UserError(f"dataset {name!r} isn't imported: {entry.how}; or --dataset synthetic")
-    return entry, entry.load()
+        raise UserError(f"dataset {spec.dataset!r} isn't imported: {entry.how}; or --dataset synthetic")
+    images = entry.load()
+    parts = split(images, spec.split, *spec.samples)
+    if len(parts.train) < (batch := spec.recipe.batch_size):
+        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    return entry, images, parts
 
 
 def _choose(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
 
 from fer_bench.strategies.base import Mixing
-from fer_bench.training.backend import Tensor
+from fer_bench.training.backend import Inputs, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,15 @@ def _label_shares(mixing: Mixing, share: np.ndarray, first: np.ndarray, second: 
     ratio = first / second
     share = np.where((ratio >= mixing.kappa) & (share < mixing.threshold), 0.0, share)
     return np.where((1 / ratio >= mixing.kappa) & (1 - share < mixing.threshold), 1.0, share)
+
+
+def joined(rows: np.ndarray, pairs: Sequence[Pairs]) -> tuple[Inputs, np.ndarray]:
+    """Inputs and targets of a training step, from rows (n,) int32 and the pairs of their epochs in order."""
+    partner, share, box, targets = (
+        np.concatenate([getattr(each, name) for each in pairs])
+        for name in ("partner", "share", "box", "targets")
+    )
+    return (rows, partner.astype("int32"), share, box), targets
 
 
 def mix(first: Tensor, second: Tensor, share: Tensor, box: Tensor) -> Tensor:

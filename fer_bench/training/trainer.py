@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,34 +16,21 @@ import numpy as np
 
 from fer_bench.backbones.base import Backbone
 from fer_bench.data.trial_data import LARGEST_BANK, TrialData
-from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
-from fer_bench.training.backend import Inputs, batches
+from fer_bench.training.backend import batches
+from fer_bench.training.current_trial import CurrentTrial, phase_inputs
 from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
-from fer_bench.training.mixing import draw_pairs
 from fer_bench.training.net import Net
 from fer_bench.training.outcome import Stage
 from fer_bench.training.pixels import PixelBank
 from fer_bench.training.sampling import PhaseSampler
+from fer_bench.training.stages import Stages
 from fer_bench.training.step import PLAIN, PREDICTION_BATCH, CompiledStep, PhaseSteps, StepVariant
 
 PROBE = 128  # training images from which a random trunk's statistics are computed
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """The training in progress; `phases` are those that it goes through."""
-
-    strategy: Strategy
-    settings: Settings
-    seed: int
-    data: TrialData
-    stage: Stage | None
-    phases: range
-    variant: StepVariant
 
 
 class Trainer:
@@ -83,9 +69,9 @@ class Trainer:
         )
         self._steps = PhaseSteps(recipe, self.net, self.terms, self.pixel_bank, self._features)
         self._traced: set[tuple[int, StepVariant]] = set()  # first phase, and variant
-        self._stages: dict[str, Stage] = {}
+        self._stages = Stages(self.net)
         self._settled = False  # whether the head is the dense layer that a trained head of another kind made
-        self._current: _Trial | None = None
+        self._current: CurrentTrial | None = None
         self._class_shares = np.full(classes, 1 / classes)  # in the stream of the phase in progress
 
     @property
@@ -125,7 +111,7 @@ class Trainer:
         recipe = self.recipe
         phases = recipe.own_phases if stage or not recipe.shared_phases else range(recipe.shared_phases)
         variant = StepVariant.of(strategy, data.class_counts)
-        self._current = _Trial(strategy, settings, seed, data, stage, phases, variant)
+        self._current = CurrentTrial(strategy, settings, seed, data, stage, phases, variant)
         self._begin_features()
         evenly_spaced = np.linspace(0, len(data.train) - 1, min(PROBE, len(data.train)))
         probe = data.train[evenly_spaced.astype(int)]
@@ -165,26 +151,6 @@ class Trainer:
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
         self._fit(phase, stream, labels, progress, callbacks, first_epoch)
-
-    def _inputs(
-        self, phase: int, stream: np.ndarray, labels: np.ndarray, progress: float, first_epoch: int
-    ) -> tuple[Inputs, np.ndarray]:
-        """Inputs and targets of a phase that begins at `progress`, from its stream (epochs, steps * B)."""
-        trial, counts = self._trial, self._trial.data.class_counts
-        flat = stream[first_epoch:].ravel().astype("int32")
-        if not trial.variant.mixing:
-            return flat, labels[flat].astype("int32")
-        share = self.recipe.phases[phase].epochs / self.recipe.epochs_of(trial.phases)
-        pairs = []
-        for epoch, rows in list(enumerate(stream))[first_epoch:]:
-            mixing = trial.strategy.mixing(counts, progress + share * epoch / len(stream))
-            seed = derive_seed(trial.seed, "mixing", phase, epoch)
-            pairs.append(draw_pairs(mixing, rows, labels, counts, self.recipe.image_size, seed))
-        partner, weight, box, targets = (
-            np.concatenate([getattr(pair, name) for pair in pairs])
-            for name in ("partner", "share", "box", "targets")
-        )
-        return (flat, partner.astype("int32"), weight, box), targets
 
     def finish_head(self) -> bool:
         """Let the strategy adjust the head of the trained net; returns whether its logits are others now.
@@ -254,25 +220,11 @@ class Trainer:
         return self.net.variables(self._trial.variant.head, of_pixels=not cached)
 
     def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
-        """The stage with this key, from the file of the whole net's weights; read once, after `check`.
-
-        The net is left with other variables than before. Raises UserError where Keras can't read the file.
-        """
-        if key not in self._stages:
-            check()
-            try:
-                self.net.whole.load_weights(weights)
-            except (OSError, ValueError, KeyError) as error:
-                raise UserError(f"{weights}: not the weights of this net ({phrase(error)})") from None
-            self._stages[key] = Stage(key, self.whole_state())
-        return self._stages[key]
-
-    def whole_state(self) -> list[np.ndarray]:
-        """Copies of all variables of the net, as a `Stage` has them."""
-        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in self.net.whole.variables]
+        """Read a stage from the file of its weights; see `Stages.read`."""
+        return self._stages.read(key, weights, check)
 
     @property
-    def _trial(self) -> _Trial:
+    def _trial(self) -> CurrentTrial:
         if self._current is None:
             raise RuntimeError("begin_trial comes first")
         return self._current
@@ -330,7 +282,7 @@ class Trainer:
         step = self._steps.of(phase, variant)
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
-        inputs, targets = self._inputs(phase, stream, labels, progress, first_epoch)
+        inputs, targets = phase_inputs(self._trial, self.recipe, phase, stream, labels, progress, first_epoch)
         step.fit(
             **batches(inputs, targets, batch, step.bank.host_pixels),
             steps_per_epoch=steps,

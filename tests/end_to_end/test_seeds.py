@@ -1,7 +1,8 @@
-"""The systems we set out from run to the end on built-in faces, both recipes of each, by the real command.
+"""The systems we set out from run to the end on built-in faces, both recipes of each.
 
-In the gate with a small net in the place of their own, which take minutes to trace: recipes, splits, phases
-and reported figures are theirs. The slow tests run them as they are.
+In the gate with a small net in the place of their own, which take minutes to trace, and by a worker in this
+process: recipes, splits, phases and reported figures are theirs. The slow tests run them as they are, by the
+real command.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from command import run_process
+from command import run_process, work_here
 
 SEEDS = sorted((Path(__file__).parents[2] / "experiments").glob("seed_*.yaml"))
 
@@ -24,16 +25,29 @@ def test_there_are_five():
     assert [path.stem.split("_")[1] for path in SEEDS] == ["1", "2", "3", "4", "5"]
 
 
+@pytest.fixture
+def command(fer_bench, monkeypatch):
+    """Run a command in a folder, by a worker in this process or in one of its own; what it prints."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+    def run(place: Path, *words: str, own_process: bool) -> str:
+        monkeypatch.chdir(place)
+        if own_process:
+            return run_process(place, *words)
+        monkeypatch.setattr("fer_bench.runner.processes.run", work_here)
+        return fer_bench(*words)
+
+    return run
+
+
 @pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("backbones", ["compact_cnn", pytest.param("", marks=pytest.mark.slow, id="its own")])
-def test_a_seed_runs_as_written_and_as_it_should_be(
-    path, backbones, folder, workplace, fer_bench, monkeypatch
-):
+def test_a_seed_runs_as_written_and_as_it_should_be(path, backbones, folder, command, fer_bench):
     place = folder / (backbones or "own")
     place.mkdir(exist_ok=True)
     words = ("--backbones", backbones) if backbones else ()
-    shown = run_process(place, "run", "--study", path.stem, "--keep-weights", "none", *words)
-    monkeypatch.chdir(place)
+    run = ("run", "--study", path.stem, "--keep-weights", "none", *words)
+    shown = command(place, *run, own_process=not backbones)
     fer_bench("leaderboard", "--study", path.stem, "--out", "board.csv")
     study, rows = yaml.safe_load(path.read_text()), pd.read_csv("board.csv")
     assert set(rows["recipe_name"]) == {"as_written", "as_should_be"}

@@ -4,16 +4,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from soak import site
 
 from fer_bench.cli.main import main
+from fer_bench.runner.events import Ended, Event
+from fer_bench.study.plan import Plan
 
 
 def run_process(folder: Path, *words: str, code: int = 0, hurt: str = "") -> str:
-    """All output of a command that a shell runs in `folder`, with that exit code; `hurt` as in `start`."""
+    """All output of a command that a shell runs in `folder`, with that exit code; `hurt` as of `start`."""
     environment = os.environ | {"COLUMNS": "160", "CI": "true"}
     if hurt:
         environment["PYTHONPATH"] = site(folder, hurt)
@@ -25,6 +28,17 @@ def run_process(folder: Path, *words: str, code: int = 0, hurt: str = "") -> str
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
+
+
+def work_here(plan: Plan, devices: tuple[str | None, ...] = (None,)) -> Iterator[Event]:
+    """Takes the place of `processes.run`: one worker, in this process."""
+    from fer_bench.runner.worker import work
+
+    plan.results.mkdir(parents=True, exist_ok=True)
+    events: list[Event] = []
+    failures = work(plan, events.append)
+    yield from events
+    yield Ended(failures=tuple(failures))
 
 
 def run_command(

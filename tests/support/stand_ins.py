@@ -14,8 +14,8 @@ import numpy as np
 from fer_bench.data.trial_data import TrialData
 from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy
-from fer_bench.study.plan import Task
 from fer_bench.study.recipe import Recipe, Settings
+from fer_bench.study.task import Task
 from fer_bench.training.outcome import Outcome, Row, Stage
 
 if TYPE_CHECKING:
