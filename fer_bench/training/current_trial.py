@@ -33,6 +33,7 @@ def phase_inputs(
     trial: CurrentTrial,
     recipe: Recipe,
     phase: int,
+    on_features: bool,
     stream: np.ndarray,
     labels: np.ndarray,
     progress: float = 0.0,
@@ -40,22 +41,19 @@ def phase_inputs(
 ) -> tuple[Inputs, np.ndarray]:
     """Inputs and targets of a phase that begins at `progress`, from its stream, (epochs, steps * B) rows.
 
-    `labels` are by row. Without the epochs before the first one.
+    `labels` are by row. Without the epochs before the first one. Rectangles are pasted in images only: where
+    a phase trains `on_features`, such mixing does nothing.
     """
     flat = stream[first_epoch:].ravel().astype("int32")
     if not trial.variant.mixing:
         return flat, labels[flat].astype("int32")
     counts = trial.data.class_counts
     share = recipe.phases[phase].epochs / recipe.epochs_of(trial.phases) / len(stream)
-    pairs = [
-        draw_pairs(
-            trial.strategy.mixing(counts, progress + share * epoch),
-            stream[epoch],
-            labels,
-            counts,
-            recipe.image_size,
-            derive_seed(trial.seed, "mixing", phase, epoch),
-        )
-        for epoch in range(first_epoch, len(stream))
-    ]
+    pairs = []
+    for epoch in range(first_epoch, len(stream)):
+        mixing = trial.strategy.mixing(counts, progress + share * epoch)
+        if mixing and mixing.box and on_features:
+            mixing = None
+        seed = derive_seed(trial.seed, "mixing", phase, epoch)
+        pairs.append(draw_pairs(mixing, stream[epoch], labels, counts, recipe.image_size, seed))
     return joined(flat, pairs)

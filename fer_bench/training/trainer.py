@@ -58,8 +58,7 @@ class Trainer:
         self.terms = LossVariables(classes)
         self.pixel_bank = PixelBank(pixels, recipe.image_size, recipe.augmentation, largest_bank)
         self._random_trunk = weights is None
-        # Always one size of batch: the last bits of an image's features may depend on it, and which images
-        # are computed together depends on the trials before.
+        # Always one size of batch, on which the last bits of an image's features may depend.
         features_of = partial(
             CompiledStep(self.pixel_bank, self.net.body).predict_rows,
             batch=min(PREDICTION_BATCH, len(pixels)),
@@ -282,7 +281,9 @@ class Trainer:
         step = self._steps.of(phase, variant)
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
-        inputs, targets = phase_inputs(self._trial, self.recipe, phase, stream, labels, progress, first_epoch)
+        inputs, targets = phase_inputs(
+            self._trial, self.recipe, phase, self.cached(phase), stream, labels, progress, first_epoch
+        )
         step.fit(
             **batches(inputs, targets, batch, step.bank.host_pixels),
             steps_per_epoch=steps,
