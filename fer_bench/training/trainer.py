@@ -173,10 +173,9 @@ class Trainer:
         if self.cached(last):
             self._features.load(data.train)
         features = step.predict_features(data.train).astype(float)
-        labels = data.labels[data.train]
+        of_class = np.eye(len(data.classes))[data.labels[data.train]]
         with np.errstate(invalid="ignore"):
-            sums = np.stack([features[labels == c].sum(axis=0) for c in range(len(data.classes))])
-            return sums / data.class_counts[:, None]
+            return of_class.T @ features / data.class_counts[:, None]
 
     def set_loss(self, progress: float) -> None:
         """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
