@@ -37,7 +37,8 @@ class Artifacts:
 
 def run_name(cell: Cell, kind: Kind, slot: int) -> str:
     """Name of a run; what differs most comes first, as MLflow's page cuts it."""
-    return f"{cell.strategy} {kind} {slot} {cell.backbone}"
+    strategy = "" if kind == "stage" else f"{cell.strategy} "
+    return f"{strategy}{kind} {slot} {cell.backbone}"
 
 
 def run_tags(plan: Plan, task: Task, kind: Kind, slot: int, attempt: int, seed: int) -> dict[str, str]:
