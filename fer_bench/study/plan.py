@@ -140,8 +140,7 @@ def make_plan(
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
     dataset_entry, images = _open(spec.dataset)
     parts = split(images, spec.split, *spec.samples)
-    if len(parts.train) < (batch := spec.recipe.batch_size):
-        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+    batch = _batch_size(spec, len(parts.train))
     cells, precision = decide(spec)
     return Plan(
         study=name,
@@ -170,6 +169,13 @@ def _open(name: str) -> tuple[Dataset, FaceImages]:
     if not entry.available():
         raise UserError(f"dataset {name!r} isn't imported: {entry.how}; or --dataset synthetic")
     return entry, entry.load()
+
+
+def _batch_size(spec: StudySpec, images: int) -> int:
+    """The recipe's batch size; raises UserError where there are fewer training images."""
+    if images < (batch := spec.recipe.batch_size):
+        raise UserError(f"{images} training images are fewer than a batch of {batch}")
+    return batch
 
 
 def _choose(
