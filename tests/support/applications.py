@@ -32,8 +32,10 @@ def features_from_files_of(
     with h5py.File(before, "w") as file:
         save_weights_to_hdf5_group(file, whole)
 
+    trunk = backbone.trunk(SIZE)
+
     def of_trunk(path: Path) -> np.ndarray:
-        trunk = backbone.trunk(SIZE)
+        trunk.set_weights([np.zeros_like(a) for a in trunk.get_weights()])
         load_trunk(backbone, trunk, path)
         return keras.ops.convert_to_numpy(trunk(backbone.preprocess(pixels), training=False))
 
