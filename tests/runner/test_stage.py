@@ -110,7 +110,7 @@ def test_damaged_weights_of_a_stage_are_one_clear_line():
         content = path.read_bytes()
         path.write_bytes(content[:-5000] + bytes(byte ^ 1 for byte in content[-5000:]))
     with pytest.raises(UserError) as caught:
-        run(0.5, repeats=3, trials=1, strategies=("none", "oversampling", "class_weights"))
+        run(*[0.5] * 3, repeats=3, trials=1, strategies=("none", "oversampling", "class_weights"))
     said = str(caught.value)
     assert len(said.splitlines()) == 1
     assert "a stage's weights are damaged or others (SHA-256" in said
