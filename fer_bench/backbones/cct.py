@@ -5,6 +5,9 @@ Each convolution with its pooling halves the image: one token for each 8 x 8 pix
 96. Sequence pooling weights the tokens, so that their average over the map is the paper's weighted sum. In
 training, residual branches are dropped at random, up to one in ten (stochastic depth), and frozen layers keep
 all of theirs; the paper's dropout on attention weights is left out.
+
+Without a warm-up Adam needs a rate of about 3e-4: with the recipe's default, 1e-3, it hardly learns (31 %
+right after 8 epochs on 700 drawn faces of 48 pixels, instead of 75 %).
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class CCT(Backbone):
 
     trunk_name = "cct"
     smallest = 16
-    seconds_per_megapixel = 2.9
+    seconds_per_megapixel = 3.1
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [-1, 1]."""

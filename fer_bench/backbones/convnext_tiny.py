@@ -21,7 +21,7 @@ class ConvNeXtTiny(Backbone):
 
     trunk_name = "convnext_tiny"
     download_name = "convnext_tiny_notop.h5"
-    seconds_per_megapixel = 2.5
+    seconds_per_megapixel = 2.8
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:
         """To [0, 1], then standardised by ImageNet's mean and standard deviation of each channel."""
