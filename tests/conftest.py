@@ -56,18 +56,12 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both databases as a run makes them, to be copied: to make MLflow's takes seconds."""
-    from fer_bench.storage.mlflow_client import create_store
-    from fer_bench.storage.optuna_store import open_storage
+@pytest.fixture(scope="session", name="empty_stores")
+def both_databases_empty() -> Path:
+    """A folder with both databases as a run makes them, to be copied."""
+    from empty_stores import empty_stores
 
-    folder = tmp_path_factory.mktemp("mlruns")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        create_store(folder)
-        open_storage(folder, None)
-    return folder
+    return empty_stores()
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ SCORES = {  # that a line shows of a result, and how they are called there
     "test/macro_f1": "test macro-F1",
     "test/accuracy": "test accuracy",
 }
+LONG_SILENCE = 60.0  # seconds
 
 
 def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, ...]:
@@ -56,7 +57,7 @@ def follow(events: Iterable[Event], plan: Plan, console: Console) -> tuple[str, 
 def _display(plan: Plan, console: Console) -> Iterator[Callable[[Event], None]]:
     """Function that shows an event, as suits the console."""
     if not console.is_terminal:
-        yield _Lines(console).show
+        yield Lines(console).show
         return
     columns = (
         SpinnerColumn(),
@@ -70,23 +71,37 @@ def _display(plan: Plan, console: Console) -> Iterator[Callable[[Event], None]]:
         yield Bars(progress, plan).show
 
 
-class _Lines:
-    """A line for what a user waits for, and for each result."""
+class Lines:
+    """A line for what a user waits for, for each result, and for an epoch after a minute without a line."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
         self._waiting_for: tuple[str, ...] = ()
+        self._slots: dict[int, str] = {}  # of each worker
+        self._last_line = clock()
 
     def show(self, event: Event) -> None:
+        """Print the line of an event, if it has one."""
         match event:
             case Loading():
-                self._console.print("loading Keras and opening the stores ...")
+                self._print("loading Keras and opening the stores ...")
             case Waiting(cells=cells) if cells != self._waiting_for:
                 self._waiting_for = cells
-                line = f"waiting for what other workers have: {', '.join(cells)}"
-                self._console.print(line, markup=False, soft_wrap=True)
-            case _:
+                self._print(f"waiting for what other workers have: {', '.join(cells)}")
+            case SlotBegun():
+                self._slots[event.worker] = f"{event.cell} {event.kind} {event.slot}"
+            case EpochEnded() if self._clock() - self._last_line >= LONG_SILENCE:
+                slot = f"{self._slots[event.worker]}, epoch {event.epoch} of {event.epochs}"
+                self._print(
+                    f"{slot}: val macro-F1 {event.macro_f1:.3f}, {event.images_per_second:,.0f} images/s"
+                )
+            case SlotEnded() | WorkerDied():
+                self._last_line = self._clock()
                 _print_outcome(event, self._console)
+
+    def _print(self, line: str) -> None:
+        self._last_line = self._clock()
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class Bars:

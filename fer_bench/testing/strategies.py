@@ -19,8 +19,8 @@ from fer_bench.testing.training_splits import (
     FER2013,
     IMBALANCED,
     NEARLY_EMPTY,
+    STAGES,
     WITHOUT_DISGUST,
-    at_each_stage,
     features_of,
     labels_of,
     with_counts,
@@ -92,20 +92,19 @@ class StrategyContract(AfterTraining):
             strategy = entry(**suggest(RandomTrial(seed), ranges(entry)))
             assert all(getattr(strategy, field) in span for field, span in ranges(entry).items())
 
-    @at_each_stage
     @with_counts(imbalanced=IMBALANCED, without_disgust=WITHOUT_DISGUST, balanced=BALANCED)
-    def test_its_pool_is_valid_and_keeps_every_class(
-        self, strategy: Strategy, counts: np.ndarray, progress: float
-    ) -> None:
+    def test_its_pool_is_valid_and_keeps_every_class(self, strategy: Strategy, counts: np.ndarray) -> None:
         """`resample` gives indices into the labels, the same for the same seed."""
         labels = labels_of(counts)
-        pool = strategy.resample(labels, 3, progress)
-        assert pool.ndim == 1
-        assert np.issubdtype(pool.dtype, np.integer)
-        assert len(pool)
-        assert 0 <= pool.min() <= pool.max() < len(labels)
-        assert set(labels[pool]) == set(labels)
-        np.testing.assert_array_equal(pool, strategy.resample(labels, 3, progress), "a seed means one pool")
+        for progress in STAGES:
+            pool = strategy.resample(labels, 3, progress)
+            assert pool.ndim == 1
+            assert np.issubdtype(pool.dtype, np.integer)
+            assert len(pool)
+            assert 0 <= pool.min() <= pool.max() < len(labels)
+            assert set(labels[pool]) == set(labels)
+            again = strategy.resample(labels, 3, progress)
+            np.testing.assert_array_equal(pool, again, "a seed means one pool")
 
     def test_its_pool_does_not_touch_the_global_generator_or_the_labels(self, strategy: Strategy) -> None:
         """Randomness comes from the seed alone, or runs can't be repeated."""
@@ -120,47 +119,45 @@ class StrategyContract(AfterTraining):
         """Seeds are whole numbers from 0 to 2^31 - 1."""
         assert len(strategy.resample(labels_of(IMBALANCED), seed, 0.0))
 
-    @at_each_stage
     @with_counts(imbalanced=IMBALANCED, fer2013=FER2013, without_disgust=WITHOUT_DISGUST, balanced=BALANCED)
     def test_its_loss_terms_are_finite_and_its_weights_have_mean_1(
-        self, strategy: Strategy, counts: np.ndarray, progress: float
+        self, strategy: Strategy, counts: np.ndarray
     ) -> None:
         """Terms are a number or one per class; weights are scaled to mean 1 over what is sampled."""
-        terms = strategy.loss_terms(counts, progress)
-        for term in dataclasses.fields(LossTerms):
-            value = getattr(terms, term.name)
-            if value is not None:
-                assert np.isfinite(value).all(), term.name
-                assert np.shape(value) in allowed_shapes(term.name, strategy.head, len(counts)), term.name
-                assert term.name == "shift" or np.all(np.asarray(value) >= 0), term.name
-        assert np.all(np.asarray(terms.scale) > 0)
-        assert terms.box_cox <= 1
-        assert np.all(np.asarray(terms.suppression) < 1)
-        assert terms.smoothing is None or np.all(np.asarray(terms.smoothing) < 1)
-        shares = sampled_shares(strategy, labels_of(counts), len(counts), progress)
-        weights = normalised_weights(terms, shares)
-        assert weights.shape == shares.shape
-        assert shares @ weights == pytest.approx(1, abs=1e-12)
-        assert np.all(weights[counts > 0] > 0), "no class that is there is thrown away"
+        for progress in STAGES:
+            terms = strategy.loss_terms(counts, progress)
+            for term in dataclasses.fields(LossTerms):
+                value = getattr(terms, term.name)
+                if value is not None:
+                    assert np.isfinite(value).all(), term.name
+                    assert np.shape(value) in allowed_shapes(term.name, strategy.head, len(counts)), term.name
+                    assert term.name == "shift" or np.all(np.asarray(value) >= 0), term.name
+            assert np.all(np.asarray(terms.scale) > 0)
+            assert terms.box_cox <= 1
+            assert np.all(np.asarray(terms.suppression) < 1)
+            assert terms.smoothing is None or np.all(np.asarray(terms.smoothing) < 1)
+            shares = sampled_shares(strategy, labels_of(counts), len(counts), progress)
+            weights = normalised_weights(terms, shares)
+            assert weights.shape == shares.shape
+            assert shares @ weights == pytest.approx(1, abs=1e-12)
+            assert np.all(weights[counts > 0] > 0), "no class that is there is thrown away"
 
-    @at_each_stage
     @with_counts(imbalanced=IMBALANCED, without_disgust=WITHOUT_DISGUST, balanced=BALANCED)
     def test_its_mixing_is_by_shares_of_classes_that_are_there(
-        self, strategy: Strategy, counts: np.ndarray, progress: float
+        self, strategy: Strategy, counts: np.ndarray
     ) -> None:
         """Shares lie in [0, 1], and the second images' classes have probabilities (K,)."""
-        mixing = strategy.mixing(counts, progress)
-        if mixing is None:
-            return
-        assert 0 < mixing.alpha < np.inf
-        assert 0 <= mixing.share <= 1
-        assert 0 <= mixing.threshold <= 1
-        assert mixing.kappa > 1, "the rarer of two labels is rarer"
-        if mixing.partners is not None:
-            assert mixing.partners.shape == counts.shape
-            assert np.all(mixing.partners >= 0)
-            assert np.all(mixing.partners[counts == 0] == 0)
-            assert mixing.partners.sum() == pytest.approx(1)
+        stages = (strategy.mixing(counts, progress) for progress in STAGES)
+        for mixing in filter(None, stages):
+            assert 0 < mixing.alpha < np.inf
+            assert 0 <= mixing.share <= 1
+            assert 0 <= mixing.threshold <= 1
+            assert mixing.kappa > 1, "the rarer of two labels is rarer"
+            if mixing.partners is not None:
+                assert mixing.partners.shape == counts.shape
+                assert np.all(mixing.partners >= 0)
+                assert np.all(mixing.partners[counts == 0] == 0)
+                assert mixing.partners.sum() == pytest.approx(1)
 
     def test_it_survives_a_class_without_images(self, strategy: Strategy) -> None:
         """Nothing is divided by the count of an absent class; its share of the prior is 0."""

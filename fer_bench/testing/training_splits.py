@@ -12,7 +12,7 @@ BALANCED = np.array([20] * 7)
 WITHOUT_DISGUST = np.array([40, 0, 41, 72, 50, 48, 32])
 NEARLY_EMPTY = np.array([9, 1, 30, 2, 5, 6, 7])
 
-at_each_stage = pytest.mark.parametrize("progress", [0.0, 0.5, 1.0])
+STAGES = (0.0, 0.5, 1.0)  # shares of a training that are over
 
 
 def with_counts(**counts: np.ndarray) -> pytest.MarkDecorator:

@@ -1,6 +1,7 @@
 """What a run shows while it goes on."""
 
 import io
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from fer_bench.cli import progress as progress_module
-from fer_bench.cli.progress import Bars, follow
+from fer_bench.cli.progress import Bars, Lines, follow
 from fer_bench.runner.events import (
     CellBegun,
     CellEnded,
@@ -57,6 +58,24 @@ def test_what_is_waited_for_is_said_when_it_changes():
     _, text = followed(waiting, waiting, Waiting(cells=("[b]",)), Ended())
     lines = [line.removeprefix("waiting for what other workers have: ") for line in text.splitlines()]
     assert lines == ["a, [b]", "[b]"]
+
+
+def test_an_epoch_is_told_where_nothing_was_for_a_minute():
+    console, now = Console(file=io.StringIO(), width=80, color_system=None), 0.0
+    lines = Lines(console, clock=lambda: now)
+    epoch = partial(EpochEnded, epochs=4, macro_f1=0.41, images_per_second=105.0)
+    told = [
+        (10.0, SlotBegun(cell="mobilenet_v2", kind="stage", slot=0)), (50.0, epoch(epoch=1)),
+        (100.0, epoch(epoch=2)), (150.0, epoch(epoch=3)), (155.0, GOOD), (200.0, epoch(epoch=4)),
+        (216.0, epoch(epoch=4)),
+    ]  # fmt: skip
+    for seconds, event in told:
+        now = seconds
+        lines.show(event)
+    assert [line for line in console.file.getvalue().splitlines() if "epoch" in line] == [
+        "mobilenet_v2 stage 0, epoch 2 of 4: val macro-F1 0.410, 105 images/s",
+        "mobilenet_v2 stage 0, epoch 4 of 4: val macro-F1 0.410, 105 images/s",
+    ]
 
 
 def test_a_worker_that_died_is_named():

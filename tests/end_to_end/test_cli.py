@@ -116,10 +116,11 @@ def test_more_repeats_train_only_what_is_missing(study, tmp_path):
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     (copy / "mlruns" / "mlflow.db").unlink()  # which knows where its files were
-    output = run_process(copy, "run", "--study", "tiny.yaml", "--repeats", "3")
+    output = run_process(copy, "run", "--study", "tiny.yaml", "--repeats", "3", hurt=NO_TRAINING)
     assert slots(output) == ["compact_cnn/none repeat 2", "compact_cnn/oversampling repeat 2"]
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_numbers(study, tmp_path, board):
     folder, _ = study
     (tmp_path / "tiny.yaml").write_text(STUDY)

@@ -264,7 +264,7 @@ def test_a_study_that_became_read_only_is_read_but_not_touched(tmp_path, undistu
         code, output = run_to_the_end(
             tmp_path, words=("leaderboard", "--study", "tiny"), before=without_write_rights
         )
-        assert code == 0 and "oversampling" in output
+        assert code == 0 and "class_weights" in output
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("mlruns/**/*")} == before
     assert_goes_on(tmp_path, undisturbed)
 
@@ -345,7 +345,7 @@ def test_a_server_away_for_30_seconds_is_waited_for(tmp_path, undisturbed, monke
         code = process.wait(timeout=600)
         output = (tmp_path / "output.txt").read_text()
         assert code == 0, output
-        assert "compact_cnn/oversampling repeat 1:" in output
+        assert "compact_cnn/class_weights repeat 1:" in output
         assert Books.of(tmp_path / "mlruns", tmp_path / "server.db").faults(**SLOTS) == []
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         pd.testing.assert_frame_equal(leaderboard_csv(tmp_path), undisturbed)

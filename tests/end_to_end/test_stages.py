@@ -90,6 +90,7 @@ def test_killed_and_run_again_a_study_with_stages_is_what_it_would_have_been(tmp
     assert stage_weights(tmp_path) == undisturbed[1]
 
 
+@pytest.mark.slow
 def test_two_workers_train_each_stage_once(tmp_path, undisturbed):
     code, output = run(tmp_path, "", "--workers", "2")
     assert code == 0, output

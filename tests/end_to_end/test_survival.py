@@ -241,6 +241,7 @@ def in_one_piece(tmp_path_factory) -> dict[str, list[object]]:
     return results
 
 
+@pytest.mark.slow
 def test_killed_in_both_phases_a_training_goes_on_from_its_last_epoch(tmp_path, in_one_piece):
     killed_in(tmp_path, phase=0, epoch=3)
     assert [path.name for path in checkpoints(tmp_path)] == ["trial-000.checkpoint"]

@@ -106,7 +106,7 @@ def training(make):
 
 
 def stand_in(seconds=0.0):
-    """Train nothing: sleep up to so many seconds and guess. Keras isn't loaded."""
+    """Train nothing: sleep up to so many seconds and guess. Keras isn't loaded, figures are blank."""
 
     def guess(load):
         from stand_ins import SleepingTraining
@@ -118,6 +118,13 @@ def stand_in(seconds=0.0):
 
         return lambda data: NoNet()
 
+    def blank(draw):
+        from matplotlib.figure import Figure
+
+        return lambda *args: Figure(figsize=(1, 1))
+
+    for figure in ("confusion_matrix", "curves"):
+        replace(f"fer_bench.evaluation.figures:{figure}", blank)
     replace("fer_bench.runner.worker:load_training", guess)
     replace("fer_bench.runner.worker:TrainerAtHand", without_net)
     replace("fer_bench.environment:device", lambda device: lambda: "none")

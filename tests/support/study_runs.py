@@ -2,14 +2,18 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from empty_stores import empty_stores
 from soak import Books, ended, query, start
 from tiny_study import tiny_study
 
-STUDY = tiny_study(recipe={"augmentation": {"flip": True, "rotation": 10}})
+STUDY = tiny_study(
+    recipe={"augmentation": {"flip": True, "rotation": 10}}, strategies=["none", "class_weights"]
+)
 RUN = ("run", "--study", "tiny.yaml")
 SLOTS = {"cells": 2, "trials": 2, "repeats": 2}
 TIMES = ["train_seconds", "setup_seconds", "images_per_second", "commits"]
@@ -20,9 +24,12 @@ def run_to_the_end(
 ) -> tuple[int, str]:
     """Run a command to its end, whatever that is: exit code and what it printed; nothing of it is left.
 
-    `hurt` and the options are those of `start`. If they are not to be `real`, trainings are stand-ins.
+    `hurt` and the options are those of `start`. If it isn't to be `real`, trainings are stand-ins, and empty
+    databases are there from the first.
     """
     (folder / "tiny.yaml").write_text(STUDY)
+    if not real and not (folder / "mlruns").exists():
+        shutil.copytree(empty_stores(), folder / "mlruns")
     process = start(folder, *words, hurt=hurt if real else f"stand_in()\n{hurt}", **options)
     code = process.wait(timeout=900)
     assert ended(process.pid) == []
