@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from blank_figures import blank_figures
 from rights import read_only, without_write_rights
 from servers import free_port, mlflow_server
 from soak import Books, ended, query, start, wait
@@ -61,8 +61,7 @@ class Faulty(Strategy):
         return LossTerms(scale=float("nan"))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, empty_stores, fault):
+def test_trials_that_raise_are_recorded_with_their_reasons(workplace, empty_stores):
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.leaderboard.terminal import table
     from fer_bench.runner.worker import work
@@ -71,32 +70,34 @@ def test_a_trial_that_raises_is_recorded_with_its_reason(workplace, empty_stores
     from fer_bench.training.trial import run_trial
 
     shutil.copytree(empty_stores, "mlruns")
-    Path("tiny.yaml").write_text(tiny_study(recipe=QUICK))
-    plan, trainings = make_plan("tiny.yaml"), count()
+    Path("tiny.yaml").write_text(tiny_study(recipe=QUICK, trials=5))
+    plan, faults = make_plan("tiny.yaml"), iter([None, *FAULTS])
     plan.results.mkdir()
 
-    def second_fails(trainer, strategy, *args, **kwargs):
-        used = Faulty(fault) if next(trainings) == 1 else strategy
-        return run_trial(trainer, used, *args, **kwargs)
+    def all_but_the_first_fail(trainer, strategy, *args, **kwargs):
+        fault = next(faults, None)
+        return run_trial(trainer, Faulty(fault) if fault else strategy, *args, **kwargs)
 
-    failures = work(plan, lambda event: None, second_fails)
-    why = FAULTS[fault][1]
-    assert len(failures) == 1
-    assert failures[0].startswith(f"compact_cnn/none trial 1: {why}")
+    with blank_figures():
+        failures = work(plan, lambda event: None, all_but_the_first_fail)
+    assert len(failures) == 4
+    for trial, (failure, (_, why)) in enumerate(zip(failures, FAULTS.values(), strict=True), start=1):
+        assert failure.startswith(f"compact_cnn/none trial {trial}: {why}")
     books = Books.of(Path("mlruns"))
-    assert books.statuses == {"FINISHED": 7, "FAILED": 1}
-    assert books.trials == {"COMPLETE": 3, "FAIL": 1}
-    assert books.counted.total() == 8
+    assert books.statuses == {"FINISHED": 10, "FAILED": 4}
+    assert books.trials == {"COMPLETE": 6, "FAIL": 4}
+    assert books.counted.total() == 14
     frame = leaderboard(*read_study_runs(Path("mlruns"), "tiny"))
     warnings = frame.set_index("strategy")["warnings"]
-    assert why in warnings["none"] and "1 of 2 trials failed" in warnings["none"]
+    assert "4 of 5 trials failed" in warnings["none"]
+    assert all(why in warnings["none"] for _, why in FAULTS.values())
     assert "failed" not in warnings["oversampling"]
     assert frame["repeats"].tolist() == [2, 2], "its cell goes on with the trial that has a score"
     from rich.console import Console
 
     with (screen := Console(width=160)).capture() as shown:
         screen.print(table(frame))
-    assert " ".join(why.split()[:3]) in " ".join(shown.get().split())
+    assert "MemoryError: no room" in " ".join(shown.get().split())
 
 
 RAISES = "training(hurting({2, 4}, fail(MemoryError('no room for the rare'))))"

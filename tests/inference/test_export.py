@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blank_figures import blank_figures
 from scipy.special import softmax
 from tilted import Tilted
 
@@ -66,7 +67,8 @@ def train(budget: str, keep_weights: Keep = "one", **overrides) -> None:
 
     plan = make_plan("faces.yaml", budget=budget, keep_weights=keep_weights, **overrides)
     plan.results.mkdir(parents=True, exist_ok=True)
-    assert work(plan, lambda event: None) == []
+    with blank_figures():
+        assert work(plan, lambda event: None) == []
 
 
 def export(*words: str) -> tuple[int, str]:

@@ -18,6 +18,7 @@ CELLS = Cells(
 )
 
 
+@pytest.mark.slow
 def test_ten_trials_are_traced_once_per_phase():
     contest = ContestHere()
     cell, start, traces = compare(CELLS, rounds=1, contest=contest)

@@ -1,5 +1,6 @@
 """What shared phases save, and that a stage doesn't depend on who trains it."""
 
+import pytest
 from contests import ContestHere
 
 from fer_bench.speed.study import Repeats, compare
@@ -9,6 +10,7 @@ REPEATS = Repeats(
 )
 
 
+@pytest.mark.slow
 def test_both_kinds_train_the_same_repeats_and_stages_are_alike():
     contest = ContestHere()
     saved, stages = compare(REPEATS, contest)

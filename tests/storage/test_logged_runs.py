@@ -1,8 +1,10 @@
 """What is read of a study's runs, and what of it the leaderboard shows."""
 
+import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +19,24 @@ CELLS = speed_leaderboard.STRATEGIES
 KEY = f"{1:016x}"  # the second cell's, backbone_0 with strategy_1
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a finished study of one backbone with four strategies; databases hold where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        folder = tmp_path_factory.mktemp("study")
+        (folder / "mlruns").mkdir()
+        assert speed_leaderboard.make_store(folder / "mlruns", 5 * CELLS, trials=3, repeats=2) == 5 * CELLS
+    shutil.copytree(folder / "mlruns", folder / "kept")
+    return folder
+
+
 @pytest.fixture
-def mlruns(tmp_path, monkeypatch):
-    """A finished study of one backbone with four strategies."""
+def mlruns(place, monkeypatch):
+    """The finished study, as it was made."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert speed_leaderboard.make_store(tmp_path, 5 * CELLS, trials=3, repeats=2) == 5 * CELLS
-    return tmp_path
+    shutil.rmtree(place / "mlruns", ignore_errors=True)
+    return Path(shutil.copytree(place / "kept", place / "mlruns"))
 
 
 def edit(mlruns, *statements):

@@ -106,7 +106,10 @@ def training(make):
 
 
 def stand_in(seconds=0.0):
-    """Train nothing: sleep up to so many seconds and guess. Keras isn't loaded, figures are blank."""
+    """Train nothing: sleep up to so many seconds and guess.
+
+    Keras isn't loaded, figures are blank, and workers are forked, with their imports done.
+    """
 
     def guess(load):
         from stand_ins import SleepingTraining
@@ -123,6 +126,15 @@ def stand_in(seconds=0.0):
 
         return lambda *args: Figure(figsize=(1, 1))
 
+    def forked(get):
+        def context(method):
+            import fer_bench.runner.context  # MLflow, scikit-learn
+
+            return get("fork")
+
+        return context
+
+    replace("multiprocessing:get_context", forked)
     for figure in ("confusion_matrix", "curves"):
         replace(f"fer_bench.evaluation.figures:{figure}", blank)
     replace("fer_bench.runner.worker:load_training", guess)

@@ -32,7 +32,9 @@ CASES = {  # strategy, recipe, limits of the trainer
     "features only": ("class_weights", {"phases": [{**HEAD, "epochs": 4}], "head": {"dropout": 0.3}}, {}),
     "pixels of a disk": ("oversampling", STREAMED, {"largest_bank": 1}),
 }
-SLOW = dict.fromkeys(("features, then the whole net", "pixels of a disk"), pytest.mark.slow)
+SLOW = dict.fromkeys(
+    ("features, then the whole net", "augmented pixels", "pixels of a disk"), pytest.mark.slow
+)
 
 
 class InterruptedTraining(Exception):

@@ -44,7 +44,7 @@ def test_a_dozen_trials_are_traced_once_per_phase(data, tight):
     assert tight.traces == 2
 
 
-@pytest.mark.parametrize("recipe", list(RECIPES))
+@pytest.mark.parametrize("recipe", ["cached", pytest.param("augmented", marks=pytest.mark.slow)])
 def test_a_trial_in_a_warm_process_is_bitwise_that_in_a_fresh_one(recipe, data, trainers):
     script = (
         f"import sys; sys.path[:0] = {[p for p in sys.path if p]!r}; import json, trials as t; "
