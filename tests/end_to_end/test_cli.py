@@ -111,6 +111,7 @@ def test_lost_books_are_made_again_from_the_result_files(study, tmp_path, board)
     pd.testing.assert_frame_equal(board(folder), board(copy))
 
 
+@pytest.mark.slow
 def test_more_repeats_train_only_what_is_missing(study, tmp_path):
     folder, _ = study
     copy = tmp_path / "copy"

@@ -297,6 +297,7 @@ def lock_in_the_middle(
     return code, (folder / "output.txt").read_text()
 
 
+@pytest.mark.slow
 def test_databases_locked_for_a_moment_are_waited_for(tmp_path):
     code, output = lock_in_the_middle(tmp_path, ("mlflow.db", "optuna.db"), 8, "stand_in()")
     assert code == 0, output

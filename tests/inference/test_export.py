@@ -154,6 +154,7 @@ def test_the_file_gives_the_runs_probabilities_whatever_form_the_images_come_in(
     np.testing.assert_allclose(taller, same, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_readme_examples_work_where_fer_bench_is_not_installed(study, exported):
     shutil.copyfile(exported[CELLS[1]].file, "model.keras")
     blocks = re.findall(r"<!-- example of use -->\n```python\n(.*?)```", README, re.DOTALL)

@@ -20,23 +20,21 @@ KEY = f"{1:016x}"  # the second cell's, backbone_0 with strategy_1
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with a finished study of one backbone with four strategies; databases hold where they are."""
+def finished(tmp_path_factory):
+    """A finished study of one backbone with four strategies, moved, so that its copies read their own files."""
+    folder = tmp_path_factory.mktemp("finished")
+    (made := folder / "made").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        folder = tmp_path_factory.mktemp("study")
-        (folder / "mlruns").mkdir()
-        assert speed_leaderboard.make_store(folder / "mlruns", 5 * CELLS, trials=3, repeats=2) == 5 * CELLS
-    shutil.copytree(folder / "mlruns", folder / "kept")
-    return folder
+        assert speed_leaderboard.make_store(made, 5 * CELLS, trials=3, repeats=2) == 5 * CELLS
+    return made.rename(folder / "kept")
 
 
 @pytest.fixture
-def mlruns(place, monkeypatch):
-    """The finished study, as it was made."""
+def mlruns(finished, tmp_path, monkeypatch):
+    """A copy of it at a place of its own: MLflow keeps a database open for as long as the process lives."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.rmtree(place / "mlruns", ignore_errors=True)
-    return Path(shutil.copytree(place / "kept", place / "mlruns"))
+    return Path(shutil.copytree(finished, tmp_path / "mlruns"))
 
 
 def edit(mlruns, *statements):

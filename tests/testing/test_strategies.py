@@ -208,7 +208,7 @@ DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
             for entry in (Many, Headless, Never)
         ],
         *[
-            (LOSS, [With(terms), IMBALANCED, 0.0])
+            (LOSS, [With(terms), IMBALANCED])
             for terms in (
                 LossTerms(shift=np.zeros((3, 7))),
                 LossTerms(box_cox=1.5),
@@ -221,7 +221,7 @@ DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
             )
         ],
         *[
-            (MIXING, [Mixes(how), WITHOUT_DISGUST, 0.0])
+            (MIXING, [Mixes(how), WITHOUT_DISGUST])
             for how in (
                 Mixing(alpha=0.0),
                 Mixing(alpha=1.0, share=1.5),
@@ -242,12 +242,12 @@ DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
         ),
         (CONTRACT.test_its_file_says_what_it_is_by_which_formula_and_from_where, [Fixed]),
         (CONTRACT.test_it_is_a_frozen_dataclass_whose_defaults_lie_in_their_ranges, [Fixed]),
-        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Unseeded(), IMBALANCED, 0.0]),
-        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Forgetful(), IMBALANCED, 0.0]),
+        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Unseeded(), IMBALANCED]),
+        (CONTRACT.test_its_pool_is_valid_and_keeps_every_class, [Forgetful(), IMBALANCED]),
         (CONTRACT.test_its_pool_does_not_touch_the_global_generator_or_the_labels, [Unseeded()]),
         (
             CONTRACT.test_its_loss_terms_are_finite_and_its_weights_have_mean_1,
-            [Divides(), WITHOUT_DISGUST, 0.0],
+            [Divides(), WITHOUT_DISGUST],
         ),
         (CONTRACT.test_it_survives_a_class_without_images, [Divides()]),
         (CONTRACT.test_its_effective_prior_is_a_distribution_and_not_beyond_flat, [Twice(), IMBALANCED]),
