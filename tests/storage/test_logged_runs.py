@@ -21,7 +21,7 @@ KEY = f"{1:016x}"  # the second cell's, backbone_0 with strategy_1
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A finished study of one backbone with four strategies, moved, so that its copies read their own files."""
+    """A finished study of one backbone with four strategies; moved, so that copies read their own files."""
     folder = tmp_path_factory.mktemp("finished")
     (made := folder / "made").mkdir()
     with pytest.MonkeyPatch.context() as patch:
