@@ -39,7 +39,8 @@ class Strict(BaseModel):
     """Fields that are younger than the first keys of cells: a dump leaves out those that have their default,
     so that the key of a recipe stays the same."""
 
-    @model_serializer(mode="wrap")
+    # With its type given: pydantic before 2.11 looks for an annotation's names in a subclass's module.
+    @model_serializer(mode="wrap", return_type=dict[str, Any])
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         fields = type(self).model_fields
