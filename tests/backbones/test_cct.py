@@ -10,6 +10,9 @@ pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def trunk():
+    import keras
+
+    keras.utils.set_random_seed(1)
     return BACKBONES["cct"]().trunk(16)
 
 

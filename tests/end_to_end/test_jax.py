@@ -44,7 +44,7 @@ for kind, recipe in t.RECIPES.items():
         "different": len({o.val_logits.tobytes() for o in [*outcomes, again]}),
         "repeatable": t.fingerprint(last) == t.fingerprint(outcomes[0]),
         "restored": bool(np.array_equal(trainer.logits(phase, data.val), last.val_logits)),
-        "jit": [bool(trainer._steps[phase].jit_compile) for phase in range(2)],
+        "jit": [bool(trainer._steps.of(phase).jit_compile) for phase in range(2)],
     }
     with np.errstate(all="ignore"):
         try:
