@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from optuna.distributions import FloatDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from fer_bench.files import atomic
 from fer_bench.storage.databases import probe, refusal, remove_journals
 from fer_bench.storage.result_files import Result
 from fer_bench.study.spec import Cell, space
+
+PATIENCE = 20  # seconds for another machine to make the tables of a server's database
 
 
 class OptunaStore:
@@ -81,12 +85,28 @@ def open_storage(mlruns: Path, url: str | None) -> RDBStorage:
         options: dict[str, Any] = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
         try:
             probe(url)
-            storage = RDBStorage(url, engine_kwargs=options)
+            storage = _with_tables(url, options)
         except Exception as error:  # SQLAlchemy's, alembic's and the driver's own errors come through
             raise refusal("Optuna storage", url, error) from None
     if sqlite:
         _lock_at_begin(storage)
     return storage
+
+
+def _with_tables(url: str, options: dict[str, Any]) -> RDBStorage:
+    """The storage at `url`, its tables made where they aren't there.
+
+    Machines that make them at the same moment trip over each other: all but one try again.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except (IntegrityError, ProgrammingError) as error:
+            made_by_another = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not made_by_another or time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _lock_at_begin(storage: RDBStorage) -> None:

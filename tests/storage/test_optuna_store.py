@@ -8,6 +8,7 @@ import optuna
 import pytest
 import search_history
 from search_history import cell, history, result
+from servers import postgres, postgres_programs
 
 import fer_bench
 from fer_bench.errors import UserError
@@ -64,20 +65,31 @@ def test_cells_and_experiments_have_studies_of_their_own(tmp_path, store):
 ENTER = """
 import sys
 from pathlib import Path
-sys.path[:0] = sys.argv[3:]
+sys.path[:0] = sys.argv[4:]
+URL = sys.argv[3] or None
 from search_history import cell, history
 from fer_bench.storage.optuna_store import OptunaStore
-store = OptunaStore(Path(sys.argv[1]), None)
+store = OptunaStore(Path(sys.argv[1]), URL)
 for result in history(3).values():
     store.add(sys.argv[2], cell(), "key", [result])
 """
 
 
-def test_four_processes_may_make_the_storage_at_once(tmp_path):
-    commands = [[sys.executable, "-c", ENTER, str(tmp_path), f"study{i}", SUPPORT, ROOT] for i in range(4)]
-    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+def make_at_once(folders: list[Path], url: str = "") -> None:
+    """Let a process for each folder open the storage and enter trials at the same moment."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", ENTER, str(folder), f"study{i}", url, SUPPORT, ROOT],
+            stderr=subprocess.PIPE, text=True,
+        )
+        for i, folder in enumerate(folders)
+    ]  # fmt: skip
     errors = [process.communicate()[1] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, errors
+    assert [process.returncode for process in running] == [0] * len(folders), errors
+
+
+def test_four_processes_may_make_the_storage_at_once(tmp_path):
+    make_at_once([tmp_path] * 4)
     for i in range(4):
         assert [t.user_attrs["slot"] for t in trials(tmp_path, f"study{i}")] == [0, 1, 2]
     assert {path.name for path in tmp_path.iterdir()} <= {"optuna.db", ".create.lock"}, "nothing left behind"
@@ -94,3 +106,14 @@ def test_a_password_is_not_said(tmp_path):
     with pytest.raises(UserError) as caught:
         open_storage(tmp_path, "nosuch://me:secret@localhost/db")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not postgres_programs(), reason="PostgreSQL is not installed")
+def test_machines_may_make_the_tables_of_a_server_at_once(tmp_path):
+    """Each has a folder of its own, and so no lock in common."""
+    machines = [tmp_path / str(number) for number in range(4)]
+    for machine in machines:
+        machine.mkdir()
+    with postgres(tmp_path / "cluster") as address:
+        make_at_once(machines, f"{address}/optuna")
