@@ -64,14 +64,21 @@ class Tracker:
             stale = [""] * sum(name.startswith(f"{PREFIX}{key}:") for name in known)
             for place, part in enumerate(parts + stale[len(parts) - 1 :]):
                 name = key if not place else f"{key}:{place:03}"
-                self._client.set_experiment_tag(self.id, PREFIX + name, part)
+                self._set_tag(PREFIX + name, part)
         view = {
             "searchFilter": f"{is_tagged('kind', 'repeat')} and {is_tagged('counted', 'true')}",
             "orderByKey": f"metrics.`{SHOWN[0]}`",
             "orderByAsc": False,
             "selectedColumns": [f"metrics.`{key}`" for key in SHOWN],
         }
-        self._client.set_experiment_tag(self.id, f"mlflow.sharedViewState.{VIEW}", json.dumps(view))
+        self._set_tag(f"mlflow.sharedViewState.{VIEW}", json.dumps(view))
+
+    def _set_tag(self, key: str, value: str) -> None:
+        """Set a tag of the experiment; once more where a worker on another machine made it just then."""
+        try:
+            self._client.set_experiment_tag(self.id, key, value)
+        except MlflowException:
+            self._client.set_experiment_tag(self.id, key, value)
 
     def description(self) -> dict[str, str]:
         """Our tags of the experiment."""

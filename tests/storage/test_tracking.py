@@ -109,6 +109,22 @@ def test_a_long_description_comes_back_whole(tracker):
         assert tracker.description()["cells"] == text
 
 
+def test_a_tag_that_another_machine_makes_at_the_same_time_is_set_again(tracker, monkeypatch):
+    from mlflow.exceptions import MlflowException
+
+    set_tag = tracker._client.set_experiment_tag
+    failures = iter([MlflowException("UNIQUE constraint failed: experiment_tags.key")])
+
+    def raced(*arguments):
+        for failure in failures:
+            raise failure
+        set_tag(*arguments)
+
+    monkeypatch.setattr(tracker._client, "set_experiment_tag", raced)
+    tracker.describe({"cells": "{}"})
+    assert tracker.description()["cells"] == "{}"
+
+
 def test_a_missing_run_is_not_had(tracker):
     assert not tracker.has("0" * 32)
 
