@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -64,21 +64,15 @@ class Tracker:
             stale = [""] * sum(name.startswith(f"{PREFIX}{key}:") for name in known)
             for place, part in enumerate(parts + stale[len(parts) - 1 :]):
                 name = key if not place else f"{key}:{place:03}"
-                self._set_tag(PREFIX + name, part)
+                _write_despite_others(self._client.set_experiment_tag, self.id, PREFIX + name, part)
         view = {
             "searchFilter": f"{is_tagged('kind', 'repeat')} and {is_tagged('counted', 'true')}",
             "orderByKey": f"metrics.`{SHOWN[0]}`",
             "orderByAsc": False,
             "selectedColumns": [f"metrics.`{key}`" for key in SHOWN],
         }
-        self._set_tag(f"mlflow.sharedViewState.{VIEW}", json.dumps(view))
-
-    def _set_tag(self, key: str, value: str) -> None:
-        """Set a tag of the experiment; once more where a worker on another machine made it just then."""
-        try:
-            self._client.set_experiment_tag(self.id, key, value)
-        except MlflowException:
-            self._client.set_experiment_tag(self.id, key, value)
+        key = f"mlflow.sharedViewState.{VIEW}"
+        _write_despite_others(self._client.set_experiment_tag, self.id, key, json.dumps(view))
 
     def description(self) -> dict[str, str]:
         """Our tags of the experiment."""
@@ -95,10 +89,7 @@ class Tracker:
         if "dataset" in tags:
             digest = tags["data_fingerprint"][:36]  # as many as MLflow takes
             data = Dataset(tags["dataset"], digest, source_type="local", source=json.dumps(tags["split"]))
-            try:
-                self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
-            except MlflowException:  # of workers that name it at once, one is refused; now it is there
-                self._client.log_inputs(run.info.run_id, [DatasetInput(data, [])])
+            _write_despite_others(self._client.log_inputs, run.info.run_id, [DatasetInput(data, [])])
         return str(run.info.run_id)
 
     def log_epoch(self, run_id: str, epoch: int, row: Mapping[str, float]) -> None:
@@ -182,6 +173,14 @@ class Tracker:
             self._client.log_text(run_id, text, name)
         for name, figure in artifacts.figures.items():
             self._client.log_figure(run_id, figure, name, save_kwargs={"dpi": 120})
+
+
+def _write_despite_others(write: Callable[..., object], *arguments: object) -> None:
+    """Write to MLflow, a second time if need be: of workers that add the same at once, one is refused."""
+    try:
+        write(*arguments)
+    except MlflowException:
+        write(*arguments)
 
 
 def _epoch_metrics(epoch: int, row: Mapping[str, float]) -> list[Metric]:

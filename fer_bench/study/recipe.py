@@ -39,8 +39,7 @@ class Strict(BaseModel):
     """Fields that are younger than the first keys of cells: a dump leaves out those that have their default,
     so that the key of a recipe stays the same."""
 
-    # With its type given: pydantic before 2.11 looks for an annotation's names in a subclass's module.
-    @model_serializer(mode="wrap", return_type=dict[str, Any])
+    @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         fields = type(self).model_fields
