@@ -1,4 +1,4 @@
-"""Intervals that include the noise of test images and of seeds: a bootstrap crossed over both."""
+"""Scores on resampled images: for what has no derivative, such as a threshold that is fitted to them."""
 
 from __future__ import annotations
 
@@ -74,29 +74,6 @@ def _macro_f1(true_positives: np.ndarray, predicted: np.ndarray, support: np.nda
     present = (support > 0).sum(axis=0)
     f1 = 2 * true_positives / np.maximum(predicted + support, 1)  # an absent class has none, and adds nothing
     return np.where(present, f1.sum(axis=0) / np.maximum(present, 1).astype(np.float32), np.nan)
-
-
-def cross_seeds(values: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Mean over S seeds drawn anew in each draw: (draws, S) float of `image_draws` to (draws,) float64.
-
-    The variance of a mean of S drawn out of S seeds is (S - 1) / S of what it should be: deviations from the
-    mean are stretched by sqrt(S / (S - 1)). Without that, two seeds find a difference that isn't there in 6
-    instead of 4 % of cases at a seed SD of 1 point, and in 12 instead of 8 % at 1.4 points, where seeds
-    outweigh images: use three or more. Equal S and seed give equal seed indices, so that the difference of
-    two results is paired. With one seed there is no seed noise in the draws.
-    """
-    values = np.asarray(values, np.float64)
-    draws, seeds = values.shape
-    resampled = np.random.default_rng([seed, 1]).integers(seeds, size=(draws, seeds))
-    mean = values.mean(axis=1)
-    stretch = np.sqrt(seeds / max(seeds - 1, 1))
-    return mean + stretch * (np.take_along_axis(values, resampled, axis=1).mean(axis=1) - mean)
-
-
-def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval that holds `level` of the draws (draws,)."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _image_weights(groups: np.ndarray, draws: int, seed: int, chunk_bytes: int) -> Iterator[np.ndarray]:

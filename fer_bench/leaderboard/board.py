@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from statistics import fmean, median
 from typing import Any
 
 import numpy as np
 
-from fer_bench.evaluation.bootstrap import cross_seeds, image_draws, interval
-from fer_bench.storage.records import BOARD, CellStatus, HeldOut, Predictions, RepeatRecord
+from fer_bench.evaluation.intervals import Effect, holm, intervals, p_values
+from fer_bench.leaderboard.tested import TestedRuns
+from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
 
 BASELINE = "none"  # the strategy that gains are measured against
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class BoardCell:
-    """A cell with its repeats; `runs` gives by slot the number that a repeat has in the bootstrap.
+    """A cell with its repeats; `runs` gives by slot the number that a repeat has in `TestedRuns`.
 
     `outdated`: newer cells of its backbone differ from it in more than the strategy.
     """
@@ -71,64 +71,60 @@ class BoardCell:
         return reasons
 
 
-class Bootstrap:
-    """The runs of a board on the test images they share; resampled scores are computed once for all."""
-
-    def __init__(self, images: HeldOut) -> None:
-        self.images = images
-        self.predicted: list[np.ndarray] = []
-
-    def add(self, predictions: Predictions) -> int:
-        """Enter a run; gives its number, its column in the draws."""
-        self.predicted.append(np.asarray(predictions.predicted, np.int32))
-        return len(self.predicted) - 1
-
-    @cached_property
-    def draws(self) -> tuple[np.ndarray, np.ndarray]:
-        """Macro-F1 of each run as tested and deduplicated, each (draws, runs)."""
-        predicted, images = np.stack(self.predicted), self.images
-        classes = int(max(images.labels.max(), predicted.max())) + 1
-        return image_draws(images.labels, predicted, images.groups, images.dedup, classes)
-
-    def rarest_recall(self, runs: Sequence[int]) -> float:
-        """Recall of the class with the fewest test images, mean over runs."""
-        classes, counts = np.unique(self.images.labels, return_counts=True)
-        rarest = classes[counts.argmin()]
-        predicted = np.stack([self.predicted[run] for run in runs])[:, self.images.labels == rarest]
-        return float((predicted == rarest).mean())
-
-    def collapsed(self, runs: Sequence[int]) -> int:
-        """How many of the runs predict one class only."""
-        return sum(bool((self.predicted[run] == self.predicted[run][0]).all()) for run in runs)
-
-
-def board_rows(cells: Sequence[BoardCell], test: Bootstrap | None, other_trials: set[int]) -> list[Row]:
+def board_rows(cells: Sequence[BoardCell], test: TestedRuns | None, other_trials: set[int]) -> list[Row]:
     """Rows of cells with one recipe and test set: finished and ranked, best first, then the unfinished.
 
     `other_trials`: numbers of trials that cells alike but for that were selected from.
     """
     cells = sorted(_marked_outdated(cells), key=_order)
-    baselines = {c.shared_key: c for c in cells if c.repeats and c.head.strategy == BASELINE}
     selected_from = next((c.selected_from for c in cells if c.repeats), None)
-    rows = []
-    for place, cell in enumerate(cells, start=1):
-        row = _row(cell, test) | {"selected_from": selected_from}
-        baseline = baselines.get(cell.shared_key) if cell.repeats else None
-        if test and baseline and baseline is not cell:
-            row["gain"], row["gain_low"], row["gain_high"] = _difference(test, cell, baseline)
-            paired = len(cell.runs.keys() & baseline.runs.keys())
-            if paired < len(cell.repeats):
-                row["warnings"].append(f"gain over {paired} of {len(cell.repeats)} repeats")
+    rows = [_row(cell, test) | {"selected_from": selected_from} for cell in cells]
+    if test:
+        tested = [(cell, row) for cell, row in zip(cells, rows, strict=True) if cell.repeats]
+        _compare(test, *zip(*tested, strict=True))
+    for place, (cell, row) in enumerate(zip(cells, rows, strict=True), start=1):
         if test and not cell.unranked:
-            _, low, high = _difference(test, cell, cells[0])
-            row |= {"rank": place, "best_set": None if np.isnan(low) else bool(low <= 0 <= high)}
+            row["rank"] = place
         if other_trials and cell.repeats:
             numbers = " or ".join(map(str, sorted(other_trials)))
             row["warnings"].append(
                 f"selected from {selected_from} trials, other cells from {numbers}: not ranked together"
             )
-        rows.append(row | {"warnings": "; ".join(dict.fromkeys(row["warnings"]))})
+        row["warnings"] = "; ".join(dict.fromkeys(row["warnings"]))
     return rows
+
+
+def _compare(test: TestedRuns, cells: Sequence[BoardCell], rows: Sequence[Row]) -> None:
+    """Enter into the rows of tested cells their intervals, gains, and which may be as good as the best."""
+    ranked = [number for number, cell in enumerate(cells) if not cell.unranked]
+    baselines = {c.shared_key: number for number, c in enumerate(cells) if c.head.strategy == BASELINE}
+    pairs = [
+        (number, baseline)
+        for number, cell in enumerate(cells)
+        if (baseline := baselines.get(cell.shared_key, number)) != number
+    ]
+    for prefix in ("", "dedup_"):
+        board = test.compare([(cell.shared_key, cell.runs) for cell in cells], dedup=bool(prefix))
+        _enter(rows, f"{prefix}macro_f1", [board.score(number) for number in range(len(cells))], (0, 1))
+        found = {cell: gain for cell, other in pairs if (gain := board.difference(cell, other))}
+        gainers = [rows[number] for number in found]
+        _enter(gainers, f"{prefix}gain", list(found.values()), (-1, 1))
+        for row, p in zip(gainers, holm(p_values(list(found.values()))), strict=True):
+            row[f"{prefix}gain_p"] = p
+        if not prefix and ranked:
+            for number, good in zip(ranked, board.as_good(ranked), strict=True):
+                rows[number]["best_set"] = good
+    for number, baseline in pairs:
+        paired = len(cells[number].runs.keys() & cells[baseline].runs.keys())
+        if paired < len(cells[number].repeats):
+            rows[number]["warnings"].append(f"gain over {paired} of {len(cells[number].repeats)} repeats")
+
+
+def _enter(rows: Sequence[Row], name: str, effects: Sequence[Effect], bounds: tuple[float, float]) -> None:
+    """Enter effects with their 95 % intervals; of a few images these may reach beyond what is possible."""
+    low, high = (np.clip(ends, *bounds) for ends in intervals(effects))
+    for row, each, *ends in zip(rows, effects, low, high, strict=True):
+        row |= {name: each.value} | dict(zip((f"{name}_low", f"{name}_high"), ends, strict=True))
 
 
 def _marked_outdated(cells: Sequence[BoardCell]) -> list[BoardCell]:
@@ -142,7 +138,7 @@ def _order(cell: BoardCell) -> tuple[bool, float, str, str]:
     return bool(cell.unranked), worst_last, cell.head.backbone, cell.head.strategy
 
 
-def _row(cell: BoardCell, test: Bootstrap | None) -> Row:
+def _row(cell: BoardCell, test: TestedRuns | None) -> Row:
     head, repeats = cell.head, cell.repeats
     row: Row = {
         **{key: head.board.get(key, "") for key in BOARD},
@@ -157,6 +153,7 @@ def _row(cell: BoardCell, test: Bootstrap | None) -> Row:
         "weights_hash": _joined(repeat.tags.get("weights_hash", "") for repeat in repeats),
         "warnings": _warnings(cell, test),
     }
+    row["val_macro_f1"] = _mean(cell, "val/macro_f1")
     for kind, prefix in (("test", ""), ("test_dedup", "dedup_")):
         for score in SCORES:
             row[f"{prefix}{score}"] = _mean(cell, f"{kind}/{score}")
@@ -169,29 +166,10 @@ def _row(cell: BoardCell, test: Bootstrap | None) -> Row:
     if test and repeats:
         runs = list(cell.runs.values())
         row["rarest_class_recall"] = test.rarest_recall(runs)
-        for prefix, draws in zip(("", "dedup_"), test.draws, strict=True):
-            low, high = np.clip(_interval(draws[:, runs]), 0, 1)  # of a few images it may reach beyond
-            row |= {f"{prefix}macro_f1_low": low, f"{prefix}macro_f1_high": high}
     return row
 
 
-def _difference(test: Bootstrap, cell: BoardCell, other: BoardCell) -> tuple[float, float, float]:
-    """Macro-F1 of a cell less that of another in the slots both have, and its 95 % interval."""
-    slots = sorted(cell.runs.keys() & other.runs.keys())
-    if not slots:
-        return np.nan, np.nan, np.nan
-    ours, theirs = ({r.slot: r.metrics["test/macro_f1"] for r in c.repeats} for c in (cell, other))
-    draws, _ = test.draws
-    draws = draws[:, [cell.runs[s] for s in slots]] - draws[:, [other.runs[s] for s in slots]]
-    return float(np.mean([ours[s] - theirs[s] for s in slots])), *_interval(draws)
-
-
-def _interval(draws: np.ndarray) -> tuple[float, float]:
-    """Crossed 95 % interval of (draws, S); NaN for one seed, whose noise nobody knows."""
-    return interval(cross_seeds(draws)) if draws.shape[1] > 1 else (np.nan, np.nan)
-
-
-def _warnings(cell: BoardCell, test: Bootstrap | None) -> list[str]:
+def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
     """What is unfinished and what looks wrong in a cell, each a phrase."""
     warnings = cell.unranked
     runs, tags = list(cell.runs.values()), [repeat.tags for repeat in cell.repeats]

@@ -10,16 +10,18 @@ from dataclasses import replace
 import pandas as pd
 
 from fer_bench.errors import UserError
-from fer_bench.leaderboard.board import BoardCell, Bootstrap, Row, board_rows
+from fer_bench.leaderboard.board import BoardCell, Row, board_rows
+from fer_bench.leaderboard.tested import TestedRuns
 from fer_bench.storage.records import CellStatus, RepeatRecord
 
 COLUMNS = (
     *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
     *("macro_f1", "macro_f1_low", "macro_f1_high", "balanced_accuracy", "balanced_accuracy_sd"),
-    *("accuracy", "accuracy_sd", "macro_f1_sd"),
+    *("accuracy", "accuracy_sd", "macro_f1_sd", "val_macro_f1"),
     *("dedup_macro_f1", "dedup_macro_f1_low", "dedup_macro_f1_high", "dedup_macro_f1_sd"),
     *("dedup_balanced_accuracy", "dedup_balanced_accuracy_sd", "dedup_accuracy", "dedup_accuracy_sd"),
-    *("f1_*", "rarest_class_recall", "gain", "gain_low", "gain_high", "best_set"),
+    *("f1_*", "rarest_class_recall", "gain", "gain_low", "gain_high", "gain_p"),
+    *("dedup_gain", "dedup_gain_low", "dedup_gain_high", "dedup_gain_p", "best_set"),
     *(
         "trials",
         "selected_from",
@@ -50,10 +52,12 @@ def leaderboard(
 ) -> pd.DataFrame:
     """One row per cell: each board by itself, in it finished cells by mean test macro-F1, then the others.
 
-    Scores and their differences are shares in [0, 1]; low and high are 95 % crossed bootstraps over images
-    and seeds, empty with a single repeat. The gain is over the cell that differs by nothing but its
-    strategy, `none`, in the slots that both have. Of several recipes of one backbone and strategy the newest
-    counts, unless `all_recipes`. Raises UserError if the repeats of a cell were tested on different images.
+    Scores and their differences are shares in [0, 1]; low and high are 95 % intervals over images and seeds
+    (`fer_bench.evaluation.intervals`), empty with a single repeat. The gain is over the cell that differs by
+    nothing but its strategy, `none`, in the slots that both have; gain_p is the probability of one at least
+    as large where there is none, by Holm's correction for all gains of the board. Of several recipes of one
+    backbone and strategy the newest counts, unless `all_recipes`. Raises UserError if the repeats of a cell
+    were tested on different images.
     """
     boards: dict[BoardKey, list[BoardCell]] = defaultdict(list)
     for cell in _cells(statuses, repeats, all_recipes):
@@ -96,7 +100,7 @@ def _cells(
 
 def _rows(cells: Sequence[BoardCell]) -> list[Row]:
     """Rows of the cells of one board; other recipes, test images or numbers of trials stand apart."""
-    tests: dict[str, Bootstrap] = {}
+    tests: dict[str, TestedRuns] = {}
     groups: dict[tuple[str, str, int], list[BoardCell]] = {}
     for cell in sorted(cells, key=lambda c: c.newest, reverse=True):
         if cell.repeats:
@@ -112,7 +116,7 @@ def _rows(cells: Sequence[BoardCell]) -> list[Row]:
     return rows
 
 
-def _tested(cell: BoardCell, tests: dict[str, Bootstrap]) -> tuple[str, BoardCell]:
+def _tested(cell: BoardCell, tests: dict[str, TestedRuns]) -> tuple[str, BoardCell]:
     """Enter a cell's repeats among the runs on their test images; gives the digest of these, and the cell.
 
     Raises UserError if its repeats were tested on different images.
@@ -121,7 +125,7 @@ def _tested(cell: BoardCell, tests: dict[str, Bootstrap]) -> tuple[str, BoardCel
     for repeat in cell.repeats:
         predictions = repeat.predictions()
         digest = predictions.images.digest
-        runs[repeat.slot] = tests.setdefault(digest, Bootstrap(predictions.images)).add(predictions)
+        runs[repeat.slot] = tests.setdefault(digest, TestedRuns(predictions.images)).add(predictions)
         digests.add(digest)
     if len(digests) > 1:
         raise UserError(

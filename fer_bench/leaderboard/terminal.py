@@ -28,6 +28,7 @@ LAYOUTS = (
     *((True, True, 1), (True, True, 0), (False, True, 0)),
     *((True, False, 1), (True, False, 0), (False, False, 1), (False, False, 0)),
 )
+LEVEL = 0.05  # of tests
 DETECTED = 2.8 / (2 * 1.96)  # of an interval's width: found in 4 of 5 cases, 0.84 + 1.96 standard errors
 
 
@@ -153,6 +154,8 @@ def _score(row: Row, column: _Column, best: float, beside: bool) -> Text:
     form = "{:+.1f}" if column.signed else "{:.1f}"
     is_best = _present(row["rank"]) and form.format(100 * value) == form.format(100 * best)
     text = Text(form.format(100 * value), style="bold" if is_best else "")
+    if _present(row.get(f"{column.key}_p")):
+        text.append("*" if row[f"{column.key}_p"] < LEVEL else " ", style="not bold")
     if _present(row.get(f"{column.key}_low")):
         low, high = (form.format(100 * row[f"{column.key}_{end}"]) for end in ("low", "high"))
         text.append(f"{' ' if beside else chr(10)}[{low}, {high}]", style="not bold dim")
@@ -200,8 +203,7 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     if reported := _reported(rows):
         words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
         yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")
-    if (rows["best_set"].fillna(False) & (rows["rank"] > 1)).any():
-        yield Text("≈ may be as good as the best: the interval of the difference includes 0.", style="dim")
+    yield from _best(rows[rows["rank"].notna()])
     if (rows["best_set"].isna() & (rows["rank"] > 1)).any():
         yield Text("? may be as good as the best: without repeats there is no interval.", style="dim")
     widths = (rows["gain_high"] - rows["gain_low"]).dropna()
@@ -211,11 +213,33 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
         yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
     if _present(few) and few < 3:
-        yield Text("One repeat gives no interval, two an uncertain one: take three or more.", style="dim")
+        yield Text(
+            "One repeat gives no interval, two a wide one, as seeds are hardly known: take three or more.",
+            style="dim",
+        )
     for phrase in _common(rows):
         yield Text(f"All: {phrase}", style="yellow")
     for phrase, mark in _marks(rows).items():
         yield Text.assemble((f"{mark} ", "bold"), (phrase, "yellow"))
+
+
+def _best(ranked: pd.DataFrame) -> Iterator[Text]:
+    """Which gains are real and which cells may be the best, and the one that validation would choose."""
+    real = ranked.loc[ranked["gain_p"] < LEVEL, "strategy"]
+    if ranked["gain_p"].notna().any():
+        words = f"{len(real)} of {ranked['gain_p'].notna().sum()} gains or losses are real"
+        mark = ", marked *" if len(real) else ""
+        yield Text(f"{words} at 5 % for all together (Holm's correction{mark}).", style="dim")
+    if (ranked["best_set"].fillna(False) & (ranked["rank"] > 1)).any():
+        words = "≈ may be as good as the best, whose lead was tested as that of the luckiest of"
+        yield Text(f"{words} {len(ranked)} (5 %).", style="dim")
+    if len(ranked) > 1 and ranked["val_macro_f1"].notna().all():
+        chosen = ranked.sort_values("val_macro_f1", ascending=False).iloc[0]
+        words = f"Validation would choose {chosen['backbone']} with {chosen['strategy']}, on test"
+        words += (
+            f" {100 * chosen['macro_f1']:.1f}; the best of {len(ranked)} by test is flattered by being that."
+        )
+        yield Text(words, style="dim")
 
 
 def _seconds(column: pd.Series) -> str:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
 from fer_bench.storage.databases import no_runs_yet, tracking_uri
 from fer_bench.storage.mlflow_client import LoggedRun, find_experiments, open_client, search_runs
 from fer_bench.storage.planned_cells import planned_cells
-from fer_bench.storage.records import BOARD, CellStatus, HeldOut, Predictions, RepeatRecord
+from fer_bench.storage.records import (
+    BOARD,
+    CellStatus,
+    HeldOut,
+    Outputs,
+    Predictions,
+    RepeatRecord,
+    TrialRecord,
+)
 from fer_bench.storage.result_files import PREDICTIONS
 from fer_bench.storage.run_files import find_file, open_predictions
 from fer_bench.study.file import study_files
@@ -35,6 +44,22 @@ def read_study_runs(
 
     Raises UserError where nothing was run.
     """
+    statuses: list[CellStatus] = []
+    repeats: list[RepeatRecord] = []
+    with _without_garbage_collection():
+        for experiment in _experiments(mlruns, study, only):
+            statuses += experiment.statuses()
+            repeats += experiment.records()
+    return statuses, repeats
+
+
+def read_trials(mlruns: Path, study: str, only: Collection[str] = ()) -> list[TrialRecord]:
+    """Counted trials of a study, of `only` some experiments; raises UserError where nothing was run."""
+    with _without_garbage_collection():
+        return [trial for experiment in _experiments(mlruns, study, only) for trial in experiment.trials()]
+
+
+def _experiments(mlruns: Path, study: str, only: Collection[str]) -> Iterator[_Experiment]:
     if no_runs_yet(mlruns):
         raise UserError(
             f"{mlruns} holds no runs: fer-bench run --study {study}, or --mlruns with another folder"
@@ -45,15 +70,9 @@ def read_study_runs(
         known = {tags["study"] for _, tags in find_experiments(client, None).values()}
         hint = f"{unknown('study', study, known)}; " if known and study not in study_files() else ""
         raise UserError(f"no runs of study {study!r} yet: {hint}fer-bench run --study {study} makes them")
-    statuses: list[CellStatus] = []
-    repeats: list[RepeatRecord] = []
-    with _without_garbage_collection():
-        for number, (name, description) in experiments.items():
-            if not only or name in only:
-                experiment = _Experiment(client, mlruns, number, description)
-                statuses += experiment.statuses()
-                repeats += experiment.records()
-    return statuses, repeats
+    for number, (name, description) in experiments.items():
+        if not only or name in only:
+            yield _Experiment(client, mlruns, number, description)
 
 
 @contextmanager
@@ -141,7 +160,22 @@ class _Experiment:
             metrics=run.metrics,
             tags=tags,
             predictions=partial(_predictions, self._client, run, self._mlruns, known),
+            outputs=partial(_outputs, self._client, run, self._mlruns, known),
         )
+
+    def trials(self) -> Iterator[TrialRecord]:
+        """Counted trials, also those that failed."""
+        for run in self._counted(kind="trial"):
+            tags = run.tags
+            yield TrialRecord(
+                cell=tags["cell"],
+                board={name: tags.get(name, "") for name in BOARD},
+                backbone=tags["backbone"],
+                strategy=tags["strategy"],
+                slot=int(tags["slot"]),
+                seed=int(tags["seed"]),
+                value=run.metrics.get("val/macro_f1"),
+            )
 
 
 def _slot(tags: Mapping[str, str]) -> int:
@@ -158,9 +192,39 @@ def _predictions(
     client: MlflowClient, run: LoggedRun, mlruns: Path, known: dict[tuple[int, ...], HeldOut]
 ) -> Predictions:
     """Predictions of a run; images that are `known` by their checksums are not read again."""
+    with _open(client, run, mlruns) as file:
+        return Predictions(_images(file, known), file["test_predicted"])
+
+
+def _outputs(
+    client: MlflowClient, run: LoggedRun, mlruns: Path, known: dict[tuple[int, ...], HeldOut]
+) -> Outputs:
+    """Logits of a run and how it was trained."""
+    with _open(client, run, mlruns) as file:
+        result = json.loads(str(file["result"]))
+        return Outputs(
+            images=_images(file, known),
+            logits=file["test_logits"],
+            predicted=file["test_predicted"],
+            val_labels=file["val_labels"],
+            val_logits=file["val_logits"],
+            val_predicted=file["val_predicted"],
+            classes=tuple(map(str, file["classes"])),
+            class_counts=file["class_counts"],
+            history=result["history"],
+            parameters=result["parameters"],
+        )
+
+
+@contextmanager
+def _open(client: MlflowClient, run: LoggedRun, mlruns: Path) -> Iterator[Any]:
     path = find_file(client, run.run_id, run.artifact_uri, mlruns, PREDICTIONS)
     with open_predictions(path, run.run_id) as file:
-        sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
-        if sums not in known:
-            known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
-        return Predictions(known[sums], file["test_predicted"])
+        yield file
+
+
+def _images(file: Any, known: dict[tuple[int, ...], HeldOut]) -> HeldOut:
+    sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
+    if sums not in known:
+        known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
+    return known[sums]

@@ -50,6 +50,40 @@ class Predictions:
     predicted: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What one run's net put out before anything was decided, and how it was trained.
+
+    logits (n, K) float32, of images of `HeldOut`; predicted (n,) int, as the strategy decides by them;
+    val_labels, val_logits and val_predicted as for test; class_counts (K,) int of the training split;
+    history has a row for each epoch; parameters are those drawn.
+    """
+
+    images: HeldOut
+    logits: np.ndarray
+    predicted: np.ndarray
+    val_labels: np.ndarray
+    val_logits: np.ndarray
+    val_predicted: np.ndarray
+    classes: tuple[str, ...]
+    class_counts: np.ndarray
+    history: list[dict[str, float]]
+    parameters: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One counted trial; `value` is its validation macro-F1, None where it failed."""
+
+    cell: str
+    board: dict[str, str]
+    backbone: str
+    strategy: str
+    slot: int
+    seed: int
+    value: float | None
+
+
 @dataclass(frozen=True)
 class RepeatRecord:
     """One counted repeat, as it was logged.
@@ -57,8 +91,8 @@ class RepeatRecord:
     `cell` is the key; `board` says what may be ranked together, by the names in BOARD; `recipe` is a short
     hash; `shared_key` is the cell's key less its strategy, the same for cells that a gain may be taken
     between; `selected_from` is the number of trials that its parameters are the best of; `started` is in unix
-    seconds; `predictions` loads them when called. Tags that are read: weights, weights_hash, selects_on_test,
-    honest_ceiling, reported (JSON), and warnings, alarms and notes (";"-joined).
+    seconds; `predictions` and `outputs` load them when called. Tags that are read: weights, weights_hash,
+    selects_on_test, honest_ceiling, reported (JSON), and warnings, alarms and notes (";"-joined).
     """
 
     cell: str
@@ -76,6 +110,7 @@ class RepeatRecord:
     metrics: dict[str, float]
     tags: dict[str, str]
     predictions: Callable[[], Predictions]
+    outputs: Callable[[], Outputs]
 
 
 @dataclass(frozen=True)

@@ -263,6 +263,7 @@ def test_results_on_other_data_of_the_same_name_are_never_ranked_with_the_new():
         seen = Predictions(images, np.where(right, images.labels, 1 - images.labels))
         of_run = {"slot": slot, "seed": slot, "run_id": f"{data}{slot}", "commit": "", "started": slot}
         of_run |= {"metrics": {"test/macro_f1": right.mean()}, "tags": {}, "predictions": lambda: seen}
+        of_run["outputs"] = lambda: None
         return RepeatRecord(**given(data), **of_run, shared_key=data, selected_from=1)
 
     done = {f"{what}_{n}": 2 for what in ("trials", "repeats") for n in ("done", "planned")}

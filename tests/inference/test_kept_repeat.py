@@ -23,7 +23,7 @@ def record(cell: str, started: float, **board: str) -> RepeatRecord:
     return RepeatRecord(
         cell=cell, board=board, backbone="compact_cnn", strategy="none", recipe="", shared_key="",
         selected_from=1, slot=0, seed=0, run_id=cell, commit="c0ffee", started=started, metrics={},
-        tags={}, predictions=lambda: None,
+        tags={}, predictions=lambda: None, outputs=lambda: None,
     )  # fmt: skip
 
 

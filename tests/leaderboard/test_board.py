@@ -7,7 +7,9 @@ import pytest
 from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status
 from rich.console import Console
 
-from fer_bench.evaluation.bootstrap import cross_seeds, image_draws, interval
+from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
+from fer_bench.evaluation.influence import by_group, macro_f1
+from fer_bench.evaluation.intervals import holm, intervals, p_values
 from fer_bench.leaderboard.ranking import leaderboard
 from fer_bench.leaderboard.terminal import table
 from fer_bench.storage.records import HeldOut, Predictions
@@ -28,32 +30,41 @@ def test_numbers_are_those_of_the_records(frame):
     assert (row["data_fingerprint"], row["test_images"], row["commits"]) == ("0123456789ab", 500, "abc1234")
 
 
-def test_intervals_are_those_of_the_crossed_bootstrap(frame):
-    repeats = example()[1]
+def test_intervals_and_gains_are_those_of_the_comparisons(frame):
+    _, repeats = example()
+    cells = {}
+    for each in repeats:
+        cells.setdefault((each.backbone, each.strategy), []).append(each.predictions().predicted)
     frame = frame.set_index(["backbone", "strategy"])
-    draws = {
-        strategy: [
-            cross_seeds(each)
-            for each in image_draws(
-                LABELS,
-                np.stack(
-                    [r.predictions().predicted for r in repeats if r.cell == f"mobilenet_v2-{strategy}"]
-                ),
-                np.arange(N),
-                np.arange(N) % 10 > 0,
-                7,
-            )
+    for prefix, subset in (("", np.ones(N, bool)), ("dedup_", np.arange(N) % 10 > 0)):
+        board, names = compared(cells, subset), list(cells)
+        ours, none = names.index(("mobilenet_v2", "oversampling")), names.index(("mobilenet_v2", "none"))
+        row = frame.loc[names[ours]]
+        score, gain = board.score(ours), board.difference(ours, none)
+        for name, found in (("macro_f1", score), ("gain", gain)):
+            low, high = (end[0] for end in intervals([found]))
+            columns = row[[prefix + name, f"{prefix}{name}_low", f"{prefix}{name}_high"]].tolist()
+            assert columns == pytest.approx([found.value, low, high])
+            assert low < found.value < high
+        gains = [
+            board.difference(names.index((b, s)), names.index((b, "none"))) for b, s in names if s != "none"
         ]
-        for strategy in ("none", "oversampling")
-    }
-    row = frame.loc["mobilenet_v2", "oversampling"]
-    ours, none = draws["oversampling"], draws["none"]
-    assert (row["macro_f1_low"], row["macro_f1_high"]) == pytest.approx(interval(ours[0]))
-    assert (row["dedup_macro_f1_low"], row["dedup_macro_f1_high"]) == pytest.approx(interval(ours[1]))
-    gain = interval(ours[0] - none[0])
-    assert (row["gain_low"], row["gain_high"]) == pytest.approx(gain)
-    assert row["gain"] == pytest.approx(row["macro_f1"] - frame.loc[("mobilenet_v2", "none"), "macro_f1"])
-    assert row["dedup_macro_f1_low"] < row["dedup_macro_f1"] < row["dedup_macro_f1_high"]
+        want = dict(zip([n for n in names if n[1] != "none"], holm(p_values(gains)), strict=True))
+        assert {name: frame.loc[name, f"{prefix}gain_p"] for name in want} == pytest.approx(
+            want, abs=1e-6, nan_ok=True
+        )
+
+
+def compared(cells, subset):
+    found = []
+    for (backbone, _), runs in cells.items():
+        scores, influence = macro_f1(LABELS[subset], np.stack(runs)[:, subset], 7)
+        found.append(
+            RepeatedScore(
+                backbone, tuple(range(len(runs))), scores, by_group(influence, np.arange(subset.sum()))
+            )
+        )
+    return Comparisons(found)
 
 
 def test_best_set_and_gain(frame):

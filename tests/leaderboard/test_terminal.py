@@ -49,6 +49,26 @@ def test_table_fits_the_terminal(frame, width):
     assert ("disg." in text) == (width > 80)
 
 
+def test_real_gains_are_marked_and_the_choice_of_validation_is_said():
+    skills = {"none": 0.5, "oversampling": 0.62, "focal_loss": 0.505}
+    repeats = [repeat(strategy=name, slot=s, skill=skill) for name, skill in skills.items() for s in range(3)]
+    for each in repeats:
+        each.metrics["val/macro_f1"] = 0.6 if each.strategy == "focal_loss" else 0.5
+    frame = leaderboard([status(strategy=name, repeats=3) for name in skills], repeats)
+    rows = frame.set_index("strategy")
+    assert rows.loc["oversampling", "gain_p"] < 0.05 < rows.loc["focal_loss", "gain_p"]
+    assert rows["val_macro_f1"].to_dict() == pytest.approx(
+        {"oversampling": 0.5, "focal_loss": 0.6, "none": 0.5}
+    )
+    (screen := Console(width=300, file=io.StringIO())).print(table(frame))
+    shown = screen.file.getvalue()
+    assert f"{100 * rows.loc['oversampling', 'gain']:+.1f}* [" in shown
+    assert f"{100 * rows.loc['focal_loss', 'gain']:+.1f}  [" in shown
+    assert "1 of 2 gains or losses are real at 5 % for all together (Holm's correction, marked *)." in shown
+    score = f"{100 * rows.loc['focal_loss', 'macro_f1']:.1f}"
+    assert f"Validation would choose mobilenet_v2 with focal_loss, on test {score}; the best of 3" in shown
+
+
 def test_no_cells():
     console = Console(file=io.StringIO())
     console.print(table(leaderboard([], [])))

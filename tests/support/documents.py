@@ -33,6 +33,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "package diagram": package_diagram.diagram,
     "package table": package_diagram.table,
     **{kind: lambda kind=kind: listing(kind) for kind in ("study", "backbone", "strategy", "dataset")},
+    "results of imbalance": lambda: result_table("imbalance"),
     "results of the seeds": lambda: result_table("seed_1_mobilenet_v2", "seed_2_mobilenet_v2"),
 }
 

@@ -1,0 +1,71 @@
+"""The runs of a board on the test images they share, and what follows for its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
+from fer_bench.evaluation.influence import by_group, macro_f1
+from fer_bench.storage.records import HeldOut, Predictions
+
+RUNS_AT_ONCE = 128
+
+
+class TestedRuns:
+    """Predictions of runs for the same images; their macro-F1 is computed once for all cells."""
+
+    __test__ = False  # not a test, to pytest
+
+    def __init__(self, images: HeldOut) -> None:
+        self.images = images
+        self.predicted: list[np.ndarray] = []
+
+    def add(self, predictions: Predictions) -> int:
+        """Enter a run; gives its number."""
+        self.predicted.append(np.asarray(predictions.predicted, np.int32))
+        return len(self.predicted) - 1
+
+    @cached_property
+    def _as_tested(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._scores(np.ones(len(self.images.labels), bool))
+
+    @cached_property
+    def _deduplicated(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._scores(self.images.dedup)
+
+    def _scores(self, subset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Macro-F1 (R,) of each run on a subset (n,) of the images, and their influence (R, G) float32."""
+        labels, groups = self.images.labels[subset], self.images.groups[subset]
+        classes = 1 + int(max(self.images.labels.max(), *(each.max() for each in self.predicted)))
+        scores, influences = [], []
+        for begin in range(0, len(self.predicted), RUNS_AT_ONCE):
+            predicted = np.stack(self.predicted[begin : begin + RUNS_AT_ONCE])[:, subset]
+            values, influence = macro_f1(labels, predicted, classes)
+            scores.append(values)
+            influences.append(by_group(influence, groups).astype(np.float32))
+        return np.concatenate(scores), np.concatenate(influences)
+
+    def compare(self, cells: Sequence[tuple[str, Mapping[int, int]]], dedup: bool) -> Comparisons:
+        """Cells beside each other, each by what it has in common with others and its runs by slot."""
+        scores, influence = self._deduplicated if dedup else self._as_tested
+        return Comparisons(
+            [
+                RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers])
+                for common, runs in cells
+                for numbers in [list(runs.values())]
+            ]
+        )
+
+    def rarest_recall(self, runs: Sequence[int]) -> float:
+        """Recall of the class with the fewest test images, mean over runs."""
+        classes, counts = np.unique(self.images.labels, return_counts=True)
+        rarest = classes[counts.argmin()]
+        predicted = np.stack([self.predicted[run] for run in runs])[:, self.images.labels == rarest]
+        return float((predicted == rarest).mean())
+
+    def collapsed(self, runs: Sequence[int]) -> int:
+        """How many of the runs predict one class only."""
+        return sum(bool((self.predicted[run] == self.predicted[run][0]).all()) for run in runs)

@@ -1,0 +1,49 @@
+import interval_errors
+import numpy as np
+import pytest
+
+from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
+
+
+def cell(backbone="a", slots=(0, 1, 2), shift=0.0, seed=0, noise=0.01):
+    rng = np.random.default_rng(seed)
+    influence = noise * rng.normal(size=(len(slots), 20)) / 20**0.5
+    return RepeatedScore(backbone, tuple(slots), shift + noise * rng.normal(size=len(slots)), influence)
+
+
+def test_a_difference_is_taken_in_the_slots_that_both_have():
+    board = Comparisons([cell(slots=(0, 2)), cell(slots=(2, 1, 0), shift=0.5, seed=1), cell(slots=(7,))])
+    ours, theirs = board.cells[1].scores, board.cells[0].scores
+    assert board.difference(1, 0).value == pytest.approx(np.mean([ours[2] - theirs[0], ours[0] - theirs[1]]))
+    assert board.difference(2, 0) is None
+    assert board.difference(0, 0).value == 0
+
+
+def test_what_others_show_of_seeds_counts():
+    alone = Comparisons([cell(), cell(seed=1)])
+    helped = Comparisons([cell(seed=seed) for seed in range(8)])
+    assert alone.difference(1, 0).df == 2
+    assert helped.difference(1, 0).df == 6
+    other = Comparisons([*(cell(seed=seed) for seed in range(8)), cell("b", seed=9)])
+    assert other.difference(8, 0).ratio != pytest.approx(other.difference(1, 0).ratio)
+
+
+def test_as_good_as_the_best():
+    board = Comparisons(
+        [cell(), cell(shift=0.001, seed=1), cell(shift=-0.5, seed=2), cell(slots=(0,), seed=3)]
+    )
+    assert board.as_good([0, 1, 2]) == [True, True, False]
+    assert board.as_good([0, 3]) == [True, None]
+    assert board.as_good([2]) == [True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", interval_errors.KINDS)
+@pytest.mark.parametrize("seeds", [2, 5])
+@pytest.mark.parametrize("noise", [0.02, 0.25])
+def test_errors_on_boards_that_the_intervals_were_not_made_on(kind, seeds, noise):
+    """A shorter `python tests/support/interval_errors.py`, with limits three standard errors wider."""
+    found = interval_errors.errors("confusions", noise, seeds, kind, boards=150)
+    assert found.gain <= 0.06 + 3 * (0.06 * 0.94 / (150 * 12)) ** 0.5
+    assert found.any_gain <= 0.08 + 3 * (0.08 * 0.92 / 150) ** 0.5
+    assert found.denied <= 0.08
