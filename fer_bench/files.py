@@ -30,8 +30,13 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def check_csv(path: Path) -> None:
     """Raise UserError for a path that can't be a file: a folder, a device, no name."""
+    check_file(path, "leaderboard.csv")
+
+
+def check_file(path: Path, such_as: str) -> None:
+    """Raise UserError for a path that can't be a file, with an example of one."""
     if not path.name or (os.path.exists(path) and not os.path.isfile(path)):
-        raise UserError(f"--out {path}: expected the name of a file, such as leaderboard.csv")
+        raise UserError(f"--out {path}: expected the name of a file, such as {such_as}")
 
 
 @contextmanager

@@ -18,6 +18,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def bytes_digest(content: bytes) -> str:
+    """SHA-256 of bytes, in hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def derive_seed(*parts: str | int) -> int:
     """Seed in [0, 2^31) from the hash of these words and numbers; the same on every machine."""
     return int(hashlib.sha256(json.dumps(parts).encode()).hexdigest(), 16) % 2**31

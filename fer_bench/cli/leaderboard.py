@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.options import From, Mlruns, Study, console
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def leaderboard(
-    study: Annotated[str, typer.Option(help="Name of a study that was run.")] = "imbalance",
+    study: Study = None,
     mlruns: Mlruns = Path("mlruns"),
+    from_file: From = None,
     out: Annotated[Path | None, typer.Option(help="Write all columns to this CSV file.")] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also cells of earlier versions of the study.")
@@ -25,28 +26,36 @@ def leaderboard(
 ) -> None:
     """Rank the cells of a study, one row each, with intervals; from what was logged, never from memory.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     fer-bench leaderboard --study imbalance --out leaderboard.csv
+
+    fer-bench leaderboard --from results.zip
     """
     from fer_bench.files import check_csv, write_csv
-    from fer_bench.study.file import study_name
 
     if out:
         check_csv(out)
-    frame = board(study_name(study), mlruns, every=every)
+    frame = board(study, mlruns, every=every, from_file=from_file)
     show(frame)
     if out:
         write_csv(frame, out)
         console.print(f"wrote {escape(str(out))}: {len(frame)} rows", highlight=False, soft_wrap=True)
 
 
-def board(study: str, mlruns: Path, only: Collection[str] = (), every: bool = False) -> pd.DataFrame:
-    """Leaderboard of a study, of `only` some experiments or of all."""
+def board(
+    study: str | None,
+    mlruns: Path,
+    only: Collection[str] = (),
+    every: bool = False,
+    from_file: Path | None = None,
+) -> pd.DataFrame:
+    """Leaderboard of a study, of `only` some experiments or of all, or of a bundle."""
     from fer_bench.leaderboard.ranking import leaderboard as rank
-    from fer_bench.storage.logged_runs import read_study_runs
+    from fer_bench.storage.study_runs import read_runs
 
-    return rank(*read_study_runs(mlruns, study, only), all_recipes=every)
+    runs = read_runs(mlruns, study, from_file, only=only, with_trials=False)
+    return rank(runs.statuses, runs.repeats, all_recipes=every)
 
 
 def show(frame: pd.DataFrame) -> None:

@@ -20,6 +20,11 @@ console = Console()
 *_MOST_SPLITS, _LAST_SPLIT = SPLITS
 SPLIT_NAMES = f"{', '.join(_MOST_SPLITS)} or {_LAST_SPLIT}"
 Mlruns = Annotated[Path, typer.Option(help="Folder of the databases, result files and artifacts.")]
+Study = Annotated[str | None, typer.Option(help="Name of a study that was run; by default imbalance.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="A file of fer-bench bundle, instead of databases and artifacts."),
+]
 Names = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 
 

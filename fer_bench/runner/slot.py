@@ -20,7 +20,7 @@ from fer_bench.hashing import derive_seed, file_digest
 from fer_bench.runner.context import WorkerContext
 from fer_bench.runner.events import EpochEnded, SlotBegun, SlotEnded
 from fer_bench.storage.locks import StillHeld
-from fer_bench.storage.mlflow_client import safe_name
+from fer_bench.storage.records import safe_name
 from fer_bench.storage.result_files import MOST_ATTEMPTS, Kind, Result
 from fer_bench.storage.slot_store import SlotStore
 from fer_bench.storage.stage_store import HASH, FinishedStage

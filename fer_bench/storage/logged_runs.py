@@ -213,6 +213,7 @@ def _outputs(
             class_counts=file["class_counts"],
             history=result["history"],
             parameters=result["parameters"],
+            decision_offset=file.get("decision_offset"),
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,11 +123,6 @@ def experiment_names(mlruns: Path) -> dict[str, str]:
     """Experiments of all studies in the store of `mlruns`: id -> name; UserError where it can't be opened."""
     experiments = find_experiments(open_client(tracking_uri(mlruns)), None)
     return {number: name for number, (name, _) in experiments.items()}
-
-
-def safe_name(name: str) -> str:
-    """A name that may be part of a metric's key."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def is_tagged(key: str, value: str) -> str:

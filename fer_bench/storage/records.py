@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,11 @@ BOARD = (
     "shared_phases",
 )
 """What runs that are ranked together have in common, by the names of their tags."""
+
+
+def safe_name(name: str) -> str:
+    """A name that may be part of a metric's key."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def median_place(count: int) -> int:
@@ -55,8 +61,9 @@ class Outputs:
     """What one run's net put out before anything was decided, and how it was trained.
 
     logits (n, K) float32, of images of `HeldOut`; predicted (n,) int, as the strategy decides by them;
-    val_labels, val_logits and val_predicted as for test; class_counts (K,) int of the training split;
-    history has a row for each epoch; parameters are those drawn.
+    val_labels, val_logits and val_predicted as for test, without a row where validation isn't known;
+    class_counts (K,) int of the training split, zeros where that isn't known; history has a row for each
+    epoch; parameters are those drawn; decision_offset (K,) is what `fit_decision` fitted, None without it.
     """
 
     images: HeldOut
@@ -69,6 +76,7 @@ class Outputs:
     class_counts: np.ndarray
     history: list[dict[str, float]]
     parameters: dict[str, float]
+    decision_offset: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -128,3 +136,11 @@ class CellStatus:
     repeats_done: int
     repeats_planned: int
     warnings: tuple[str, ...] = ()
+
+
+class StudyRuns(NamedTuple):
+    """What is known of a study, wherever it was read: how far its cells are, counted repeats and trials."""
+
+    statuses: list[CellStatus]
+    repeats: list[RepeatRecord]
+    trials: list[TrialRecord]

@@ -1,0 +1,128 @@
+"""What the two texts of a bundle hold: its manifest, and all of a study that isn't an array."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from fer_bench.errors import UserError, phrase
+from fer_bench.hashing import digest
+from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
+from fer_bench.storage.records import CellStatus, TrialRecord
+
+FORMAT, VERSION = "fer-bench results", 1
+MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 1_000, 100_000
+
+Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
+Number = float | None
+"""A number, None where it is none: JSON has neither NaN nor infinity."""
+
+
+def _shown(text: str) -> str:
+    """A text that can be printed as it is: without the signs that move a terminal's cursor."""
+    if not text.isprintable() and not text.replace("\n", " ").replace("\t", " ").isprintable():
+        raise ValueError("it has control characters")
+    return text
+
+
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_shown)]
+Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Manifest(_Plain):
+    """What a bundle says of itself; `members` are SHA-256s by name, `test_images` digests of their ids."""
+
+    format: str
+    version: int
+    study: Name
+    study_fingerprint: Name
+    data_fingerprints: tuple[Text, ...]
+    test_images: tuple[Name, ...]
+    made_by: dict[str, Text]
+    members: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+
+
+class ImageSet(_Plain):
+    """How many test and validation images runs were scored on; their arrays are members of their own."""
+
+    test: Count
+    validation: Count
+
+
+class StoredRun(_Plain):
+    """A repeat less its arrays; `images` is the number of its set, `logits` the type that they are kept in.
+
+    Where `logits` is None they weren't to be had, nor what follows it.
+    """
+
+    cell: Name
+    board: dict[str, Text]
+    backbone: Name
+    strategy: Name
+    recipe: Text
+    shared_key: Text
+    selected_from: int
+    slot: int
+    seed: int
+    run_id: Text
+    commit: Text
+    started: float
+    metrics: dict[str, Number]
+    tags: dict[str, Text]
+    images: Annotated[int, Field(ge=0)]
+    logits: Literal["<f2", "<f4"] | None
+    classes: Annotated[tuple[Name, ...], Field(max_length=MOST_CLASSES)]
+    class_counts: tuple[Count, ...]
+    history: tuple[dict[str, Number], ...]
+    parameters: dict[str, Number]
+    decision_offset: tuple[float, ...] | None
+
+
+class StoredStudy(_Plain):
+    """All of a study that isn't an array."""
+
+    study: Name
+    statuses: list[CellStatus]
+    trials: list[TrialRecord]
+    images: list[ImageSet]
+    runs: Annotated[list[StoredRun], Field(max_length=MOST_RUNS)]
+
+
+def study_fingerprint(study: StoredStudy) -> str:
+    """Hash of the keys of all cells, which are hashes of all that decides their numbers."""
+    return digest(sorted({each.cell for each in study.statuses} | {run.cell for run in study.runs}))
+
+
+def data_fingerprints(study: StoredStudy) -> tuple[str, ...]:
+    """Fingerprints of the data that cells were trained and tested on."""
+    boards = [each.board for each in study.statuses] + [run.board for run in study.runs]
+    return tuple(sorted({board.get("data_fingerprint", "") for board in boards}))
+
+
+def read_texts(file: BundleZip) -> tuple[Manifest, StoredStudy]:
+    """Manifest and study of a bundle, checked; UserError in one line for what they shouldn't be."""
+    manifest = _parsed(file, MANIFEST, Manifest)
+    if manifest.format != FORMAT:
+        raise file.refusal(f"its manifest says {manifest.format[:40]!r}, not {FORMAT!r}")
+    if manifest.version != VERSION:
+        raise UserError(
+            f"{file.path} has version {manifest.version} of its format, and this fer-bench reads {VERSION}: "
+            "use the one that made it, or make it again"
+        )
+    return manifest, _parsed(file, STUDY, StoredStudy)
+
+
+def _parsed(file: BundleZip, name: str, model: type[Any]) -> Any:
+    try:
+        return model.model_validate_json(file.read(name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))[:100]
+        raise file.refusal(
+            f"{name}: {place + ': ' if place else ''}{phrase(Exception(first['msg']))}"
+        ) from None
