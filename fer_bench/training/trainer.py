@@ -80,8 +80,8 @@ class Trainer:
 
     @property
     def parameters(self) -> int:
-        """Parameters of the net."""
-        return int(self.net.whole.count_params())
+        """Parameters of the net, as `Net` counts them."""
+        return self.net.parameters
 
     def cached(self, phase: int) -> bool:
         """Whether a phase trains on cached features: trunk frozen, nothing augmented, and they fit."""
