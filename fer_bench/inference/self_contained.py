@@ -13,6 +13,7 @@ from fer_bench.inference.model_file import DATA_SIZE_LAYER, LUMINANCE_LAYER, lay
 from fer_bench.strategies.base import Strategy
 from fer_bench.training.backend import BatchNormalization
 from fer_bench.training.net import VariableDropout, leaves
+from fer_bench.training.pixels import SHRINK_COLUMNS, SHRINK_ROWS, shrinking
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601, as Pillow makes pictures grey
 
@@ -70,7 +71,8 @@ def self_contained(
     height, width, channels = shape
     size = net.input_shape[1]
     pictures = keras.Input((None, None, None), name="pictures")
-    # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow.
+    # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow. And
+    # pictures have no size that is known now, or else it could be done as in `_fitted`.
     x = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA_SIZE_LAYER)(pictures)
     # Whether three times grey or three times RGB: the first three channels are the picture in RGB.
     x = layers.Concatenate(name="thrice")([x, x, x])[..., :3]
@@ -79,12 +81,24 @@ def self_contained(
         # Red plus weighted differences from it: what is grey already stays as it is, to the last bit.
         red = x[..., :1]
         x = red + ops.sum(layers.Rescaling(LUMA, name=LUMINANCE_LAYER)(x - red), axis=-1, keepdims=True)
-    if (height, width) != (size, size):
-        x = layers.Resizing(size, size, name="net_size")(x)
-    logits = net(x)
+    logits = net(_fitted(x, size))
     if not (np.all(scale == 1) and np.all(offset == 0)):
         logits = layers.Rescaling(scale.tolist(), offset.tolist(), name="adjusted_logits")(logits)
     return keras.Model(pictures, layers.Softmax(name=layer_name(classes))(logits), name="fer_bench")
+
+
+def _fitted(x: keras.KerasTensor, size: int) -> keras.KerasTensor:
+    """Images (N, size, size, C) from (N, H, W, C), by layers that compute what `PixelBank` does."""
+    _, height, width, channels = x.shape
+    if height > size:
+        rows = layers.EinsumDense(SHRINK_ROWS, (size, width, channels), name="shrunk_rows")
+        x = rows(x)
+        rows.set_weights([shrinking(height, size)])
+    if width > size:
+        columns = layers.EinsumDense(SHRINK_COLUMNS, (x.shape[1], size, channels), name="shrunk_columns")
+        x = columns(x)
+        columns.set_weights([shrinking(width, size)])
+    return x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x)
 
 
 def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

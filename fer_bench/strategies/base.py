@@ -149,10 +149,15 @@ def overrides(strategy: type[Strategy], hook: str) -> bool:
     return getattr(strategy, hook) is not getattr(Strategy, hook)
 
 
-def normalised_weights(terms: LossTerms, shares: np.ndarray) -> np.ndarray:
-    """Class weights (K,) float64 scaled to mean 1 over the sampled stream with the given class shares.
+def normalised_weights(
+    terms: LossTerms, shares: np.ndarray, smoothing: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Class weights (K,) float64 scaled to mean 1 over the targets of the sampled stream.
 
-    So weights don't change the size of the gradients, which would act like another learning rate.
+    `shares` (K,) are those of its labels. Of an image of class y a share `smoothing` (K,) of the target is
+    spread over all classes, and brings in their weights. So weights don't change the size of the gradients,
+    which would act like another learning rate.
     """
     weights = np.broadcast_to(np.asarray(terms.weights, float), shares.shape)
-    return weights / (shares @ weights)
+    spread = shares * smoothing
+    return weights / ((shares - spread) @ weights + spread.sum() * weights.mean())

@@ -163,6 +163,12 @@ class Net:
         for variable, value in zip(self._logits.variables, (kernel, bias), strict=True):
             variable.assign(value)
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the net consists of, trained or not; a dropout layer's rate and seed are none."""
+        ours = {id(layer.rate) for layer in leaves(self.whole) if isinstance(layer, VariableDropout)}
+        return sum(int(np.prod(v.shape)) for v in self.whole.weights if id(v) not in ours)
+
     def set_dropout(self, rate: float) -> None:
         """Set the rate of every dropout layer of the head."""
         for layer in self.head.layers:

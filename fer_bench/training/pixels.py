@@ -1,4 +1,8 @@
-"""Pixels by index, augmented in training: all geometry of an image in one bilinear interpolation."""
+"""Pixels by index, augmented in training: all geometry of an image in one bilinear interpolation.
+
+Only where images are made smaller do they go through a filter first: of every other pixel, or every third,
+a bilinear interpolation would see nothing, and a fine pattern would turn into a coarse one (aliasing).
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,16 @@ from fer_bench.study.recipe import Augmentation
 from fer_bench.training.backend import Tensor
 
 STEEPEST = math.radians(75)  # angle of shear; a tangent has a pole at 90 degrees
+SHRINK_ROWS, SHRINK_COLUMNS = "bhwc,hs->bswc", "bhwc,ws->bhsc"
 
 
 class PixelBank(keras.layers.Layer):
     """Pixels (N, H, W, C) uint8: from indices (B,) to images (B, S, S, C) float32 in 0..255.
 
     In training they are augmented: rotation, shift, zoom, shear, flip and the change of size are one affine
-    map and one bilinear interpolation; beyond the border the nearest pixel is repeated. Unlike Keras'
-    Random* layers this runs under XLA, and the strength is a variable, (N,) float32: each image has its
-    own.
+    map and one bilinear interpolation; beyond the border the nearest pixel is repeated. A side that is longer
+    than S is first shrunk to it, through a filter (`shrinking`). Unlike Keras' Random* layers this runs under
+    XLA, and the strength is a variable, (N,) float32: each image has its own.
 
     The pixels lie on the device. Where they are more than `largest` bytes they stay in `host_pixels`, and
     each batch is sent.
@@ -36,7 +41,9 @@ class PixelBank(keras.layers.Layer):
     ) -> None:
         super().__init__(name="pixels", dtype="float32")
         self.size, self.augmentation = size, augmentation
-        self.height, self.width = pixels.shape[1:3]
+        sides = pixels.shape[1:3]
+        self.height, self.width = (min(side, size) for side in sides)  # of what is interpolated
+        self._shrinking = [shrinking(side, size) if side > size else None for side in sides]
         self.host_pixels = pixels if pixels.size > largest else None
         if self.host_pixels is None:
             self.pixels = self.add_weight(
@@ -74,12 +81,19 @@ class PixelBank(keras.layers.Layer):
             index, images = inputs, ops.take(self.pixels, ops.cast(inputs, "int32"), axis=0)
         else:
             index, images = inputs
-        images = ops.cast(images, "float32")
+        images = self._shrunk(ops.cast(images, "float32"))
         if augmentation:
             draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
             strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
             return self._sample(images, *affine(augmentation, draws, strength * factor))
         return self._sample(images, None, None)
+
+    def _shrunk(self, images: Tensor) -> Tensor:
+        """Images (B, H, W, C) with sides that are longer than S brought to it."""
+        rows, columns = self._shrinking
+        if rows is not None:
+            images = ops.einsum(SHRINK_ROWS, images, rows)
+        return images if columns is None else ops.einsum(SHRINK_COLUMNS, images, columns)
 
     def _sample(self, images: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
         """Images (B, S, S, C), interpolated bilinearly at the mapped centres of their pixels.
@@ -144,6 +158,17 @@ class PhasePixels(keras.layers.Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Images (B, S, S, C) float32, in training augmented."""
         return self.bank.images(inputs, self.augmentation if training else None, self.factor)
+
+
+def shrinking(old: int, new: int) -> np.ndarray:
+    """Matrix (old, new) float32 that brings `old` pixels in a row to fewer `new` ones: each a weighted mean.
+
+    The weights fall linearly from the new pixel's centre to those of its neighbours. So do those of Pillow's
+    bilinear filter, and of Keras' with `antialias`, which XLA can't compile.
+    """
+    places = (np.arange(old) + 0.5) * new / old  # in new pixels
+    weights = np.maximum(1 - np.abs(places[:, None] - (np.arange(new) + 0.5)), 0)
+    return (weights / weights.sum(axis=0)).astype("float32")
 
 
 def affine(ranges: Augmentation, draws: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,8 +80,8 @@ class Trainer:
 
     @property
     def parameters(self) -> int:
-        """Parameters of the net."""
-        return int(self.net.whole.count_params())
+        """Parameters of the net, as `Net` counts them."""
+        return self.net.parameters
 
     def cached(self, phase: int) -> bool:
         """Whether a phase trains on cached features: trunk frozen, nothing augmented, and they fit."""
@@ -180,12 +180,12 @@ class Trainer:
     def set_loss(self, progress: float) -> None:
         """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
 
-        Class weights have mean 1 over the rows that the phase in progress samples.
+        Class weights have mean 1 over the smoothed targets of the rows that the phase in progress samples.
         """
         trial = self._trial
         terms = trial.strategy.loss_terms(trial.data.class_counts, progress)
         smoothing = trial.settings.label_smoothing if terms.smoothing is None else terms.smoothing
-        weights = normalised_weights(terms, self._class_shares)
+        weights = normalised_weights(terms, self._class_shares, np.asarray(smoothing, float))
         self.terms.set(**{**vars(terms), "smoothing": smoothing, "weights": weights})
 
     def logits(self, phase: int, index: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def test_keras_alone_can_read_attention(attention):
     np.testing.assert_allclose(found, np.asarray(net.whole(pixels)), atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(24, 30, 3), (32, 32, 1)])
+@pytest.mark.parametrize("shape", [(24, 30, 3), (32, 32, 1), (48, 48, 1), (40, 20, 3), (20, 40, 1)])
 def test_resizing_is_that_of_training_for_any_data(tmp_path, shape):
     recipe = Recipe(image_size=32, weights="none", preprocessing="unit_range", head={"normalize": True})
     net = Net(BACKBONES["compact_cnn"](), recipe, shape[-1], 3, None)
@@ -93,7 +93,7 @@ def test_grey_nets_see_the_luminance_of_colours(model_file):
 
     opened = open_model(model_file)
     rescaled = opened.model.get_layer("luminance")
-    seen = keras.Model(opened.model.input, opened.model.get_layer("net_size").input)
+    seen = keras.Model(opened.model.input, opened.model.get_layer("shrunk_rows").input)
     red = np.zeros((1, 48, 48, 3), "float32")
     red[..., 0] = 200
     np.testing.assert_allclose(seen.predict(red, verbose=0), 59.8, rtol=1e-5)  # 0.299 * 200

@@ -38,6 +38,17 @@ def test_it_is_a_body_and_a_head_and_gives_float32_logits(plain):
     assert not np.allclose(logits.sum(1), 1), "logits, no probabilities"
 
 
+def test_its_parameters_are_those_that_can_be_counted_by_hand(plain):
+    first = (
+        3 * 3 * 3 * 16 + 4 * 16
+    )  # a convolution without bias; BatchNormalization has four numbers a filter
+    stages = sum(9 * i + i * o + 4 * o for i, o in ((16, 32), (32, 64), (64, 128)))
+    assert first + stages == 13_152 == plain.trunk.count_params()
+    head = 4 * 128 + (128 * 8 + 8) + (8 * 5 + 5)
+    assert plain.parameters == 13_152 + head == 14_741, "nothing for the rates of dropout, nor for its seeds"
+    assert make_net(head={"dropout": 0.5}).parameters == make_net().parameters == 13_152 + 128 * 5 + 5
+
+
 def test_grey_is_repeated_over_three_channels(plain):
     colour = make_net(channels=3, head={"dense": (8,), "normalize": True})
     for net in (plain, colour):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
 from fer_bench.study.recipe import Augmentation
-from fer_bench.training.pixels import PixelBank, affine
+from fer_bench.training.pixels import PixelBank, affine, shrinking
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 24, 24, 1)).astype(np.uint8)
 SMOOTH = np.add.outer(np.arange(48) * 3, np.arange(48) * 2)[None, :, :, None].astype(np.uint8)
@@ -57,18 +58,47 @@ def test_augmentation_is_off_outside_training_and_without_a_recipe_for_it():
     np.testing.assert_array_equal(images(make_bank(augmentation=None), range(6), True), PIXELS)
 
 
-@pytest.mark.parametrize(("old", "new"), [(48, 96), (24, 48), (24, 17), (48, 64), (24, 24), (48, 255)])
-def test_resizing_is_bilinear_with_half_pixel_centres(old, new):
+@pytest.mark.parametrize(
+    ("old", "new"), [(48, 96), (24, 48), (24, 17), (48, 64), (24, 24), (48, 255), (48, 32), (96, 30)]
+)
+def test_resizing_is_bilinear_with_half_pixel_centres_and_a_filter_where_it_shrinks(old, new):
     pixels = np.random.default_rng(1).integers(0, 256, (3, old, old, 3)).astype(np.uint8)
-    expected = ops.image.resize(pixels.astype("float32"), (new, new), "bilinear", antialias=False)
+    expected = ops.image.resize(pixels.astype("float32"), (new, new), "bilinear", antialias=new < old)
     result = images(make_bank(pixels, new), range(3))
     np.testing.assert_allclose(result, ops.convert_to_numpy(expected), atol=2e-2)
+    pictures = [Image.fromarray(each).resize((new, new), Image.Resampling.BILINEAR) for each in pixels]
+    np.testing.assert_allclose(
+        result, np.stack(list(map(np.asarray, pictures))), atol=1.01, err_msg="rounded"
+    )
 
 
-def test_an_oblong_image_is_fitted_to_the_square():
-    pixels = np.random.default_rng(1).integers(0, 256, (2, 20, 30, 1)).astype(np.uint8)
-    expected = ops.image.resize(pixels.astype("float32"), (24, 24), "bilinear", antialias=False)
+@pytest.mark.parametrize("sides", [(20, 30), (30, 20), (40, 26)])
+def test_an_oblong_image_is_fitted_to_the_square(sides):
+    pixels = np.random.default_rng(1).integers(0, 256, (2, *sides, 1)).astype(np.uint8)
+    expected = ops.image.resize(pixels.astype("float32"), (24, 24), "bilinear", antialias=True)
     np.testing.assert_allclose(images(make_bank(pixels), range(2)), ops.convert_to_numpy(expected), atol=2e-2)
+
+
+def test_a_checkerboard_made_smaller_is_grey_not_another_pattern():
+    board = np.indices((48, 48)).sum(axis=0)[None, :, :, None] % 2 * 200
+    for size in (24, 16, 31):
+        for augmentation in (
+            None,
+            Augmentation(),
+            Augmentation(flip=False, rotation=20, zoom=0.1, shift=0.1),
+        ):
+            bank = make_bank(board.astype(np.uint8), size, augmentation)
+            inner = images(bank, [0] * 8, training=True)[:, 4:-4, 4:-4]
+            np.testing.assert_allclose(inner, 100, atol=25)  # without a filter 0 and 200
+    # By hand: of 4 pixels at 1/4, 3/4, 5/4 and 7/4 the new one at 1/2 takes three, weighing 3/4, 3/4 and 1/4.
+    np.testing.assert_allclose(shrinking(4, 2), np.array([[3, 0], [3, 1], [1, 3], [0, 3]]) / 7)
+
+
+def test_enlarging_is_what_it_was_to_the_last_bit():
+    """Where no side is longer than the net's, no filter is passed through."""
+    bank = make_bank(size=32)
+    plain = bank._sample(ops.cast(PIXELS, "float32"), None, None)
+    np.testing.assert_array_equal(images(bank, range(6)), ops.convert_to_numpy(plain))
 
 
 def test_a_flip_mirrors_left_and_right_exactly():

@@ -9,6 +9,7 @@ from trials import AUGMENTATION, BASE, build, settings_of
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.strategies.base import STRATEGIES, LossTerms, Strategy
 from fer_bench.study.recipe import Recipe
+from fer_bench.training.loss import loss
 from fer_bench.training.trainer import Trainer
 
 SHORT = {"trainable": "head", "epochs": 1}
@@ -192,6 +193,20 @@ def test_smoothing_that_a_strategy_leaves_open_is_that_of_the_settings(cached, d
         begin(cached, data, Smoothing(smoothing), label_smoothing=0.2)
         cached.set_loss(0.0)
         np.testing.assert_allclose(np.asarray(cached.terms.smoothing), expected)
+
+
+def test_class_weights_have_mean_1_in_the_loss_with_smoothing_and_without(cached, data):
+    """The loss of logits that are all alike is log K times the mean weight of its targets."""
+    begin(cached, data, "class_weights")
+    cached.train_phase(0)
+    labels = data.labels[data.train]
+    for smoothing in (0.0, 0.1, 0.4):
+        begin(cached, data, "class_weights", label_smoothing=smoothing)
+        cached.set_loss(0.0)
+        losses = ops.convert_to_numpy(loss(labels, np.zeros((len(labels), 5), "float32"), cached.terms))
+        assert losses.mean() / np.log(5) == pytest.approx(1, rel=0.02), (
+            "the stream leaves out part of a batch"
+        )
 
 
 # Rows that a strategy makes of features
