@@ -30,8 +30,8 @@ class Repeats:
 
     backbone: str = "mobilenet_v2"
     size: int = 48
-    images: int = 1500
-    validation: int = 300
+    images: int = 500
+    validation: int = 150
     epochs: tuple[int, int] = (4, 4)
     strategies: tuple[str, ...] = (
         *("none", "class_weights", "effective_number", "focal_loss", "class_balanced_focal"),
