@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from fer_bench.cli.bundle import bundle
+from fer_bench.cli.bundle import bundle, verify
 from fer_bench.cli.data import app as data_app
 from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
@@ -56,6 +56,7 @@ app.command()(run)
 app.command()(worker)
 app.command()(leaderboard)
 app.command()(bundle)
+app.command()(verify)
 app.command()(export)
 app.command()(predict)
 
