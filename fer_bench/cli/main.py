@@ -19,6 +19,7 @@ from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
 from fer_bench.cli.run import run, worker
+from fer_bench.cli.score import score
 from fer_bench.errors import UserError
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ app.command()(worker)
 app.command()(leaderboard)
 app.command()(bundle)
 app.command()(verify)
+app.command()(score)
 app.command()(export)
 app.command()(predict)
 

@@ -104,7 +104,11 @@ def _compare(test: TestedRuns, cells: Sequence[BoardCell], rows: Sequence[Row]) 
         if (baseline := baselines.get(cell.shared_key, number)) != number
     ]
     for prefix in ("", "dedup_"):
-        board = test.compare([(cell.shared_key, cell.runs) for cell in cells], dedup=bool(prefix))
+        board = test.compare(
+            [(cell.shared_key, cell.runs) for cell in cells],
+            dedup=bool(prefix),
+            fixed_nets=all(repeat.tags.get("scored") for cell in cells for repeat in cell.repeats),
+        )
         _enter(rows, f"{prefix}macro_f1", [board.score(number) for number in range(len(cells))], (0, 1))
         found = {cell: gain for cell, other in pairs if (gain := board.difference(cell, other))}
         gainers = [rows[number] for number in found]
