@@ -60,6 +60,12 @@ def effect(scores: np.ndarray, influence: np.ndarray, prior: Prior) -> Effect:
     return Effect(float(np.mean(scores)), float(np.square(mean).sum()), explained / seeds, ratio, df)
 
 
+def effect_of_images(scores: np.ndarray, influence: np.ndarray) -> Effect:
+    """Mean of S scores (S,) with influence (S, G) of these very nets: images are all that may be others."""
+    images = float(np.square(influence.mean(axis=0)).sum())
+    return Effect(float(np.mean(scores)), images, unit=0.0, ratio=1.0, df=1.0)
+
+
 def gain_prior(backbones: Sequence[tuple[np.ndarray, np.ndarray]]) -> Prior:
     """What cells of the same backbones show of differences between them.
 

@@ -100,7 +100,9 @@ class Board:
     def comparisons(self, dedup: bool = False) -> Comparisons:
         """Macro-F1 of the cells that were tested, in their order, to be compared."""
         assert self.test
-        return self.test.compare([(c.shared_key, c.runs) for c in self.cells if c.repeats], dedup)
+        cells = [cell for cell in self.cells if cell.repeats]
+        scored = all(repeat.tags.get("scored") for cell in cells for repeat in cell.repeats)
+        return self.test.compare([(c.shared_key, c.runs) for c in cells], dedup, fixed_nets=scored)
 
 
 def board_rows(board: Board) -> list[Row]:

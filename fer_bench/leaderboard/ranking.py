@@ -12,7 +12,7 @@ import pandas as pd
 from fer_bench.errors import UserError
 from fer_bench.leaderboard.board import Board, BoardCell, Row, board_rows
 from fer_bench.leaderboard.tested import TestedRuns
-from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.storage.records import SCORED, CellStatus, RepeatRecord
 
 COLUMNS = (
     *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
@@ -83,11 +83,15 @@ def _board_key(record: CellStatus | RepeatRecord) -> BoardKey:
     return tuple(sorted(record.board.items()))
 
 
-def _board_order(board: tuple[BoardKey, list[BoardCell]]) -> tuple[str, str, float, BoardKey]:
-    """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file."""
+def _board_order(board: tuple[BoardKey, list[BoardCell]]) -> tuple[str, bool, str, float, BoardKey]:
+    """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file.
+
+    Models from elsewhere come last.
+    """
     shared, cells = dict(board[0]), board[1]
     begun = min((repeat.started for cell in cells for repeat in cell.repeats), default=math.inf)
-    return shared["study"], shared["dataset"], begun, board[0]
+    scored = shared.get("recipe_name") == SCORED
+    return shared["study"], scored, shared["dataset"], begun, board[0]
 
 
 def _cells(

@@ -48,7 +48,9 @@ class TestedRuns:
             influences.append(by_group(influence, groups).astype(np.float32))
         return np.concatenate(scores), np.concatenate(influences)
 
-    def compare(self, cells: Sequence[tuple[str, Mapping[int, int]]], dedup: bool) -> Comparisons:
+    def compare(
+        self, cells: Sequence[tuple[str, Mapping[int, int]]], dedup: bool, fixed_nets: bool = False
+    ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot."""
         scores, influence = self._deduplicated if dedup else self._as_tested
         return Comparisons(
@@ -56,7 +58,8 @@ class TestedRuns:
                 RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers])
                 for common, runs in cells
                 for numbers in [list(runs.values())]
-            ]
+            ],
+            fixed_nets,
         )
 
     def rarest_recall(self, runs: Sequence[int]) -> float:

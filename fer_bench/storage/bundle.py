@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from functools import cache, partial
@@ -24,10 +25,20 @@ SCALARS = (
 """Fields that a stored run shares with a record."""
 
 
+def id_hashes(ids: np.ndarray) -> np.ndarray:
+    """First 64 bits of the SHA-256 of each image's id, (n,) uint64: names of files are nobody's business."""
+    digests = (hashlib.sha256(str(each).encode()).digest()[:8] for each in ids)
+    return np.fromiter((int.from_bytes(each, "big") for each in digests), np.uint64, len(ids))
+
+
+def hash_names(hashes: np.ndarray) -> np.ndarray:
+    """Hashes (n,) uint64 as the ids of images, (n,) str of 16 hex digits."""
+    return np.array([f"{value:016x}" for value in hashes.tolist()], dtype="U16")
+
+
 def images_of(arrays: Mapping[str, np.ndarray]) -> HeldOut:
     """The test images of a set; their ids are the hashes of what they were."""
-    ids = np.array([f"{value:016x}" for value in arrays["ids"].tolist()], dtype="U16")
-    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], ids)
+    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], hash_names(arrays["ids"]))
 
 
 class Bundle:
