@@ -58,7 +58,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
 
 def _print_pages(experiments: Mapping[str, str], address: str, console: Console) -> None:
     """Print, for each experiment (id -> name), its page of runs and that of their tables side by side."""
-    from fer_bench.storage.mlflow_client import VIEW
+    from fer_bench.storage.mlflow_view import VIEW
 
     for number, name in experiments.items():
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
