@@ -9,16 +9,25 @@ from pathlib import Path
 import pandas as pd
 
 from fer_bench.files import write_csv
+from fer_bench.leaderboard.ranking import leaderboard
 from fer_bench.storage.cell_runs import PLACE, log_study_files, show_cells
+from fer_bench.storage.logged_runs import read_study_runs
 
 CSV = "leaderboard.csv"
 METRICS = {  # names in MLflow by names of columns
     "rank": "rank",
-    **{f"macro_f1_{end}": f"test/macro_f1_{end}" for end in ("low", "high")},
-    **{f"dedup_macro_f1_{end}": f"test_dedup/macro_f1_{end}" for end in ("low", "high")},
-    "rarest_class_recall": "test/rarest_class_recall",
-    **{f"gain{part}": f"gain/macro_f1{part}" for part in ("", "_low", "_high", "_p")},
+    "rarest_class_recall": "rarest_class_recall",
+    "gain": "gain",
+    "gain_p": "gain_p",
+    **{f"{name}_{end}": f"{end}/{name}" for name in ("macro_f1", "gain") for end in ("low", "high")},
+    "dedup_macro_f1_low": "low/dedup/macro_f1",
+    "dedup_macro_f1_high": "high/dedup/macro_f1",
 }
+
+
+def refresh(mlruns: Path, study: str) -> None:
+    """Log the leaderboard of what there is of a study. Raises UserError where that can't be read."""
+    log_leaderboard(mlruns, study, leaderboard(*read_study_runs(mlruns, study)))
 
 
 def log_leaderboard(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fer_bench.evaluation.intervals import mean_and_sd
 from fer_bench.storage.databases import tracking_uri
-from fer_bench.storage.mlflow_client import LoggedRun, find_experiments, open_client
+from fer_bench.storage.mlflow_client import LoggedRun, find_experiments, open_client, search_runs
 from fer_bench.storage.mlflow_view import show_cells_first
 from fer_bench.storage.records import BOARD
 from fer_bench.storage.run_record import Artifacts
@@ -21,8 +21,8 @@ from fer_bench.storage.tracking import Tracker
 
 CELL, STUDY = "cell", "study"  # kinds of runs beside those of `result_files.Kind`; they never count
 ABOUT = (*BOARD, "backbone", "strategy", "recipe", "cell")  # tags that a cell has in common with its runs
-SUBSETS = ("val", "test", "test_dedup")
-F1 = "test/f1/"
+SUBSETS = {"test": "", "test_dedup": "dedup/", "val": "val/"}  # how a cell's scores of them begin
+F1 = "f1/"
 
 PLACE = ("recipe_name", "dataset", "budget")  # which tell the experiments of a study apart
 CellNumbers = Mapping[tuple[str, str, str, str], Mapping[str, float]]
@@ -84,12 +84,20 @@ class CellRun:
 
 
 def summary(repeats: Sequence[LoggedRun]) -> dict[str, float]:
-    """Mean of each score over repeats by its own name, its standard deviation with `_sd` behind it."""
+    """Mean over repeats of each score, under `sd/` their standard deviations, and the number of repeats.
+
+    Scores of test have their plain names, as on a leaderboard.
+    """
+    values: dict[str, list[float]] = defaultdict(list)
+    for run in repeats:
+        for key, value in run.metrics.items():
+            subset, _, score = key.partition("/")
+            if subset in SUBSETS:
+                values[f"{SUBSETS[subset]}{score}"].append(value)
     numbers: dict[str, float] = {"repeats": len(repeats)}
-    keys = {key for run in repeats for key in run.metrics if key.partition("/")[0] in SUBSETS}
-    for key in sorted(keys):
-        mean, sd = mean_and_sd([run.metrics[key] for run in repeats if key in run.metrics])
-        numbers |= {key: mean} | ({f"{key}_sd": sd} if not math.isnan(sd) else {})
+    for name in sorted(values):
+        numbers[name], sd = mean_and_sd(values[name])
+        numbers |= {f"sd/{name}": sd} if not math.isnan(sd) else {}
     return numbers
 
 
@@ -109,7 +117,6 @@ def show_cells(mlruns: Path, study: str, numbers: CellNumbers, only: Collection[
             tracker = Tracker(mlruns, name)
             here = tuple(tags.get(key, "") for key in PLACE)
             _show_cells(tracker, {key[-1]: more for key, more in numbers.items() if key[:-1] == here})
-            show_cells_first(tracker)
 
 
 def _show_cells(tracker: Tracker, numbers: Mapping[str, Mapping[str, float]]) -> None:
@@ -124,6 +131,8 @@ def _show_cells(tracker: Tracker, numbers: Mapping[str, Mapping[str, float]]) ->
         cell.log(scored(repeats), numbers.get(key))
         if key not in shown:
             cell.end("FINISHED")
+    names = {name for repeats in cells.values() for name in summary(repeats)}
+    show_cells_first(tracker, [name.removeprefix(F1) for name in names if name.startswith(F1)])
 
 
 def log_study_files(mlruns: Path, study: str, files: Collection[Path], only: Collection[str] = ()) -> None:
@@ -138,6 +147,12 @@ def log_study_files(mlruns: Path, study: str, files: Collection[Path], only: Col
                 tracker.end(run.run_id, "FINISHED")
 
 
+def study_run(mlruns: Path, experiment: str) -> str:
+    """Id of the run with the files about an experiment's study; "" where there is none."""
+    runs = search_runs(open_client(tracking_uri(mlruns)), [experiment], kind=STUDY)
+    return next((run.run_id for run in runs), "")
+
+
 def _same(logged: float | None, value: float) -> bool:
     return logged is not None and math.isclose(logged, value, rel_tol=1e-9)
 
@@ -146,23 +161,23 @@ def _per_class(numbers: Mapping[str, float]) -> list[dict[str, object]]:
     """A row for each class: F1 on test, mean over repeats, and its standard deviation."""
     return [
         {
-            "class": key.removeprefix(F1),
+            "class": name.removeprefix(F1),
             "f1": round(value, 4),
-            "sd": round(numbers[f"{key}_sd"], 4) if f"{key}_sd" in numbers else None,
+            "sd": round(numbers[f"sd/{name}"], 4) if f"sd/{name}" in numbers else None,
         }
-        for key, value in numbers.items()
-        if key.startswith(F1) and not key.endswith("_sd")
+        for name, value in numbers.items()
+        if name.startswith(F1)
     ]
 
 
 def _note(tags: Mapping[str, str], repeats: int, numbers: Mapping[str, float]) -> str:
-    score = numbers.get("test/macro_f1", math.nan)
-    ends = (numbers.get(f"test/macro_f1_{end}", math.nan) for end in ("low", "high"))
-    low, high = ends
+    score, low, high = (numbers.get(f"{part}macro_f1", math.nan) for part in ("", "low/", "high/"))
     interval = "" if math.isnan(low) else f" (95 % interval {100 * low:.1f} to {100 * high:.1f})"
     return (
-        f"Strategy **{tags['strategy']}** on backbone **{tags['backbone']}**: test macro-F1 "
-        f"**{100 * score:.1f} %**{interval}, mean of {repeats} repeats.\n\n"
-        "Scores here are means over the counted repeats nested under this run (`_sd`: their standard "
-        "deviation; `_low` and `_high`: 95 % interval over images and seeds)."
+        f"`{tags['strategy']}` on `{tags['backbone']}`: macro-F1 on test **{100 * score:.1f} %**{interval}, "
+        f"mean of {repeats} repeats.\n\n"
+        "Metrics are means over the counted repeats that are nested here: of test by their plain names, "
+        "`dedup/` without test images that are also in train or val, `val/` of validation. `sd/` is the "
+        "standard deviation over repeats, `low/` and `high/` the 95 % interval over images and seeds, `gain` "
+        "the difference to the strategy none."
     )

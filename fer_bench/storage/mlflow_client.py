@@ -132,10 +132,10 @@ def find_experiments(client: MlflowClient, study: str | None) -> dict[str, tuple
             return experiments
 
 
-def experiment_names(mlruns: Path) -> dict[str, str]:
-    """Experiments of all studies in the store of `mlruns`: id -> name; UserError where it can't be opened."""
+def experiment_names(mlruns: Path) -> dict[str, tuple[str, str]]:
+    """Experiments in the store of `mlruns`: id -> name and study; UserError where it can't be opened."""
     experiments = find_experiments(open_client(tracking_uri(mlruns)), None)
-    return {number: name for number, (name, _) in experiments.items()}
+    return {number: (name, tags["study"]) for number, (name, tags) in experiments.items()}
 
 
 def is_tagged(key: str, value: str) -> str:
