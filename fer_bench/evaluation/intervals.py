@@ -15,6 +15,7 @@ two seeds that happen to agree for seeds without noise. How often they are wrong
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,12 @@ class Effect(NamedTuple):
     unit: float
     ratio: float
     df: float
+
+
+def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation of a score over repeats; NaN where they are too few."""
+    mean = fmean(values) if values else np.nan
+    return mean, float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
 def effect(scores: np.ndarray, influence: np.ndarray, prior: Prior) -> Effect:

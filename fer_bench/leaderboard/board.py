@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from fer_bench.evaluation.comparisons import Comparisons
-from fer_bench.evaluation.intervals import Effect, holm, intervals, p_values
+from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
 from fer_bench.leaderboard.tested import TestedRuns
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
 
@@ -228,13 +228,11 @@ def _values(cell: BoardCell, key: str) -> list[float]:
 
 
 def _mean(cell: BoardCell, key: str) -> float:
-    values = _values(cell, key)
-    return fmean(values) if values else np.nan
+    return mean_and_sd(_values(cell, key))[0]
 
 
 def _sd(cell: BoardCell, key: str) -> float:
-    values = _values(cell, key)
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return mean_and_sd(_values(cell, key))[1]
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ def run_cell(context: WorkerContext, task: Task, trainer: Callable[[], Trainer])
             failures = CellRunner(LockedTask(context, task, store, trainer, still_held), store).run()
         except LockLost:
             return None
-        store.close_orphans()
+        store.finish()
     return failures
 
 

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+from fer_bench.data.trial_data import TrialData
+from fer_bench.storage import run_record
+from fer_bench.storage.cell_runs import CellRun, scored
 from fer_bench.storage.locks import cell_lock
 from fer_bench.storage.records import median_place
-from fer_bench.storage.result_files import Result, best
+from fer_bench.storage.result_files import Kind, Result, best
 from fer_bench.storage.slot_store import SlotStore
+from fer_bench.storage.stores import Stores
 from fer_bench.storage.tracking import Tracker
 from fer_bench.study.plan import Plan
 from fer_bench.study.spec import defaults
+from fer_bench.study.task import Task
 
 
 class CellStore(SlotStore):
     """The trials and repeats of one locked cell."""
 
     kinds = ("trial", "repeat")
+
+    def __init__(self, plan: Plan, task: Task, data: TrialData, stores: Stores) -> None:
+        super().__init__(plan, task, data, stores)
+        self._cell_run = CellRun(self._tracker, {**plan.tags, **run_record.cell_tags(task)})
+
+    def _parent(self) -> str:
+        return self._cell_run.begin()
+
+    @contextlib.contextmanager
+    def attempt(self, kind: Kind, slot: int, seed: int, parameters: dict[str, float]) -> Iterator[Result]:
+        """As any slot's; given up in good order, the cell's run ends as well."""
+        try:
+            with super().attempt(kind, slot, seed, parameters) as result:
+                yield result
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._cell_run.end("KILLED")
+            raise
 
     def reconcile(self) -> None:
         """Copy missing results between result files and databases; end runs that nobody works on."""
@@ -31,6 +57,16 @@ class CellStore(SlotStore):
                 if whole:
                     self.enter(whole)
         self.close_orphans()
+        self._cell_run.gather()
+
+    def finish(self) -> None:
+        """End what is still open, and show in MLflow what the cell has come to."""
+        self.close_orphans()
+        counted = self._tracker.runs(cell=self._task.key, counted="true")
+        if counted:
+            repeats = scored(counted)
+            self._cell_run.log(repeats)
+            self._cell_run.end("FINISHED" if repeats else "FAILED")
 
     def enter(self, result: Result) -> None:
         """Enter a result with its arrays into Optuna and MLflow, so that it counts, alone of its slot."""

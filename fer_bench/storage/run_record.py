@@ -43,10 +43,15 @@ def run_name(cell: Cell, kind: Kind, slot: int) -> str:
 
 def run_tags(plan: Plan, task: Task, kind: Kind, slot: int, attempt: int, seed: int) -> dict[str, str]:
     """Tags of a run from its begin on: the plan's, and which cell, slot and attempt it is."""
+    place = {"kind": kind, "slot": str(slot), "attempt": str(attempt), "seed": str(seed)}
+    return {**plan.tags, **cell_tags(task), **place}
+
+
+def cell_tags(task: Task) -> dict[str, str]:
+    """Tags of a run that say which cell it is of."""
     cell = task.cell
     names = {"backbone": cell.backbone, "strategy": cell.strategy, "recipe": cell.recipe_hash}
-    place = {"cell": task.key, "kind": kind, "slot": str(slot), "attempt": str(attempt), "seed": str(seed)}
-    return {**plan.tags, **names, **place}
+    return {**names, "cell": task.key}
 
 
 def run_parameters(cell: Cell, parameters: dict[str, float]) -> dict[str, object]:

@@ -58,9 +58,10 @@ class SlotStore:
                     self._files.adopt(file)
 
     def close_orphans(self) -> None:
-        """End the cell's open runs: whoever began them is gone."""
-        for run_id in self._tracker.open_runs().get(self._task.key, []):
-            self._tracker.end(run_id, "KILLED")
+        """End the open runs of its slots: whoever began them is gone."""
+        for run in self._tracker.runs("RUNNING", cell=self._task.key):
+            if run.tags["kind"] in self.kinds:
+                self._tracker.end(run.run_id, "KILLED")
 
     @contextlib.contextmanager
     def attempt(self, kind: Kind, slot: int, seed: int, parameters: dict[str, float]) -> Iterator[Result]:
@@ -87,7 +88,12 @@ class SlotStore:
             run_record.run_name(cell, kind, slot),
             run_record.run_tags(self._plan, self._task, kind, slot, attempt, seed),
             run_record.run_parameters(cell, parameters),
+            self._parent(),
         )
+
+    def _parent(self) -> str:
+        """Id of the run that the slots' runs are nested under; "" for none."""
+        return ""
 
     def log_epoch(self, result: Result, epoch: int, row: dict[str, float]) -> None:
         """Log an epoch of a running attempt, number from 1, and that the attempt got so far.
