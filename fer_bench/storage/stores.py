@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_bench.storage.mlflow_client import create_store, safe_name
+from fer_bench.storage.mlflow_client import create_store
 from fer_bench.storage.mlflow_view import show_cells_first
 from fer_bench.storage.optuna_store import OptunaStore
 from fer_bench.storage.planned_cells import describe_plan
+from fer_bench.storage.records import safe_name
 from fer_bench.storage.tracking import Tracker
 from fer_bench.study.plan import Plan
 
