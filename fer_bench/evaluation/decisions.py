@@ -44,12 +44,14 @@ class Rule:
 class Ladder:
     """The rules fitted to one run's validation, by name.
 
-    taus (T,) were tried; drawn (D,) int: the places of those that draws of validation choose.
+    taus (T,) were tried; tau is the place of the one that was fitted, drawn (D,) those of draws of
+    validation.
     """
 
     rules: dict[str, Rule]
     taus: np.ndarray
     log_prior: np.ndarray
+    tau: int
     drawn: np.ndarray
 
     def shifted(self, raw: np.ndarray) -> np.ndarray:
@@ -71,11 +73,7 @@ def fit_ladder(
     zeros = np.zeros(logits.shape[1])
     temperature = fit_temperature(logits, labels)
     calibrated = logits / temperature
-    decisions = shifted(calibrated, log_prior, taus)
-    found = best_tau(macro_f1_paths(labels, decisions, logits.shape[1]), taus)[0]
-    drawn = np.empty(0, int)
-    if weights is not None:
-        drawn = best_tau(macro_f1_paths(labels, decisions, logits.shape[1], weights), taus)
+    found, drawn = fit_tau(calibrated, labels, log_prior, weights, taus)
     tau, at_tau = float(taus[found]), -taus[found] * log_prior
     bias = (1 - SHRINKAGE) * fit_bias(calibrated + at_tau, labels)
     rules = {
@@ -85,7 +83,22 @@ def fit_ladder(
         "tau": Rule(temperature, at_tau, tau),
         "bias": Rule(temperature, at_tau + bias, tau),
     }
-    return Ladder(rules, taus, log_prior, drawn)
+    return Ladder(rules, taus, log_prior, found, drawn)
+
+
+def fit_tau(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    log_prior: np.ndarray,
+    weights: np.ndarray | None = None,
+    taus: np.ndarray = TAUS,
+) -> tuple[int, np.ndarray]:
+    """Place of the tau with the highest macro-F1, and those (D,) on weighted sets; as for `fit_ladder`."""
+    decisions, classes = shifted(logits, log_prior, taus), logits.shape[1]
+    found = best_tau(macro_f1_paths(labels, decisions, classes)[0], taus)
+    if weights is None:
+        return int(found), np.empty(0, int)
+    return int(found), best_tau(macro_f1_paths(labels, decisions, classes, weights), taus)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
