@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fer_bench.storage.records import Outputs
+from fer_bench.storage.records import UNKNOWN, Outputs
 from fer_bench.strategies.base import STRATEGIES, Strategy
 
 
 def strategy_as_used(name: str, parameters: Mapping[str, float]) -> Strategy | None:
     """A strategy with the parameters of a run; None where this fer-bench has none such."""
+    if name == UNKNOWN:
+        return Strategy()
     if name not in STRATEGIES:
         return None
     own = {
