@@ -45,7 +45,8 @@ def without_loss(outputs: Outputs, strategy: str) -> np.ndarray:
     """
     logits = np.concatenate([outputs.val_logits, outputs.logits]).astype("float32")
     logits -= logits.max(axis=1, keepdims=True)
-    short = logits.astype("float16")
+    with np.errstate(over="ignore"):
+        short = logits.astype("float16")
     if not np.isfinite(short).all() or (short.argmax(axis=1) != logits.argmax(axis=1)).any():
         return logits
     n = len(outputs.val_logits)
