@@ -67,6 +67,8 @@ def verify(file: Annotated[Path, typer.Argument(help="What fer-bench bundle wrot
     found = check(file)
     for fault in found.faults[:MOST_FAULTS]:
         console.print(f"[red]{escape(fault)}[/red]", highlight=False, soft_wrap=True)
+    if len(found.faults) > MOST_FAULTS:
+        console.print(f"and {len(found.faults) - MOST_FAULTS:,} more", highlight=False)
     outcome = f"{len(found.faults):,} things don't fit" if found.faults else "all fits"
     labels = f"; labels as in {', '.join(found.datasets)} here" if found.datasets else ""
     lines = [

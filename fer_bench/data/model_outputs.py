@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_bench.errors import UserError, phrase
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ID_COLUMNS = ("id", "image", "image_id", "ids", "file", "filename", "path")
 POSITION_COLUMNS = ("position", "positions")
@@ -79,27 +76,48 @@ def read_outputs(path: Path, classes: Sequence[str], ids: np.ndarray, test: np.n
 
 
 def _from_csv(path: Path, classes: Sequence[str]) -> _Table:
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    except OSError as error:
-        raise UserError(f"{path} can't be read: {error.strerror or error}") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path} is no CSV ({phrase(error)}); {FORMS}") from None
-    lower = {str(name).strip().lower(): name for name in frame.columns}
+    header, rows = _csv_rows(path)
+    lower = [name.strip().lower() for name in header]
     keys = [name for name in (*ID_COLUMNS, *POSITION_COLUMNS) if name in lower and name not in classes]
     if not keys:
         raise UserError(f"{path} has no column that names the images; {FORMS}")
     left_out = {*ID_COLUMNS, *POSITION_COLUMNS, *LEFT_OUT} - set(classes)
-    columns = [name for short, name in lower.items() if short not in left_out]
-    values = frame[columns].apply(pd.to_numeric, errors="coerce").to_numpy("float64")
-    key = lower[keys[0]]
-    return _Table(_keys(frame[key]), keys[0] in POSITION_COLUMNS, tuple(map(str, columns)), values)
+    columns = [place for place, name in enumerate(lower) if name not in left_out]
+    values = np.array([[_number(row[place]) for place in columns] for row in rows], "float64")
+    return _Table(
+        keys=np.array([row[lower.index(keys[0])].strip() for row in rows], dtype=str),
+        by_position=keys[0] in POSITION_COLUMNS,
+        columns=tuple(header[place] for place in columns),
+        values=values.reshape(len(rows), len(columns)),
+    )
 
 
-def _keys(column: pd.Series) -> np.ndarray:
-    return column.str.strip().to_numpy(dtype=str)
+def _csv_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """First line of a CSV, and the others, each with as many fields."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror or error}") from None
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path} is no CSV ({phrase(error)}); {FORMS}") from None
+    if not lines:
+        raise UserError(f"{path} is empty; {FORMS}")
+    header, *rows = lines
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise UserError(
+                f"{path}: row {number} has {len(row)} fields, expected {len(header)} as the first line"
+            )
+    return header, rows
+
+
+def _number(text: str) -> float:
+    """The number of a field; NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def _from_npz(path: Path) -> _Table:

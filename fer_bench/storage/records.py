@@ -22,6 +22,9 @@ BOARD = (
 SCORED = "models from elsewhere, training data unknown"
 """In place of a recipe's name: boards of models that were scored, and not trained, here."""
 
+UNKNOWN = "unknown"
+"""In place of a strategy's name: of a model that was scored here; it decides by its logits as they are."""
+
 
 def safe_name(name: str) -> str:
     """A name that may be part of a metric's key."""

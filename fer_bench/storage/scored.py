@@ -21,13 +21,12 @@ from fer_bench.hashing import digest
 from fer_bench.storage.databases import tracking_uri
 from fer_bench.storage.logged_runs import read_study_runs
 from fer_bench.storage.mlflow_client import create_store, find_experiments, open_client
-from fer_bench.storage.records import SCORED, CellStatus, RepeatRecord, safe_name
+from fer_bench.storage.records import SCORED, UNKNOWN, CellStatus, RepeatRecord, safe_name
 from fer_bench.storage.result_files import PREDICTIONS, Result, write_result
 from fer_bench.storage.run_record import Artifacts
 from fer_bench.storage.tracking import Tracker
 
 STUDY = "models-from-elsewhere"  # that their experiments belong to
-STRATEGY = "unknown"
 WARNING = (
     "training data unknown: test images may be among it; the interval is of this net on other images, "
     "without the noise of seeds"
@@ -69,7 +68,7 @@ def _tags(name: str, images: FaceImages, parts: Split, notes: Collection[str]) -
         "split": parts.name,
         "scored": "true",
         "backbone": name,
-        "strategy": STRATEGY,
+        "strategy": UNKNOWN,
         "recipe": "",
         "cell": key,
         "shared_key": key,

@@ -47,6 +47,20 @@ def test_its_leaderboard_is_the_same_to_the_last_digit(mlruns):
     assert now[younger].isna().all(axis=None), "there were no shared phases"
 
 
+def test_it_is_bundled_and_all_of_it_fits(mlruns):
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.storage.bundle_writer import write_bundle
+    from fer_bench.storage.study_runs import read_runs
+    from fer_bench.storage.verify import verify
+
+    runs = read_runs(mlruns, "before")
+    assert write_bundle(runs, "before", Path("results.zip")).without == 0
+    assert verify(Path("results.zip")).faults == []
+    again = read_runs(Path("nowhere"), None, Path("results.zip"))
+    frames = (leaderboard(each.statuses, each.repeats) for each in (again, runs))
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
 def test_it_is_continued_and_exported_and_nothing_is_trained_again(mlruns):
     from fer_bench.inference.export import export
     from fer_bench.runner.events import SlotEnded
