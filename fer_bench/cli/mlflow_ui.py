@@ -81,7 +81,7 @@ def _print_pages(
         page = f"{address}/#/experiments/{number}/runs"
         cells = f"{page}?workflowType=machine_learning&viewStateShareKey={VIEW}"
         run = study_run(mlruns, number)
-        files = f"\n  files:     {page}/{run}/artifacts" if run else ""
+        files = f"\n  files:     {page}/{run}/artifacts?workflowType=machine_learning" if run else ""
         console.print(
             f"[bold]{escape(name)}[/bold]\n"
             f"  cells:     {cells}\n  charts:    {cells}&compareRunsMode=CHART\n"

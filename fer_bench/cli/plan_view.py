@@ -51,6 +51,12 @@ def _head(plan: Plan) -> Iterator[Text]:
             f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
             "scores are given without them as well (dedup)",
         )
+    if plan.val_twins:
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.val_twins:,} of the {plan.images[1]:,} validation images are also in train: trials and "
+            "epochs are selected by them, too",
+        )
     if plan.selects_on_test:
         yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
     if plan.precision:

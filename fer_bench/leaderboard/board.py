@@ -206,6 +206,7 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings.append(
             f"accuracy {accuracy:.3f} is above the honest ceiling {ceiling:g} of one model: look for a leak"
         )
+    warnings += _added_repeats(cell)
     if any(each.get("selects_on_test", "").lower() in ("true", "1", "yes") for each in tags):
         warnings.append("validation is the test set: never ranked with the others")
     if cell.status:
@@ -220,7 +221,19 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings.append(
             f"{twins:,} of {len(test.images.dedup):,} test images are also in train or val: see dedup_*"
         )
+    if in_train := max((int(each.get("val_twins") or 0) for each in tags), default=0):
+        warnings.append(f"{in_train:,} validation images are also in train: selection trusts them too much")
     return warnings
+
+
+def _added_repeats(cell: BoardCell) -> list[str]:
+    """That repeats were planned when earlier ones had been tested: whoever saw these could have stopped."""
+    planned = {r.slot: int(r.tags.get("planned_repeats") or 0) for r in cell.repeats}
+    first = min(planned.values(), default=0)
+    added = [slot for slot, number in planned.items() if first and number > first and slot >= first]
+    if not added:
+        return []
+    return [f"{len(added)} of {len(planned)} repeats were added after the first {first} had been tested"]
 
 
 def _values(cell: BoardCell, key: str) -> list[float]:

@@ -158,7 +158,7 @@ class _Experiment:
             commit=tags.get("commit", "unknown"),
             started=run.started,
             metrics=run.metrics,
-            tags=tags,
+            tags={"planned_repeats": self._description.get("first_repeats", "")} | tags,
             predictions=partial(_predictions, self._client, run, self._mlruns, known),
             outputs=partial(_outputs, self._client, run, self._mlruns, known),
         )

@@ -14,7 +14,7 @@ from fer_bench.storage.tracking import Tracker
 VIEW = "cells"  # the page opens with `?viewStateShareKey=cells` on what is worth comparing
 NAMES = {"params.`backbone`": 110, "params.`strategy`": 145}  # columns and their widths in pixels
 SCORES = {"low/macro_f1": 105, "high/macro_f1": 105, "balanced_accuracy": 145, "accuracy": 85, "gain": 85}
-FIXED = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 105}
+FIXED = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 125}
 CHARTS = ("macro_f1", "balanced_accuracy", "accuracy", "gain")
 
 

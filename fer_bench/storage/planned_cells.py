@@ -14,9 +14,13 @@ def describe_plan(plan: Plan, tracker: Tracker) -> None:
     images = plan.tags["images"]
     planned = {t.key: f"{t.cell.name} {plan.spec.split} {t.cell.recipe_hash} {images}" for t in plan.tasks}
     replaced = {tuple(line.split(" ")[:2]) for line in planned.values()}
-    before: dict[str, str] = json.loads(tracker.description().get("cells", "{}"))
+    description, repeats = tracker.description(), str(plan.repeats)
+    before: dict[str, str] = json.loads(description.get("cells", "{}"))
     others = {key: line for key, line in before.items() if tuple(line.split(" ")[:2]) not in replaced}
-    tracker.describe({**plan.tags, "cells": json.dumps(others | planned), "repeats": str(plan.repeats)})
+    # How many repeats were planned for those that don't say it themselves: they are older than this tag.
+    first = description.get("first_repeats") or description.get("repeats") or repeats
+    cells = {"cells": json.dumps(others | planned)}
+    tracker.describe({**plan.tags, **cells, "repeats": repeats, "first_repeats": first})
 
 
 def planned_cells(description: Mapping[str, str]) -> dict[str, dict[str, str]]:

@@ -107,8 +107,8 @@ class RepeatRecord:
     hash; `shared_key` is the cell's key less its strategy, the same for cells that a gain may be taken
     between; `selected_from` is the number of trials that its parameters are the best of; `started` is in unix
     seconds; `predictions` and `outputs` load them when called. Tags that are read: weights, weights_hash,
-    selects_on_test, honest_ceiling, reported (JSON), warnings, alarms and notes (";"-joined), and scored,
-    "true" of a model from elsewhere.
+    selects_on_test, honest_ceiling, val_twins, planned_repeats (how many, when it began), reported (JSON),
+    warnings, alarms and notes (";"-joined), and scored, "true" of a model from elsewhere.
     """
 
     cell: str

@@ -44,7 +44,8 @@ class SlotStore:
 
     def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
         """Where the numbers of a result with this strategy and these settings come from."""
-        return run_record.origin(self._task, self._data, strategy, used)
+        planned = {"planned_repeats": str(self._plan.repeats)}
+        return run_record.origin(self._task, self._data, strategy, used) | planned
 
     def _fetch(self) -> None:
         """Copy results that count in MLflow and aren't here: made on another machine, or deleted here."""

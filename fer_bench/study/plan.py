@@ -49,6 +49,7 @@ class Plan:
     honest_ceiling: float | None
     selects_on_test: bool
     twins: int  # test images that are identical to a training or validation image
+    val_twins: int  # validation images that are identical to a training image
     why: str = field(default="")
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
@@ -100,6 +101,7 @@ class Plan:
             "shared_phases": _shared_phases(self.spec.recipe),
             "trials": str(self.trials),
             "test_twins": str(self.twins),
+            "val_twins": str(self.val_twins),
             "notes": "; ".join(note.replace(";", ",") for note in self.notes),
             "selects_on_test": str(self.selects_on_test).lower(),
             "honest_ceiling": str(self.honest_ceiling or ""),
@@ -155,6 +157,7 @@ def make_plan(
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
+        val_twins=parts.val_twins,
         why=why,
         precision=precision,
     )
