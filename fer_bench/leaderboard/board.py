@@ -182,6 +182,8 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         )
     if any(each.get("selects_on_test", "").lower() in ("true", "1", "yes") for each in tags):
         warnings.append("validation is the test set: never ranked with the others")
+    if any("trial_seeds" in each for each in tags):
+        warnings.append("each trial had a seed of its own: the best may be the one with the luckiest seed")
     if cell.status:
         if cell.status.trials_failed:
             warnings.append(f"{cell.status.trials_failed} of {cell.status.trials_planned} trials failed")

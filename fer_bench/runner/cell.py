@@ -48,7 +48,9 @@ class CellRunner:
             history = self._store.results("trial")
             if not self._locked.spent(history.get(slot)):
                 parameters = draw(self._task.cell, self._task.seed_key, slot, history)
-                self._locked.fill("trial", slot, parameters, self._stage(0))
+                # One seed for all: the best is the best by its parameters, not by its seed.
+                seed_of = slot if self._store.seeds_differ() else 0
+                self._locked.fill("trial", slot, parameters, self._stage(0), seed_of)
         chosen = self._store.chosen()
         if chosen is not None:
             self._repeat(chosen)
@@ -67,6 +69,7 @@ class CellRunner:
             result = repeats.get(slot)
             if not self._locked.spent(result) or (result and result.parameters != parameters):
                 self._locked.fill("repeat", slot, parameters, self._stage(slot))
+        self._store.note_seeds()
         self._store.keep_weights(parameters)
 
     def _failures(self, chosen: dict[str, float] | None) -> list[str]:

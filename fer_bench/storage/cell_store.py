@@ -45,6 +45,10 @@ class CellStore(SlotStore):
         chosen = best(self.results("trial"), self._plan.trials)
         return chosen.parameters if chosen else None
 
+    def seeds_differ(self) -> bool:
+        """Whether the cell's trials have a seed each, as all had once: its other trials get theirs then."""
+        return len({trial.seed for trial in self.results("trial").values()}) > 1
+
     def settle(self, parameters: dict[str, float]) -> None:
         """Let repeats of other parameters no longer count; note the number of trials with the others."""
         repeats = self.results("repeat")
@@ -55,6 +59,13 @@ class CellStore(SlotStore):
                 self._tracker.tag(run_id, "trials", str(self._plan.trials))
             else:
                 self._tracker.discount(run_id)
+
+    def note_seeds(self) -> None:
+        """Note with the repeats that count if their parameters are the best of trials with a seed each."""
+        if self.seeds_differ():
+            for (kind, _), (_, run_id) in self._tracker.counted(self._task.key).items():
+                if kind == "repeat":
+                    self._tracker.tag(run_id, "trial_seeds", "each its own")
 
     def keep_weights(self, parameters: dict[str, float]) -> None:
         """Move the weights of the median repeat (or of all) into their runs; the others go.
