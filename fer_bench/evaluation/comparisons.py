@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,11 +31,14 @@ class RepeatedScore:
 
 
 class Comparisons:
-    """Effects of cells that were tested on the same images; what they show of seed noise is shared."""
+    """Effects of cells that were tested on the same images; what they show of seed noise is shared.
 
-    def __init__(self, cells: Sequence[RepeatedScore]) -> None:
+    Cells with the numbers `apart` show nothing of it: such as one that may be another cell once more.
+    """
+
+    def __init__(self, cells: Sequence[RepeatedScore], apart: Collection[int] = ()) -> None:
         self.cells = cells
-        backbones = _by_backbone(cells)
+        backbones = _by_backbone([cell for number, cell in enumerate(cells) if number not in apart])
         self.of_cells: Prior = cell_prior(backbones)
         self.of_gains: Prior = gain_prior(backbones)
 

@@ -44,7 +44,7 @@ class CellRunner:
 
     def run(self) -> list[str]:
         """Fill the slots that are missing: trials, then repeats of the best one; what failed, a line each."""
-        for slot in range(self._plan.trials):
+        for slot in range(self._task.trials):
             history = self._store.results("trial")
             if not self._locked.spent(history.get(slot)):
                 parameters = draw(self._task.cell, self._task.seed_key, slot, history)
@@ -74,7 +74,7 @@ class CellRunner:
 
     def _failures(self, chosen: dict[str, float] | None) -> list[str]:
         name = self._task.cell.name
-        results = [r for slot, r in self._store.results("trial").items() if slot < self._plan.trials]
+        results = [r for slot, r in self._store.results("trial").items() if slot < self._task.trials]
         repeats = self._store.results("repeat").items()
         results += [r for slot, r in repeats if slot < self._plan.repeats and r.parameters == chosen]
         failures = [f"{name} {r.kind} {r.slot}: {r.error}" for r in results if r.status == "failed"]

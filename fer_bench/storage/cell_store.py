@@ -40,9 +40,9 @@ class CellStore(SlotStore):
 
     def chosen(self) -> dict[str, float] | None:
         """Parameters of the best trial, or without trials the defaults; None where none could be scored."""
-        if not self._plan.trials:
+        if not self._task.trials:
             return defaults(self._task.cell)
-        chosen = best(self.results("trial"), self._plan.trials)
+        chosen = best(self.results("trial"), self._task.trials)
         return chosen.parameters if chosen else None
 
     def seeds_differ(self) -> bool:
@@ -56,7 +56,7 @@ class CellStore(SlotStore):
             if kind != "repeat":
                 continue
             if slot in repeats and repeats[slot].parameters == parameters:
-                self._tracker.tag(run_id, "trials", str(self._plan.trials))
+                self._tracker.tag(run_id, "trials", str(self._task.trials))
             else:
                 self._tracker.discount(run_id)
 
