@@ -74,8 +74,12 @@ def _cost(plan: Plan) -> Text:
             f"first {plural(len(plan.stages), 'stage')} ({plan.tags['shared_phases']}), each trained once "
             f"for all strategies, roughly {hours}; then "
         )
+    untuned = [task for task in plan.tasks if not task.cell.tuned]
+    cells = f"{plural(len(plan.tasks) - len(untuned), 'cell')} x {slots}, "
+    if untuned:
+        cells += f"{len(untuned)} more of {untuned[0].cell.label} x {plural(plan.repeats, 'repeat')}, "
     return Text(
-        f"{shared}{plural(len(plan.tasks), 'cell')} x {slots}, "
+        f"{shared}{cells}"
         f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
         f"roughly {duration(plan.hours)} in all; results in {plan.mlruns}"
     )

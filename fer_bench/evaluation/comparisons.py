@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +41,15 @@ class RepeatedScore:
 class Comparisons:
     """Effects of cells that were tested on the same images; what they show of seed noise is shared.
 
-    With `fixed_nets` other seeds are not asked about: intervals are of these nets on other images.
+    With `fixed_nets` other seeds are not asked about: intervals are of these nets on other images. Cells with
+    the numbers `apart` show nothing of seed noise: such as one that may be another cell once more.
     """
 
-    def __init__(self, cells: Sequence[RepeatedScore], fixed_nets: bool = False) -> None:
+    def __init__(
+        self, cells: Sequence[RepeatedScore], fixed_nets: bool = False, apart: Collection[int] = ()
+    ) -> None:
         self.cells, self._fixed_nets = cells, fixed_nets
-        backbones = _by_backbone(cells)
+        backbones = _by_backbone([cell for number, cell in enumerate(cells) if number not in apart])
         self.of_cells: Prior = cell_prior(backbones)
         self.of_gains: Prior = gain_prior(backbones)
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fer_bench.storage.records import BOARD, SCORED
+from fer_bench.study.spec import UNTUNED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,7 +210,8 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     yield from _best(rows[rows["rank"].notna()])
     if (rows["best_set"].isna() & (rows["rank"] > 1)).any():
         yield Text("? may be as good as the best: without repeats there is no interval.", style="dim")
-    widths = (rows["gain_high"] - rows["gain_low"]).dropna()
+    tuned = rows[~rows["strategy"].str.endswith(UNTUNED)]
+    widths = (tuned["gain_high"] - tuned["gain_low"]).dropna()
     if len(widths):
         ends = dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in (widths.min(), widths.max()))
         least = f"{' to '.join(ends)} points{', by row,' if len(ends) > 1 else ''}"

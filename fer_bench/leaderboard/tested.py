@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -49,9 +49,16 @@ class TestedRuns:
         return np.concatenate(scores), np.concatenate(influences)
 
     def compare(
-        self, cells: Sequence[tuple[str, Mapping[int, int]]], dedup: bool, fixed_nets: bool = False
+        self,
+        cells: Sequence[tuple[str, Mapping[int, int]]],
+        dedup: bool,
+        fixed_nets: bool = False,
+        apart: Collection[int] = (),
     ) -> Comparisons:
-        """Cells beside each other, each by what it has in common with others and its runs by slot."""
+        """Cells beside each other, each by what it has in common with others and its runs by slot.
+
+        `fixed_nets` and `apart` as of `Comparisons`.
+        """
         scores, influence = self._deduplicated if dedup else self._as_tested
         return Comparisons(
             [
@@ -60,6 +67,7 @@ class TestedRuns:
                 for numbers in [list(runs.values())]
             ],
             fixed_nets,
+            apart,
         )
 
     def rarest_recall(self, runs: Sequence[int]) -> float:

@@ -76,10 +76,14 @@ class CellStore(SlotStore):
 
     def chosen(self) -> dict[str, float] | None:
         """Parameters of the best trial, or without trials the defaults; None where none could be scored."""
-        if not self._plan.trials:
+        if not self._task.trials:
             return defaults(self._task.cell)
-        chosen = best(self.results("trial"), self._plan.trials)
+        chosen = best(self.results("trial"), self._task.trials)
         return chosen.parameters if chosen else None
+
+    def seeds_differ(self) -> bool:
+        """Whether the cell's trials have a seed each, as all had once: its other trials get theirs then."""
+        return len({trial.seed for trial in self.results("trial").values()}) > 1
 
     def settle(self, parameters: dict[str, float]) -> None:
         """Let repeats of other parameters no longer count; note the number of trials with the others."""
@@ -88,9 +92,16 @@ class CellStore(SlotStore):
             if kind != "repeat":
                 continue
             if slot in repeats and repeats[slot].parameters == parameters:
-                self._tracker.tag(run_id, "trials", str(self._plan.trials))
+                self._tracker.tag(run_id, "trials", str(self._task.trials))
             else:
                 self._tracker.discount(run_id)
+
+    def note_seeds(self) -> None:
+        """Note with the repeats that count if their parameters are the best of trials with a seed each."""
+        if self.seeds_differ():
+            for (kind, _), (_, run_id) in self._tracker.counted(self._task.key).items():
+                if kind == "repeat":
+                    self._tracker.tag(run_id, "trial_seeds", "each its own")
 
     def keep_weights(self, parameters: dict[str, float]) -> None:
         """Move the weights of the median repeat (or of all) into their runs; the others go.

@@ -37,7 +37,7 @@ class Artifacts:
 
 def run_name(cell: Cell, kind: Kind, slot: int) -> str:
     """Name of a run; what differs most comes first, as MLflow's page cuts it."""
-    strategy = "" if kind == "stage" else f"{cell.strategy} "
+    strategy = "" if kind == "stage" else f"{cell.label} "
     return f"{strategy}{kind} {slot} {cell.backbone}"
 
 
@@ -50,8 +50,8 @@ def run_tags(plan: Plan, task: Task, kind: Kind, slot: int, attempt: int, seed: 
 def cell_tags(task: Task) -> dict[str, str]:
     """Tags of a run that say which cell it is of."""
     cell = task.cell
-    names = {"backbone": cell.backbone, "strategy": cell.strategy, "recipe": cell.recipe_hash}
-    return {**names, "cell": task.key}
+    names = {"backbone": cell.backbone, "strategy": cell.label, "recipe": cell.recipe_hash}
+    return {**names, "cell": task.key, "trials": str(task.trials)}
 
 
 def run_parameters(cell: Cell, parameters: dict[str, float]) -> dict[str, object]:

@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def trials(self) -> int:
-        """Trials per cell."""
+        """Trials per cell that is tuned."""
         return self.spec.trials
 
     @property
@@ -84,7 +84,7 @@ class Plan:
     @property
     def slots(self) -> int:
         """Trainings in all: stages, trials and repeats."""
-        return len(self.stages) + len(self.tasks) * (self.trials + self.repeats)
+        return len(self.stages) + sum(task.trials + self.repeats for task in self.tasks)
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -220,8 +220,9 @@ def _tasks(
     for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
-        hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
-        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours)
+        trials = spec.trials if cell.tuned else 0
+        hours = estimate_hours(cell, *sizes, trials, spec.repeats)
+        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
                 natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)

@@ -107,6 +107,38 @@ def test_more_trials_are_followed_by_repeats_only_if_another_trial_is_best(later
     assert (frame["trials"] == 4).all()
 
 
+def seeds(kind: str) -> list[int]:
+    """Seeds of the results of a study of one cell, slot by slot."""
+    from fer_bench.storage.result_files import read_result
+
+    return [read_result(path).seed for path in sorted(Path("mlruns/results").glob(f"*/{kind}-*.npz"))]
+
+
+def test_trials_share_a_seed_and_repeats_have_others():
+    run(*[0.5] * 6, strategies=("none",), trials=4)
+    assert len(set(seeds("trial"))) == 1
+    assert len({*seeds("trial"), *seeds("repeat")}) == 3
+
+
+def test_trials_that_had_a_seed_each_stay_and_those_added_get_theirs_and_it_is_said():
+    from fer_bench.hashing import derive_seed
+    from fer_bench.storage.result_files import read_result, write_result
+    from fer_bench.study.plan import make_plan
+
+    _, _, frame = run(0.5, 0.4, 0.5, 0.5, strategies=("none",))
+    assert not frame["warnings"].str.contains("a seed of its own").any()
+    [path] = Path("mlruns/results").glob("*/trial-001-1.npz")
+    key = make_plan("mine.yaml", strategies=("none",)).tasks[0].seed_key
+    own = [derive_seed(key, "trial", slot) for slot in range(4)]
+    write_result(replace(read_result(path, arrays=True), seed=own[1]), path)
+    trained, _, frame = run(0.3, 0.3, strategies=("none",), trials=4)
+    assert [(slot.kind, slot.slot) for slot in trained] == [("trial", 2), ("trial", 3)], (
+        "nothing is done anew"
+    )
+    assert seeds("trial") == own
+    assert frame["warnings"].str.contains("each trial had a seed of its own").all()
+
+
 def test_another_study_takes_over_what_the_same_cell_has_done():
     run(*[0.5] * 4, strategies=("none",))
     Path("other.yaml").write_text(tiny_study(recipe=RECIPE, strategies=["none"]))
