@@ -452,7 +452,7 @@ def soak(
     rng, begun = random.Random(seed), time.monotonic()
     study = tiny_study(
         recipe={"image_size": 16, "phases": [{"trainable": "head", "epochs": 2}]}, repeats=1,
-        strategies=["none", *install_strategies(folder, cells - 1)], search=SEARCH,
+        strategies=install_strategies(folder, cells), search=SEARCH,
     )  # fmt: skip
     (folder / "soak.yaml").write_text(study)
     lines = [shlex.split(each) for each in commands]
