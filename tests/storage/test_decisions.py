@@ -27,6 +27,10 @@ def test_logits_beyond_16_bits_keep_32():
     assert without_loss(far, "none").dtype == np.float32
 
 
+def test_an_untuned_strategy_decides_as_the_tuned_one_does():
+    assert strategy_as_used("none (defaults)", {}) == strategy_as_used("none", {}) is not None
+
+
 def test_what_a_run_decides_by_is_its_strategy_as_used_and_its_offsets():
     found = replace(outputs("posthoc_adjustment"), parameters={"learning_rate": 1.0})
     decided = adjusted(found, "posthoc_adjustment", found.logits)
