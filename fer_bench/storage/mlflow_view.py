@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from fer_bench.storage.mlflow_client import is_tagged
 
 VIEW = "cells"  # the page opens with `?viewStateShareKey=cells` on what is worth comparing
-NAMES = {"params.`backbone`": 110, "params.`strategy`": 145}  # columns and their widths in pixels
+NAMES = {"params.`backbone`": 110, "params.`strategy`": 150}  # columns and their widths in pixels
 SCORES = {"low/macro_f1": 105, "high/macro_f1": 105, "balanced_accuracy": 145, "accuracy": 85, "gain": 85}
-FIXED = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 125}
+FIXED = {"attributes.`Run Name`": 110, "runDateAndNestInfo": 135}
 CHARTS = ("macro_f1", "balanced_accuracy", "accuracy", "gain")
 # Sections that MLflow puts other metrics in, by their names up to the last slash.
 FOLDED = (
