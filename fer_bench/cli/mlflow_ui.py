@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from fer_bench.errors import UserError, phrase
 from fer_bench.storage.databases import hide_password, no_runs_yet, tracking_uri
 
 START_SECONDS = 90
+APP = "fer-bench"  # name of the entry point of `storage.mlflow_pages`
 
 
 def serve(mlruns: Path, port: int, console: Console) -> None:
@@ -39,7 +41,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     if uri.startswith("http"):
         refresh(mlruns, studies, console)
         console.print("the runs are on a server already")
-        _print_pages(mlruns, experiments, hide_password(uri).rstrip("/"), console)
+        _print_pages(mlruns, experiments, hide_password(uri).rstrip("/"), console, ours=False)
         return
     _check_free(port)
     address = f"http://127.0.0.1:{port}"
@@ -47,7 +49,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     try:
         _wait_for(server, address)
         refresh(mlruns, studies, console)
-        _print_pages(mlruns, experiments, address, console)
+        _print_pages(mlruns, experiments, address, console, _installed())
         console.print("Ctrl-C ends it")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.wait()
@@ -71,23 +73,36 @@ def refresh(mlruns: Path, studies: Iterable[str], console: Console) -> None:
 
 
 def _print_pages(
-    mlruns: Path, experiments: Mapping[str, tuple[str, str]], address: str, console: Console
+    mlruns: Path,
+    experiments: Mapping[str, tuple[str, str]],
+    address: str,
+    console: Console,
+    ours: bool,
 ) -> None:
-    """Print the pages of each experiment (id -> name and study): cells, their bars and tables, the files."""
+    """Print the pages of each experiment (id -> name and study): cells, their bars and tables, the files.
+
+    A server that isn't `ours` has MLflow's own pages alone.
+    """
     from fer_bench.storage.cell_runs import study_run
     from fer_bench.storage.mlflow_view import VIEW
 
     for number, (name, _) in experiments.items():
         page = f"{address}/#/experiments/{number}/runs"
-        cells = f"{page}?workflowType=machine_learning&viewStateShareKey={VIEW}"
-        run = study_run(mlruns, number)
-        files = f"\n  files:     {page}/{run}/artifacts?workflowType=machine_learning" if run else ""
-        console.print(
-            f"[bold]{escape(name)}[/bold]\n"
-            f"  cells:     {cells}\n  charts:    {cells}&compareRunsMode=CHART\n"
-            f"  per class: {cells}&compareRunsMode=ARTIFACT{files}",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        cells, mode = f"{address}/cells/{number}", "?mode="
+        if not ours:
+            cells = f"{page}?workflowType=machine_learning&viewStateShareKey={VIEW}"
+            mode = "&compareRunsMode="
+        pages = {"cells": cells, "charts": f"{cells}{mode}CHART", "per class": f"{cells}{mode}ARTIFACT"}
+        if run := study_run(mlruns, number):
+            pages["files"] = f"{page}/{run}/artifacts?workflowType=machine_learning"
+        lines = [f"  {what + ':':10} {where}" for what, where in pages.items()]
+        console.print(f"[bold]{escape(name)}[/bold]")
+        console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def _installed() -> bool:
+    """Whether MLflow finds our page; not where fer-bench was installed before there was one."""
+    return any(each.name == APP for each in entry_points(group="mlflow.app"))
 
 
 def _check_free(port: int) -> None:
@@ -107,6 +122,7 @@ def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
         "MLFLOW_TRACKING_URI": uri,
     }
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--app-name", APP] if _installed() else []
     return subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         env=environment,

@@ -251,7 +251,7 @@ def _added_repeats(cell: BoardCell) -> list[str]:
     added = [slot for slot, number in planned.items() if first and number > first and slot >= first]
     if not added:
         return []
-    return [f"{len(added)} of {len(planned)} repeats were added after the first {first} had been tested"]
+    return [f"{len(added)} of {len(planned)} repeats were added when {first} had been tested"]
 
 
 def _values(cell: BoardCell, key: str) -> list[float]:

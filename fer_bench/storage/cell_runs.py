@@ -140,7 +140,9 @@ def log_study_files(mlruns: Path, study: str, files: Collection[Path], only: Col
     for name, _ in find_experiments(open_client(tracking_uri(mlruns)), study).values():
         if not only or name in only:
             tracker = Tracker(mlruns, name)
-            run = tracker.only(("kind",), f"report of {study}", {"study": study, "kind": STUDY}, {})
+            run = tracker.only(
+                ("kind",), f"leaderboard and report of {study}", {"study": study, "kind": STUDY}, {}
+            )
             for file in files:
                 tracker.attach(run.run_id, file)
             if run.status != "FINISHED":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from soak import Books
 
 ARCHIVE = Path(__file__).with_name("mlruns_before_packages.zip")  # made by commit c5ddede, less its pictures
 
@@ -79,5 +80,9 @@ def test_it_is_continued_and_exported_and_nothing_is_trained_again(mlruns):
     assert trained == [(f"compact_cnn/{name}", "repeat", 1, "complete") for name in strategies]
     now, before = board(mlruns), pd.read_csv("before.csv", dtype=str)
     assert now["repeats"].tolist() == ["2", "2"]
+    assert now["warnings"].str.contains("1 of 2 repeats were added when 1 had been tested").all()
+    books = Books.of(mlruns)
+    assert list(books.cells.values()) == [["FINISHED"], ["FINISHED"]], "each cell has a run of its own now"
+    assert set(books.nested.values()) == {1 + 2}, "under which the older runs are as well"
     assert sorted(now["cell"]) == sorted(before["cell"]), "keys stay"
     assert all("c5ddede" in commits for commits in now["commits"]), "and where the older repeats came from"

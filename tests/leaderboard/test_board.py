@@ -193,3 +193,33 @@ def test_an_untuned_cell_stands_beside_the_tuned_one_whatever_that_was_selected_
     more = [replace(each, selected_from=4) for each in repeats[3:6]]
     frame = leaderboard(statuses, [*repeats[:3], *more, *repeats[6:]]).set_index("strategy")
     assert frame["selected_from"].to_dict() == {"class_weights": 4, "none": 2, "none (defaults)": 2}
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        ([3, 3, 3, 5, 5], "2 of 5 repeats were added when 3 had been tested"),
+        ([5, 5, 5, 5, 5], ""),
+        (["", "", "", "", ""], ""),
+        ([5, 3, 3, 5, 5], "2 of 5 repeats were added when 3 had been tested"),
+        ([1, 5, 5, 5, 5], "4 of 5 repeats were added when 1 had been tested"),
+    ],
+    ids=["added", "planned at once", "unknown", "one trained anew", "all but one"],
+)
+def test_repeats_that_were_added_when_others_had_been_tested_are_said(planned, said):
+    repeats = [
+        repeat(slot=slot, tags={"planned_repeats": str(number)}) for slot, number in enumerate(planned)
+    ]
+    (row,) = leaderboard([status(repeats=5)], repeats).to_dict("records")
+    assert [each for each in row["warnings"].split("; ") if "added" in each] == ([said] if said else [])
+
+
+def test_validation_images_that_are_in_train_are_said():
+    (row,) = leaderboard([status()], [repeat(slot=n, tags={"val_twins": "1234"}) for n in (0, 1)]).to_dict(
+        "records"
+    )
+    assert "1,234 validation images are also in train: selection trusts them too much" in row["warnings"]
+    (row,) = leaderboard([status()], [repeat(slot=n, tags={"val_twins": "0"}) for n in (0, 1)]).to_dict(
+        "records"
+    )
+    assert "validation images" not in row["warnings"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,6 +199,38 @@ def test_a_moved_folder_gets_its_database_anew_with_the_weights_that_were_kept(t
     after = kept(moved)
     assert (after.weights.read_bytes(), after.place) == (weights, place)
     assert after.record.run_id != before.record.run_id
+
+
+def test_repeats_added_later_are_said_but_not_a_run_that_goes_on():
+    def added(frame):
+        return [each for each in frame["warnings"][0].split("; ") if "added" in each]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(0.5, 0.5, 0.5, KeyboardInterrupt(), strategies=("none",))
+    _, _, frame = run(0.5, strategies=("none",))
+    assert added(frame) == []
+    _, _, frame = run(0.5, strategies=("none",), repeats=3)
+    said = ["1 of 3 repeats were added when 2 had been tested"]
+    assert added(frame) == said
+    Path("mlruns/mlflow.db").unlink()
+    Path("mlruns").rename("again")  # as MLflow has what it opened still open
+    trained, _, frame = run(strategies=("none",), repeats=3, mlruns=Path("again"))
+    assert trained == [] and added(frame) == said, "the result files know it"
+
+
+def test_a_cell_has_one_run_of_its_own_which_an_interrupt_ends():
+    def cells():
+        with sqlite3.connect("mlruns/mlflow.db") as database:
+            return database.execute(
+                "select r.status from runs r join tags t on t.run_uuid = r.run_uuid"
+                " where t.key = 'fer_bench.kind' and t.value = 'cell'"
+            ).fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(0.5, KeyboardInterrupt(), strategies=("none",))
+    assert cells() == [("KILLED",)]
+    run(0.5, 0.5, 0.5, strategies=("none",))
+    assert cells() == [("FINISHED",)]
 
 
 def test_data_that_changed_under_the_plan_is_refused():
