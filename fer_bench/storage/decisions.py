@@ -8,10 +8,12 @@ import numpy as np
 
 from fer_bench.storage.records import UNKNOWN, Outputs
 from fer_bench.strategies.base import STRATEGIES, Strategy
+from fer_bench.study.spec import UNTUNED
 
 
 def strategy_as_used(name: str, parameters: Mapping[str, float]) -> Strategy | None:
     """A strategy with the parameters of a run; None where this fer-bench has none such."""
+    name = name.removesuffix(UNTUNED)
     if name == UNKNOWN:
         return Strategy()
     if name not in STRATEGIES:
