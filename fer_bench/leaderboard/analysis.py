@@ -26,7 +26,7 @@ class BoardAnalysis:
     - cells: see `cell_table`; ladder, decomposition: `gains`; who_pays, exchange, confusion: `who_pays`;
     - calibration, reliability: `calibration_tables`; best_of, curves, counts: `search_tables`.
 
-    Of models from elsewhere (kind "scored") nothing was fitted: they have no ladder, no temperature, no
+    Of models from elsewhere (recipe_name SCORED) nothing was fitted: they have no ladder, no temperature, no
     counts of training images. Of cells that were not tested yet there are only rows in `cells` and `best_of`.
     """
 

@@ -51,7 +51,7 @@ def _more(board: RuledBoard, cell: int) -> Row:
         return run.ladder.rules["temperature"].temperature
 
     own = {
-        "kind": "cell" if board.fitted else "scored",
+        "kind": "cell",
         "skew_macro_f1": board.mean(
             cell, lambda run: skew_normalised_f1(board.labels, run.predicted["decided"], len(board.classes))
         ),

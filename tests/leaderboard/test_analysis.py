@@ -118,7 +118,7 @@ def test_models_from_elsewhere_have_a_board_on_which_nothing_is_fitted():
 
     done, theirs = zip(scored(0.4), scored(0.6), strict=True)
     (board,) = analyse(done, theirs)
-    assert board.cells["kind"].tolist() == ["scored", "scored"]
+    assert board.cells["kind"].tolist() == ["cell", "cell"]
     assert board.cells["macro_f1_low"].notna().all()
     assert board.cells["ece"].notna().all() and board.cells[["ece_after", "temperature"]].isna().all(
         axis=None
