@@ -22,6 +22,7 @@ from scipy.special import log_softmax
 TAUS = np.round(np.arange(-2, 2.025, 0.05), 2)
 SHRINKAGE = 0.5  # of the offsets of single classes: some have few images in validation
 HOTTEST = 100.0
+RULES = ("argmax", "temperature", "prior_shift", "tau", "bias")
 STEPS = np.linspace(-1, 1, 41)
 SMALLEST_FIRST = np.argsort(np.abs(STEPS), kind="stable")  # of equally good offsets the smallest is taken
 PASSES = 3
@@ -84,6 +85,13 @@ def fit_ladder(
         "bias": Rule(temperature, at_tau + bias, tau),
     }
     return Ladder(rules, taus, log_prior, found, drawn)
+
+
+def unfitted_ladder(classes: int, draws: int = 0, taus: np.ndarray = TAUS) -> Ladder:
+    """The rules of `fit_ladder` where there is no validation to fit them to: all decide by argmax."""
+    zeros, nearest = np.zeros(classes), int(np.abs(taus).argmin())
+    rules = dict.fromkeys(RULES, Rule(1.0, zeros, np.nan))
+    return Ladder(rules, taus, zeros, nearest, np.full(draws, nearest))
 
 
 def fit_tau(

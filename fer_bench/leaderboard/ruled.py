@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 from fer_bench.evaluation.bootstrap import image_weights
 from fer_bench.evaluation.calibration import calibration_error
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
-from fer_bench.evaluation.decisions import Ladder, fit_ladder
+from fer_bench.evaluation.decisions import Ladder, fit_ladder, unfitted_ladder
 from fer_bench.evaluation.decomposition import score_at_tau
 from fer_bench.evaluation.influence import by_group
 from fer_bench.leaderboard.board import Board, BoardCell
@@ -41,10 +41,13 @@ class RuledRun:
 
     @classmethod
     def of(cls, outputs: Outputs) -> RuledRun:
-        """Fit all rules to a repeat."""
-        prior, classes = log_prior(outputs.class_counts), len(outputs.classes)
-        weights = _weights(len(outputs.val_labels))
-        ladder = fit_ladder(outputs.val_logits, outputs.val_labels, prior, weights)
+        """Fit all rules to a repeat; without validation, as of a model from elsewhere, all are argmax."""
+        classes, known = len(outputs.classes), len(outputs.val_labels)
+        if known:
+            prior, weights = log_prior(outputs.class_counts), _weights(known)
+            ladder = fit_ladder(outputs.val_logits, outputs.val_labels, prior, weights)
+        else:
+            ladder = unfitted_ladder(classes, DRAWS)
         images, at_each = outputs.images, ladder.shifted(outputs.logits)
         at_tau = score_at_tau(images.labels, at_each, images.groups, classes, ladder.tau, ladder.drawn)
 
@@ -112,9 +115,19 @@ class RuledBoard:
         return self.sample.images.labels
 
     @property
+    def fitted(self) -> bool:
+        """Whether there is validation that rules were fitted to; of models from elsewhere there is none."""
+        return len(self.sample.val_labels) > 0
+
+    @property
     def rarity(self) -> np.ndarray:
-        """Places (K,) of the classes that have training and test images, the rarest in training first."""
-        counts = self.sample.class_counts
+        """Places (K,) of the classes that have training and test images, the rarest in training first.
+
+        Where nobody knows what was trained on, the rarest in test.
+        """
+        counts = (
+            self.sample.class_counts if self.fitted else np.bincount(self.labels, minlength=len(self.classes))
+        )
         used = np.flatnonzero((counts > 0) & (np.bincount(self.labels, minlength=len(counts)) > 0))
         return used[np.argsort(counts[used], kind="stable")]
 

@@ -13,6 +13,7 @@ from fer_bench.study.spec import UNTUNED
 
 def strategy_as_used(name: str, parameters: Mapping[str, float]) -> Strategy | None:
     """A strategy with the parameters of a run; None where this fer-bench has none such."""
+    name = name.removesuffix(UNTUNED)
     if name == UNKNOWN:
         return Strategy()
     name = name.removesuffix(UNTUNED)

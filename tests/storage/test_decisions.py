@@ -45,6 +45,11 @@ def test_a_strategy_that_is_unknown_or_has_other_parameters_is_none():
     assert adjusted(outputs(), "of_a_plug_in", outputs().logits) is None
 
 
+def test_an_untuned_cell_decides_as_its_strategy_does():
+    found = outputs()
+    assert np.array_equal(adjusted(found, "none (defaults)", found.logits), found.logits)
+
+
 def test_a_model_from_elsewhere_decides_by_its_logits():
     found = outputs()
     assert np.array_equal(adjusted(found, "unknown", found.logits), found.logits)
