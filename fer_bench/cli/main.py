@@ -18,6 +18,7 @@ from fer_bench.cli.data import app as data_app
 from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.recommend import recommend
 from fer_bench.cli.run import run, worker
 from fer_bench.cli.score import score
 from fer_bench.errors import UserError
@@ -56,6 +57,7 @@ app.add_typer(data_app, name="data")
 app.command()(run)
 app.command()(worker)
 app.command()(leaderboard)
+app.command()(recommend)
 app.command()(bundle)
 app.command()(verify)
 app.command()(score)

@@ -28,7 +28,8 @@ class KeptRepeat:
     - place: which repeat it is, of how many, for people;
     - classes: K names; class_counts: (K,) int, of the training split;
     - image_shape: (H, W, C) of the dataset's images;
-    - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`;
+    - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`; labels (n,) int;
+    - val_logits, val_labels: the same of validation;
     - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
     - weights: a local copy of the weights file of the whole net.
     """
@@ -41,6 +42,9 @@ class KeptRepeat:
     class_counts: np.ndarray
     image_shape: tuple[int, int, int]
     logits: np.ndarray
+    labels: np.ndarray
+    val_logits: np.ndarray
+    val_labels: np.ndarray
     decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
@@ -165,6 +169,9 @@ def read_repeat(
             class_counts=file["class_counts"],
             image_shape=(height, width, channels),
             logits=file["test_logits"],
+            labels=file["test_labels"],
+            val_logits=file["val_logits"],
+            val_labels=file["val_labels"],
             decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],
             weights=weights,

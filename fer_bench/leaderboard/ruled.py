@@ -17,12 +17,11 @@ from fer_bench.evaluation.decisions import Ladder, fit_ladder, unfitted_ladder
 from fer_bench.evaluation.decomposition import score_at_tau
 from fer_bench.evaluation.influence import by_group
 from fer_bench.leaderboard.board import Board, BoardCell
+from fer_bench.leaderboard.requirements import Score
 from fer_bench.storage.records import Outputs
 from fer_bench.strategies.logit_adjustment import log_prior
 
 DRAWS = 200  # of validation, in each of which tau is fitted again
-Score = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Labels (n,) and predictions (R, n) to scores (R,) and influence (R, n)."""
 
 
 @dataclass(frozen=True, eq=False)
