@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.options import From, Mlruns, Study, console
 
 if TYPE_CHECKING:
     from fer_bench.leaderboard.recommend import Recommendation
@@ -22,11 +22,12 @@ def recommend(
     require: Annotated[
         list[str], typer.Option(help='A condition, such as "recall/disgust >= 0.6"; may be given again.')
     ],
-    study: Annotated[str, typer.Option(help="Name of a study that was run.")] = "imbalance",
+    study: Study = None,
     maximize: Annotated[
         str, typer.Option(help="The measure to be highest among those that meet it.")
     ] = "macro_f1",
     mlruns: Mlruns = Path("mlruns"),
+    from_file: From = None,
 ) -> None:
     """Say which cell, decided by which rule, is likely to meet all conditions, and what that costs.
 
@@ -40,17 +41,16 @@ def recommend(
     """
     from fer_bench.leaderboard.recommend import recommend as find
     from fer_bench.leaderboard.requirements import parse
-    from fer_bench.storage.logged_runs import read_study_runs
-    from fer_bench.study.file import study_name
+    from fer_bench.storage.study_runs import read_runs
 
     asked = [parse(each) for each in require]
-    name = study_name(study)
-    for found in find(*read_study_runs(mlruns, name), asked, maximize):
-        show(name, found, asked, maximize)
+    runs = read_runs(mlruns, study, from_file, with_trials=False)
+    for found in find(runs.statuses, runs.repeats, asked, maximize):
+        show(found, asked, maximize)
 
 
-def show(study: str, found: Recommendation, asked: list[Requirement], maximize: str) -> None:
-    """Print what was found of a board of a study."""
+def show(found: Recommendation, asked: list[Requirement], maximize: str) -> None:
+    """Print what was found of a board."""
     words = [found.title[name] for name in ("recipe_name", "dataset", "split", "budget") if found.title[name]]
     console.print(f"[bold]{', '.join(words)}[/bold]: {' and '.join(map(str, asked))}", highlight=False)
     console.print(_answer(found, asked, maximize), highlight=False)
@@ -58,7 +58,7 @@ def show(study: str, found: Recommendation, asked: list[Requirement], maximize: 
     best = found.candidates.iloc[0]
     console.print(
         f"Chosen by the test images among {len(found.candidates)}, so the first is flattered. To export it: "
-        f"fer-bench export --study {study} --cell {best['backbone']}/{best['strategy']} "
+        f"fer-bench export --study {found.title['study']} --cell {best['backbone']}/{best['strategy']} "
         f"--decision {best['rule']} --out model.keras",
         highlight=False,
         soft_wrap=True,

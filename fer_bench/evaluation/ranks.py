@@ -22,7 +22,7 @@ def shared_ranks(board: Comparisons, cells: Sequence[int]) -> list[int | None]:
     told apart leads from the first to the last. None for cells of which nobody can tell.
     """
     ranks: dict[int, int] = {}
-    left = [cell for cell in cells if len(board.cells[cell].slots) > 1]
+    left = [cell for cell in cells if not np.isnan(board.score(cell).images)]
     while left:
         good = board.as_good(left, LEVEL)
         leader = max(left, key=lambda cell: float(board.cells[cell].scores.mean()))
@@ -52,18 +52,18 @@ def rank_intervals(board: Comparisons, cells: Sequence[int]) -> tuple[np.ndarray
 
 
 def chances_of_best(board: Comparisons, cells: Sequence[int], seed: int = 0) -> np.ndarray:
-    """Share (C,) of draws in which each of `cells` has the highest score; NaN for those of one repeat.
+    """Share (C,) of draws in which each of `cells` has the highest score; NaN where its noise isn't known.
 
     Scores are drawn around those found, from a normal distribution with the covariance of images and, on top,
     the variance of seeds: that of a cell alone and that which a seed does to a whole backbone. The second is
     itself known from a few degrees of freedom, and drawn. It takes each cell by its own score, so the
     luckiest of equal cells is flattered: no chance of being right.
     """
-    several = [place for place, cell in enumerate(cells) if len(board.cells[cell].slots) > 1]
+    known = [place for place, cell in enumerate(cells) if not np.isnan(board.score(cell).images)]
     chances = np.full(len(cells), np.nan)
-    if several:
-        drawn = draws(board, [cells[place] for place in several], seed)
-        chances[several] = np.bincount(drawn.argmax(axis=1), minlength=len(several)) / len(drawn)
+    if known:
+        drawn = draws(board, [cells[place] for place in known], seed)
+        chances[known] = np.bincount(drawn.argmax(axis=1), minlength=len(known)) / len(drawn)
     return chances
 
 

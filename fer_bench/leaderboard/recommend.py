@@ -91,7 +91,7 @@ def _candidates(
     places = [list(asked).index(each.measure) for each in requirements]
     rows = []
     for rule in RULES:
-        scores = [Comparisons(board.scores(rule, score)) for score in asked.values()]
+        scores = [board.compare(rule, score) for score in asked.values()]
         seeds_alike = _correlation(scores)
         for cell, runs in enumerate(board.runs):
             own = all(np.array_equal(run.predicted["decided"], run.predicted[rule]) for run in runs.values())

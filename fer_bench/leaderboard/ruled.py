@@ -135,6 +135,10 @@ class RuledBoard:
         """Macro-F1 of the strategies' own decisions."""
         return self.board.comparisons()
 
+    def compare(self, rule: str, score: Score) -> Comparisons:
+        """A score of all cells by a rule, to be compared."""
+        return Comparisons(self.scores(rule, score), self.board.scored, self.board.apart)
+
     @cached_property
     def at_tau(self) -> list[RepeatedScore]:
         """Macro-F1 at the tau fitted to validation, whose noise has columns of its own."""

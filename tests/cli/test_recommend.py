@@ -15,7 +15,7 @@ def said(monkeypatch, capsys):
     def run(*conditions: str, maximize="macro_f1") -> str:
         asked = [parse(each) for each in conditions]
         for found in recommend(*example(), asked, maximize):
-            show("faces", found, asked, maximize)
+            show(found, asked, maximize)
         return " ".join(capsys.readouterr().out.split())
 
     return run
@@ -25,7 +25,7 @@ def test_the_answer_names_cell_rule_chance_and_price(said):
     text = said("accuracy >= 0.6")
     assert "mobilenet_v2/oversampling, decided by" in text and "of draws of images and seeds" in text
     assert "points of macro_f1 below the best without conditions" in text
-    assert "fer-bench export --study faces --cell mobilenet_v2/oversampling --decision" in text
+    assert "fer-bench export --study imbalance --cell mobilenet_v2/oversampling --decision" in text
 
 
 def test_none_is_an_answer(said):
