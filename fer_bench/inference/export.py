@@ -73,7 +73,8 @@ def rebuild(kept: KeptRepeat) -> keras.Model:
         model = with_cosines(plain(net.features), net.classifier[0])
     else:
         model = plain(net.whole)
-    return self_contained(model, kept.image_shape, kept.classes, scale, offset + kept.decision_offset)
+    offset = offset + kept.decision_offset
+    return self_contained(model, kept.image_shape, kept.classes, scale, offset, kept.antialias)
 
 
 def trained_net(kept: KeptRepeat) -> Net:

@@ -30,7 +30,8 @@ class KeptRepeat:
     - image_shape: (H, W, C) of the dataset's images;
     - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`;
     - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
-    - weights: a local copy of the weights file of the whole net.
+    - weights: a local copy of the weights file of the whole net;
+    - antialias: whether images that it was trained on went through a filter where they were made smaller.
     """
 
     record: RepeatRecord
@@ -44,6 +45,7 @@ class KeptRepeat:
     decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
+    antialias: bool
 
 
 def find_kept_repeat(
@@ -165,6 +167,7 @@ def read_repeat(
             class_counts=file["class_counts"],
             image_shape=(height, width, channels),
             logits=file["test_logits"],
+            antialias=bool(file.get("antialias", False)),
             decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],
             weights=weights,
