@@ -111,7 +111,8 @@ def rebuild(kept: KeptRepeat, decided: Decision) -> keras.Model:
         model = with_cosines(plain(net.features), net.classifier[0])
     else:
         model = plain(net.whole)
-    return self_contained(model, kept.image_shape, kept.classes, decided.scale, decided.offset)
+    affine = decided.scale, decided.offset
+    return self_contained(model, kept.image_shape, kept.classes, *affine, kept.antialias)
 
 
 def trained_net(kept: KeptRepeat) -> Net:

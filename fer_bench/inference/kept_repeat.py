@@ -31,7 +31,8 @@ class KeptRepeat:
     - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`; labels (n,) int;
     - val_logits, val_labels: the same of validation;
     - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
-    - weights: a local copy of the weights file of the whole net.
+    - weights: a local copy of the weights file of the whole net;
+    - antialias: whether images that it was trained on went through a filter where they were made smaller.
     """
 
     record: RepeatRecord
@@ -48,6 +49,7 @@ class KeptRepeat:
     decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
+    antialias: bool
 
 
 def find_kept_repeat(
@@ -172,6 +174,7 @@ def read_repeat(
             labels=file["test_labels"],
             val_logits=file["val_logits"],
             val_labels=file["val_labels"],
+            antialias=bool(file.get("antialias", False)),
             decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],
             weights=weights,

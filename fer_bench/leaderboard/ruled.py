@@ -145,7 +145,7 @@ class RuledBoard:
         found = []
         for cell, runs in zip(self.cells, self.runs, strict=True):
             scores, influence = map(np.stack, zip(*(run.at_tau for run in runs.values()), strict=True))
-            found.append(RepeatedScore(cell.shared_key, tuple(runs), scores, influence))
+            found.append(RepeatedScore(cell.shared_key, tuple(runs), scores, influence, cell.untuned))
         return found
 
     def scores(self, rule: str, score: Score) -> list[RepeatedScore]:
@@ -156,7 +156,7 @@ class RuledBoard:
             predicted = np.stack([run.predicted[rule] for run in runs.values()])
             values, influence = score(self.labels, predicted)
             moved = by_group(influence, groups).astype(np.float32)
-            found.append(RepeatedScore(cell.shared_key, tuple(runs), values, moved))
+            found.append(RepeatedScore(cell.shared_key, tuple(runs), values, moved, cell.untuned))
         return found
 
     def names(self, cell: int) -> dict[str, Any]:

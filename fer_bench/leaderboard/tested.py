@@ -57,17 +57,16 @@ class TestedRuns:
     ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot.
 
-        `fixed_nets` and `apart` as of `Comparisons`.
+        `fixed_nets` as of `Comparisons`; `apart` are the numbers of cells that show nothing of seed noise.
         """
         scores, influence = self._deduplicated if dedup else self._as_tested
         return Comparisons(
             [
-                RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers])
-                for common, runs in cells
+                RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers], place in apart)
+                for place, (common, runs) in enumerate(cells)
                 for numbers in [list(runs.values())]
             ],
             fixed_nets,
-            apart,
         )
 
     def rarest_recall(self, runs: Sequence[int]) -> float:
