@@ -107,7 +107,7 @@ def ui(
     mlruns: Mlruns = Path("mlruns"),
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5050,
 ) -> None:
-    """Open MLflow on the runs: compare their charts, and their per-class tables side by side."""
+    """Open MLflow on the cells of every study: scores, bars, and per-class tables side by side."""
     from fer_bench.cli.mlflow_ui import serve
 
     serve(mlruns, port, console)
