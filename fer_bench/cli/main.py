@@ -18,6 +18,7 @@ from fer_bench.cli.data import app as data_app
 from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.report import report
 from fer_bench.cli.run import run, worker
 from fer_bench.errors import UserError
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Which backbone, with which answer to class imbalance, reads facial expressions best?\n\n"
     "[bold]Examples[/bold]\n\n"
     "fer-bench run --study imbalance\n\n"
+    "fer-bench report --study imbalance\n\n"
     "fer-bench ui\n\n"
     "fer-bench leaderboard --study imbalance --out leaderboard.csv",
     no_args_is_help=True,
@@ -55,6 +57,7 @@ app.add_typer(data_app, name="data")
 app.command()(run)
 app.command()(worker)
 app.command()(leaderboard)
+app.command()(report)
 app.command()(bundle)
 app.command()(export)
 app.command()(predict)

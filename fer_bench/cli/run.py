@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from fer_bench.cli.leaderboard import board, show
 from fer_bench.cli.options import PlanOptions, RunOptions, console, takes
+from fer_bench.cli.report import report_of_run
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -149,8 +150,9 @@ def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
 
 
 def _show_results(plans: Sequence[Plan], study: str) -> None:
-    mlruns = plans[0].mlruns
-    show(board(plans[0].study, mlruns, [plan.experiment for plan in plans]))
+    mlruns, experiments = plans[0].mlruns, [plan.experiment for plan in plans]
+    show(board(plans[0].study, mlruns, experiments))
+    report_of_run(plans[0].study, mlruns, experiments)
     console.print(next_commands(study, mlruns), highlight=False, markup=False, soft_wrap=True)
 
 
