@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Protocol
 
+STARTUP_SLOTS = 8  # the first has the defaults, the others are drawn blindly, the same for all strategies
+
 
 @dataclasses.dataclass(frozen=True)
 class Range:

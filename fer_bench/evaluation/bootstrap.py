@@ -39,7 +39,7 @@ def image_draws(
     begin = np.count_nonzero(~subset)
     parts = slice(begin), slice(begin, None)
     chunks = []
-    for weights in _image_weights(np.asarray(groups)[order], draws, seed, chunk_bytes):
+    for weights in image_weights(np.asarray(groups)[order], draws, seed, chunk_bytes):
         f1 = []
         for at in range(0, by_image.shape[1], runs_at_once):
             runs = by_image[:, at : at + runs_at_once]
@@ -76,7 +76,9 @@ def _macro_f1(true_positives: np.ndarray, predicted: np.ndarray, support: np.nda
     return np.where(present, f1.sum(axis=0) / np.maximum(present, 1).astype(np.float32), np.nan)
 
 
-def _image_weights(groups: np.ndarray, draws: int, seed: int, chunk_bytes: int) -> Iterator[np.ndarray]:
+def image_weights(
+    groups: np.ndarray, draws: int, seed: int = 0, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[np.ndarray]:
     """Blocks (b, n) float32 of how often each image is drawn: multinomial over groups, b draws at a time."""
     _, member = np.unique(groups, return_inverse=True)
     count = int(member.max()) + 1

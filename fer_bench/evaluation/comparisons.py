@@ -36,12 +36,12 @@ class Comparisons:
     def __init__(self, cells: Sequence[RepeatedScore]) -> None:
         self.cells = cells
         backbones = _by_backbone(cells)
-        self._of_cells: Prior = cell_prior(backbones)
-        self._of_gains: Prior = gain_prior(backbones)
+        self.of_cells: Prior = cell_prior(backbones)
+        self.of_gains: Prior = gain_prior(backbones)
 
     def score(self, cell: int) -> Effect:
         """The mean score of a cell over its repeats."""
-        return effect(self.cells[cell].scores, self.cells[cell].influence, self._of_cells)
+        return effect(self.cells[cell].scores, self.cells[cell].influence, self.of_cells)
 
     def difference(self, cell: int, other: int) -> Effect | None:
         """The score of a cell less that of another in the slots that both have; None where there is none."""
@@ -51,7 +51,7 @@ class Comparisons:
             return None
         (scores, influence), (less, by_theirs) = ours.at(slots), theirs.at(slots)
         # Between backbones a seed does nothing alike, and nothing cancels.
-        prior = self._of_gains if ours.backbone == theirs.backbone else self._of_cells
+        prior = self.of_gains if ours.backbone == theirs.backbone else self.of_cells
         return effect(scores - less, influence - by_theirs, prior)
 
     def as_good(self, cells: Sequence[int], level: float = 0.05) -> list[bool | None]:

@@ -30,6 +30,43 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> tuple
     return f1.sum(axis=1) / np.count_nonzero(support), influence
 
 
+def recall(labels: np.ndarray, predictions: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Recall of one class by R runs (R,) and its derivative by image (R, n); shapes as for `macro_f1`.
+
+    A class without images has none: NaN, and no derivative.
+    """
+    return _share(predictions == label, np.broadcast_to(labels == label, predictions.shape))
+
+
+def precision(labels: np.ndarray, predictions: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Precision of one class by R runs, as `recall`; 0 where no image is taken for it."""
+    share, influence = _share(np.broadcast_to(labels == label, predictions.shape), predictions == label)
+    return np.nan_to_num(share), influence
+
+
+def f1(labels: np.ndarray, predictions: np.ndarray, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """F1 of one class by R runs, as `recall`."""
+    mine, called = labels == label, predictions == label
+    both = mine.astype(float) + called
+    total = np.maximum(both.sum(axis=1), 1)
+    score = 2 * (mine & called).sum(axis=1) / total
+    influence = (2.0 * (mine & called) - score[:, None] * both) / total[:, None]
+    return np.where(mine.any(), score, np.nan), influence * mine.any()
+
+
+def accuracy(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy of R runs, as `recall`."""
+    return _share(predictions == labels, np.ones(predictions.shape, bool))
+
+
+def _share(right: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share (R,) of those `among` (R, n) bool that are `right`, and its derivative (R, n)."""
+    count = among.sum(axis=1)
+    share = (right & among).sum(axis=1) / np.maximum(count, 1)
+    influence = among * (right - share[:, None]) / np.maximum(count, 1)[:, None]
+    return np.where(count, share, np.nan), influence
+
+
 def by_group(influence: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Influence (R, n) of images to that of groups (R, G): identical images come and go together.
 

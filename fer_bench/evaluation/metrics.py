@@ -51,6 +51,25 @@ def per_class(labels: np.ndarray, logits: np.ndarray, classes: Sequence[str]) ->
     return rows
 
 
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Images (K, K) int of each true class, by row, that are taken for each class."""
+    pairs = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2)
+    return pairs.reshape(classes, classes)
+
+
+def skew_normalised_f1(labels: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """Macro-F1 as it would be if all classes were as common; labels and predicted (n,) int.
+
+    Mean over classes of 2 R_cc / (1 + sum_k R_kc), with R the confusion matrix whose rows are shares of the
+    true class. So it can be compared between data sets of other skew. Classes without a label are left out.
+    Source: Jeni, Cohn and De la Torre 2013, Facing imbalanced data, doi:10.1109/ACII.2013.47.
+    """
+    counts = confusion_counts(labels, predicted, classes)
+    present = counts.sum(axis=1) > 0
+    shares = counts[present] / counts[present].sum(axis=1, keepdims=True)
+    return float(np.mean((2 * shares[:, present].diagonal()) / (1 + shares[:, present].sum(axis=0))))
+
+
 def classification_report(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> str:
     """scikit-learn's report of precision, recall and F1 as text; labels and predicted are (n,) int."""
     every = np.arange(len(classes))

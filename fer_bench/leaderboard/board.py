@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import Effect, holm, intervals, p_values
 from fer_bench.leaderboard.tested import TestedRuns
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
@@ -71,17 +72,44 @@ class BoardCell:
         return reasons
 
 
-def board_rows(cells: Sequence[BoardCell], test: TestedRuns | None, other_trials: set[int]) -> list[Row]:
-    """Rows of cells with one recipe and test set: finished and ranked, best first, then the unfinished.
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Cells with one recipe and test set: finished and ranked, best first, then the unfinished.
 
-    `other_trials`: numbers of trials that cells alike but for that were selected from.
+    test: their runs, None where nothing was tested. other_trials: numbers of trials that cells alike but for
+    that were selected from.
     """
-    cells = sorted(_marked_outdated(cells), key=_order)
+
+    cells: tuple[BoardCell, ...]
+    test: TestedRuns | None
+    other_trials: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, cells: Sequence[BoardCell], test: TestedRuns | None, other_trials: set[int]) -> Board:
+        """The cells in their order, those that newer ones of their backbone differ from marked."""
+        return cls(tuple(sorted(_marked_outdated(cells), key=_order)), test, frozenset(other_trials))
+
+    @property
+    def baselines(self) -> dict[int, int]:
+        """Number of the cell that the gain of each numbered cell is over, among those that were tested."""
+        tested = [cell for cell in self.cells if cell.repeats]
+        found = {c.shared_key: number for number, c in enumerate(tested) if c.head.strategy == BASELINE}
+        pairs = [(number, found.get(cell.shared_key, number)) for number, cell in enumerate(tested)]
+        return {number: baseline for number, baseline in pairs if number != baseline}
+
+    def comparisons(self, dedup: bool = False) -> Comparisons:
+        """Macro-F1 of the cells that were tested, in their order, to be compared."""
+        assert self.test
+        return self.test.compare([(c.shared_key, c.runs) for c in self.cells if c.repeats], dedup)
+
+
+def board_rows(board: Board) -> list[Row]:
+    """Rows of a board's cells, in their order."""
+    cells, test, other_trials = board.cells, board.test, board.other_trials
     selected_from = next((c.selected_from for c in cells if c.repeats), None)
     rows = [_row(cell, test) | {"selected_from": selected_from} for cell in cells]
     if test:
-        tested = [(cell, row) for cell, row in zip(cells, rows, strict=True) if cell.repeats]
-        _compare(test, *zip(*tested, strict=True))
+        _compare(board, [row for cell, row in zip(cells, rows, strict=True) if cell.repeats])
     for place, (cell, row) in enumerate(zip(cells, rows, strict=True), start=1):
         if test and not cell.unranked:
             row["rank"] = place
@@ -94,27 +122,23 @@ def board_rows(cells: Sequence[BoardCell], test: TestedRuns | None, other_trials
     return rows
 
 
-def _compare(test: TestedRuns, cells: Sequence[BoardCell], rows: Sequence[Row]) -> None:
+def _compare(board: Board, rows: Sequence[Row]) -> None:
     """Enter into the rows of tested cells their intervals, gains, and which may be as good as the best."""
+    cells = [cell for cell in board.cells if cell.repeats]
     ranked = [number for number, cell in enumerate(cells) if not cell.unranked]
-    baselines = {c.shared_key: number for number, c in enumerate(cells) if c.head.strategy == BASELINE}
-    pairs = [
-        (number, baseline)
-        for number, cell in enumerate(cells)
-        if (baseline := baselines.get(cell.shared_key, number)) != number
-    ]
     for prefix in ("", "dedup_"):
-        board = test.compare([(cell.shared_key, cell.runs) for cell in cells], dedup=bool(prefix))
-        _enter(rows, f"{prefix}macro_f1", [board.score(number) for number in range(len(cells))], (0, 1))
-        found = {cell: gain for cell, other in pairs if (gain := board.difference(cell, other))}
+        scores = board.comparisons(dedup=bool(prefix))
+        _enter(rows, f"{prefix}macro_f1", [scores.score(number) for number in range(len(cells))], (0, 1))
+        pairs = board.baselines.items()
+        found = {cell: gain for cell, other in pairs if (gain := scores.difference(cell, other))}
         gainers = [rows[number] for number in found]
         _enter(gainers, f"{prefix}gain", list(found.values()), (-1, 1))
         for row, p in zip(gainers, holm(p_values(list(found.values()))), strict=True):
             row[f"{prefix}gain_p"] = p
         if not prefix and ranked:
-            for number, good in zip(ranked, board.as_good(ranked), strict=True):
+            for number, good in zip(ranked, scores.as_good(ranked), strict=True):
                 rows[number]["best_set"] = good
-    for number, baseline in pairs:
+    for number, baseline in board.baselines.items():
         paired = len(cells[number].runs.keys() & cells[baseline].runs.keys())
         if paired < len(cells[number].repeats):
             rows[number]["warnings"].append(f"gain over {paired} of {len(cells[number].repeats)} repeats")

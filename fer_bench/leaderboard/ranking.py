@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 
 from fer_bench.errors import UserError
-from fer_bench.leaderboard.board import BoardCell, Row, board_rows
+from fer_bench.leaderboard.board import Board, BoardCell, Row, board_rows
 from fer_bench.leaderboard.tested import TestedRuns
 from fer_bench.storage.records import CellStatus, RepeatRecord
 
@@ -59,10 +59,21 @@ def leaderboard(
     backbone and strategy the newest counts, unless `all_recipes`. Raises UserError if the repeats of a cell
     were tested on different images.
     """
-    boards: dict[BoardKey, list[BoardCell]] = defaultdict(list)
+    return frame([row for board in find_boards(statuses, repeats, all_recipes) for row in board_rows(board)])
+
+
+def find_boards(
+    statuses: Iterable[CellStatus], repeats: Iterable[RepeatRecord], all_recipes: bool = False
+) -> list[Board]:
+    """The boards of `leaderboard`, in its order, each with its cells and their runs; raises as it does."""
+    shared: dict[BoardKey, list[BoardCell]] = defaultdict(list)
     for cell in _cells(statuses, repeats, all_recipes):
-        boards[_board_key(cell.head)].append(cell)
-    rows = [row for _, cells in sorted(boards.items(), key=_board_order) for row in _rows(cells)]
+        shared[_board_key(cell.head)].append(cell)
+    return [board for _, cells in sorted(shared.items(), key=_board_order) for board in _boards(cells)]
+
+
+def frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table with the columns of a leaderboard, and those of their classes."""
     f1 = list(dict.fromkeys(key for row in rows for key in row if key.startswith("f1_")))
     columns = [name for each in COLUMNS for name in (f1 if each == "f1_*" else [each])]
     return pd.DataFrame(rows, columns=columns).astype(TYPES)
@@ -98,8 +109,8 @@ def _cells(
     return list(newest.values())
 
 
-def _rows(cells: Sequence[BoardCell]) -> list[Row]:
-    """Rows of the cells of one board; other recipes, test images or numbers of trials stand apart."""
+def _boards(cells: Sequence[BoardCell]) -> list[Board]:
+    """Cells that share a board's names, apart by recipe, test images and numbers of trials."""
     tests: dict[str, TestedRuns] = {}
     groups: dict[tuple[str, str, int], list[BoardCell]] = {}
     for cell in sorted(cells, key=lambda c: c.newest, reverse=True):
@@ -109,11 +120,11 @@ def _rows(cells: Sequence[BoardCell]) -> list[Row]:
         else:  # to be selected and tested as the newest of its recipe
             key = next((k for k in groups if k[0] == cell.head.recipe), (cell.head.recipe, "", 0))
         groups.setdefault(key, []).append(cell)
-    rows = []
+    boards = []
     for (recipe, digest, trials), group in groups.items():
         other_trials = {k[2] for k in groups if k[:2] == (recipe, digest)} - {trials}
-        rows += board_rows(group, tests.get(digest), other_trials)
-    return rows
+        boards.append(Board.of(group, tests.get(digest), other_trials))
+    return boards
 
 
 def _tested(cell: BoardCell, tests: dict[str, TestedRuns]) -> tuple[str, BoardCell]:

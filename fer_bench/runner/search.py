@@ -8,12 +8,10 @@ import optuna
 from optuna.samplers import TPESampler
 
 from fer_bench.hashing import derive_seed
-from fer_bench.search_space import suggest
+from fer_bench.search_space import STARTUP_SLOTS, suggest
 from fer_bench.storage.optuna_store import frozen_trial
 from fer_bench.storage.result_files import Result
 from fer_bench.study.spec import Cell, defaults, space
-
-STARTUP_SLOTS = 8  # drawn blindly, and the same for all strategies; after them TPE models the history
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -13,37 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_bench.evaluation.decisions import fit_bias
 from fer_bench.search_space import tunable
 from fer_bench.strategies.base import STRATEGIES, Strategy
-from fer_bench.strategies.posthoc_adjustment import PosthocAdjustment, macro_f1
-
-STEPS = np.array(sorted(np.linspace(-1, 1, 41), key=abs))  # of equally good offsets the smallest is taken
-PASSES = 3
-
-
-def ascent(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Offsets (K,) of logits (n, K), changed one after another where that raises macro-F1 on labels (n,)."""
-    offsets = np.zeros(logits.shape[1])
-    for _ in range(PASSES):
-        before = offsets.copy()
-        for c in np.unique(labels):
-            offsets[c] = STEPS[np.argmax(_scores(logits + offsets, logits[:, c], labels, c))]
-        if np.array_equal(offsets, before):
-            break
-    return offsets
-
-
-def _scores(decisions: np.ndarray, logit: np.ndarray, labels: np.ndarray, c: int) -> np.ndarray:
-    """Macro-F1 for each of STEPS as the offset of class c; its logit (n,), decisions (n, K) of the others."""
-    one_hot = np.eye(decisions.shape[1])
-    support = np.bincount(labels, minlength=decisions.shape[1])
-    rivals = np.where(np.arange(decisions.shape[1]) == c, -np.inf, decisions)
-    rival = rivals.argmax(axis=1)
-    wins = logit + STEPS[:, None] > rivals.max(axis=1)
-    won, lost = wins.astype(float), 1.0 - wins
-    predicted = lost @ one_hot[rival] + np.outer(won.sum(axis=1), one_hot[c])
-    right = lost @ (one_hot[rival] * one_hot[labels]) + np.outer(won @ (labels == c), one_hot[c])
-    return macro_f1(right, predicted, support)
+from fer_bench.strategies.posthoc_adjustment import PosthocAdjustment
 
 
 @STRATEGIES.register("fitted_bias")
@@ -56,4 +29,4 @@ class FittedBias(Strategy):
     def fit_decision(self, logits: np.ndarray, labels: np.ndarray, class_counts: np.ndarray) -> np.ndarray:
         """Offsets (K,); a class without images here is given the one of the first fit."""
         family = PosthocAdjustment().fit_decision(logits, labels, class_counts)
-        return family + (1 - self.shrinkage) * ascent(logits + family, labels)
+        return family + (1 - self.shrinkage) * fit_bias(logits + family, labels)

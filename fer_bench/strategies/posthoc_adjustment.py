@@ -12,30 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_bench.evaluation.decisions import best_tau, macro_f1_paths, shifted
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.strategies.logit_adjustment import log_prior
 
 TAUS = np.linspace(0, 2, 41)
 
 
-def macro_f1(true_positives: np.ndarray, predicted: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Mean F1 of the classes that have images: (G,) float64 of counts (G, K), (G, K) and (K,)."""
-    f1 = 2 * true_positives / np.maximum(predicted + support, 1)
-    return f1[:, support > 0].sum(axis=1) / max(np.count_nonzero(support), 1)
-
-
 def fitted_tau(logits: np.ndarray, labels: np.ndarray, prior: np.ndarray) -> float:
     """The tau with the highest macro-F1 of logits (n, K) less tau times the log prior (K,)."""
-    classes = len(prior)
-    confusions = np.empty((len(TAUS), classes, classes))
-    for place, tau in enumerate(TAUS):
-        decided = (logits - tau * prior).argmax(axis=1)
-        pairs = np.bincount(labels * classes + decided, minlength=classes**2)
-        confusions[place] = pairs.reshape(classes, classes)
-    scores = macro_f1(
-        np.diagonal(confusions, axis1=1, axis2=2), confusions.sum(axis=1), confusions[0].sum(axis=1)
-    )
-    return float(TAUS[np.argmax(scores)])
+    scores = macro_f1_paths(labels, shifted(logits, prior, TAUS), len(prior))[0]
+    return float(TAUS[best_tau(scores, TAUS)])
 
 
 @STRATEGIES.register("posthoc_adjustment")

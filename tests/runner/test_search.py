@@ -9,8 +9,8 @@ import search_history
 from search_history import SEARCH, cell, history, result
 
 import fer_bench
-from fer_bench.runner.search import STARTUP_SLOTS, draw
-from fer_bench.search_space import ranges
+from fer_bench.runner.search import draw
+from fer_bench.search_space import STARTUP_SLOTS, ranges
 from fer_bench.storage.result_files import best
 from fer_bench.strategies.base import STRATEGIES
 from fer_bench.study.resolve import resolve

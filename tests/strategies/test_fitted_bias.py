@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from fer_bench.evaluation.decisions import fit_bias
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.strategies.fitted_bias import ascent
 from fer_bench.testing.strategies import FER2013, labels_of
 from fer_bench.testing.training_splits import calibrated_logits
 
@@ -34,7 +34,7 @@ def test_shrunk_wholly_it_is_posthoc_adjustment():
 
 def test_at_the_end_no_class_has_a_better_step():
     logits = calibrated_logits(LABELS, COUNTS, 1)
-    offsets = ascent(logits, LABELS)
+    offsets = fit_bias(logits, LABELS)
     reached = macro_f1(logits + offsets)
     assert reached > macro_f1(logits)
     assert np.abs(offsets).max() <= 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from fer_bench.evaluation.decisions import macro_f1
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.strategies.posthoc_adjustment import macro_f1
 from fer_bench.testing.strategies import BALANCED, FER2013, WITHOUT_DISGUST, labels_of
 from fer_bench.testing.training_splits import calibrated_logits
 

@@ -1,0 +1,79 @@
+"""All that the stored logits of a study say: for each board its tables, from which reports are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from fer_bench.leaderboard.board import Board
+from fer_bench.leaderboard.calibration_tables import calibration, reliabilities
+from fer_bench.leaderboard.gains import decomposition, ladder
+from fer_bench.leaderboard.ranking import find_boards
+from fer_bench.leaderboard.ruled import RuledBoard
+from fer_bench.leaderboard.scored_cells import cell_table
+from fer_bench.leaderboard.search_tables import best_of, counts, curves
+from fer_bench.leaderboard.who_pays import confusion, exchange, who_pays
+from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord, TrialRecord
+
+
+@dataclass(frozen=True, eq=False)
+class BoardAnalysis:
+    """One board; shares are in [0, 1], NaN where unknown, intervals 95 %, each for itself.
+
+    - title: what its cells have in common, by the names in BOARD, and their recipe's hash;
+    - cells: see `cell_table`; ladder, decomposition: `gains`; who_pays, exchange, confusion: `who_pays`;
+    - calibration, reliability: `calibration_tables`; best_of, curves, counts: `search_tables`.
+
+    Of cells that were not tested yet there are only rows in `cells` and `best_of`.
+    """
+
+    title: dict[str, str]
+    classes: tuple[str, ...]
+    cells: pd.DataFrame
+    ladder: pd.DataFrame
+    decomposition: pd.DataFrame
+    who_pays: pd.DataFrame
+    exchange: pd.DataFrame
+    confusion: pd.DataFrame
+    calibration: pd.DataFrame
+    reliability: pd.DataFrame
+    best_of: pd.DataFrame
+    curves: pd.DataFrame
+    counts: pd.DataFrame
+
+
+def analyse(
+    statuses: Iterable[CellStatus],
+    repeats: Iterable[RepeatRecord],
+    trials: Sequence[TrialRecord] = (),
+    all_recipes: bool = False,
+) -> list[BoardAnalysis]:
+    """Analyse the boards of `fer_bench.leaderboard.ranking.leaderboard`, in its order; raises as it does.
+
+    Boards of which nothing was tested yet are left out.
+    """
+    return [_analysed(board, trials) for board in find_boards(statuses, repeats, all_recipes) if board.test]
+
+
+def _analysed(board: Board, trials: Sequence[TrialRecord]) -> BoardAnalysis:
+    head = next(cell.head for cell in board.cells if cell.repeats)
+    ruled = RuledBoard(board)
+    changes = who_pays(ruled)
+    rarity = [ruled.classes[place] for place in ruled.rarity]
+    return BoardAnalysis(
+        title={name: head.board.get(name, "") for name in BOARD} | {"recipe": head.recipe},
+        classes=ruled.classes,
+        cells=cell_table(ruled),
+        ladder=ladder(ruled),
+        decomposition=decomposition(ruled),
+        who_pays=changes,
+        exchange=exchange(changes, rarity[-1], rarity[0]),
+        confusion=confusion(ruled),
+        calibration=calibration(ruled),
+        reliability=reliabilities(ruled),
+        best_of=best_of(board.cells, trials),
+        curves=curves(ruled),
+        counts=counts(ruled),
+    )
