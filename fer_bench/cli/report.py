@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.options import From, Mlruns, Study, console
 from fer_bench.errors import phrase
 
 
 def report(
-    study: Annotated[str, typer.Option(help="Name of a study that was run.")] = "imbalance",
+    study: Study = None,
     mlruns: Mlruns = Path("mlruns"),
+    from_file: From = None,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
     every: Annotated[
         bool, typer.Option("--all", help="Also cells of earlier versions of the study.")
@@ -25,14 +26,15 @@ def report(
 
     The file needs no other and asks no host for anything. A study in progress can be reported.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     fer-bench report --study imbalance --out report.html
+
+    fer-bench report --from results.zip
     """
     from fer_bench.report.page import write_report
-    from fer_bench.study.file import study_name
 
-    write_report(study_name(study), mlruns, out, all_recipes=every)
+    write_report(out, mlruns, study, from_file, all_recipes=every)
     console.print(f"wrote {escape(str(out))}", highlight=False, soft_wrap=True)
 
 
@@ -42,7 +44,7 @@ def report_of_run(study: str, mlruns: Path, only: Collection[str]) -> None:
     try:
         from fer_bench.report.page import write_report
 
-        write_report(study, mlruns, out, only)
+        write_report(out, mlruns, study, only=only)
         said = f"report: {out}"
     except Exception as error:  # the run is done and its results are kept, whatever is wrong with the page
         said = f"no report: {phrase(error) or type(error).__name__}"

@@ -30,9 +30,8 @@ class ReportPackage(ModuleType):
         nothing of the study was run, its runs can't be read or the file can't be written.
         """
         from fer_bench.report.page import write_report
-        from fer_bench.study.file import study_name
 
-        return write_report(study_name(str(study)), Path(mlruns), Path(out), all_recipes=all_recipes)
+        return write_report(Path(out), Path(mlruns), str(study), all_recipes=all_recipes)
 
 
 sys.modules[__name__].__class__ = ReportPackage

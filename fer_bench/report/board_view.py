@@ -23,8 +23,8 @@ class BoardView:
     @cached_property
     def cells(self) -> pd.DataFrame:
         """Rows of the leaderboard with "c", the number that the page knows a cell by, and its "label"."""
-        cells = self.analysis.cells.reset_index(drop=True)
-        return cells.assign(c=range(len(cells)), label=self.labels)
+        cells = self.analysis.cells[self.analysis.cells["kind"] == "cell"].reset_index(drop=True)
+        return cells.assign(c=range(len(cells)), label=_labels(cells))
 
     @cached_property
     def tested(self) -> pd.DataFrame:
@@ -32,18 +32,10 @@ class BoardView:
         return self.cells[self.cells["macro_f1"].notna()]
 
     @cached_property
-    def labels(self) -> list[str]:
-        """What the cells are called: by strategy, and by backbone and recipe where that is not enough."""
-        cells = self.analysis.cells
-        names = cells["strategy"].astype(str)
-        if cells["backbone"].nunique() > 1:
-            names = names + " · " + cells["backbone"].astype(str)
-        names = names + cells["kind"].map(lambda kind: " (ensemble)" if kind == "ensemble" else "")
-        seen = Counter(names)
-        return [
-            f"{name} ({recipe})" if seen[name] > 1 else name
-            for name, recipe in zip(names, cells["recipe"], strict=True)
-        ]
+    def ensembles(self) -> pd.DataFrame:
+        """Rows of the ensembles of the cells' repeats, with "c" and "label" of the cells."""
+        rows = self.analysis.cells[self.analysis.cells["kind"] == "ensemble"]
+        return self._numbered(rows)
 
     @cached_property
     def several_backbones(self) -> bool:
@@ -57,7 +49,9 @@ class BoardView:
 
     def keyed(self, name: str) -> pd.DataFrame:
         """A table of the analysis with "c" and "label", without rows of cells that are not on the board."""
-        frame: pd.DataFrame = getattr(self.analysis, name)
+        return self._numbered(getattr(self.analysis, name))
+
+    def _numbered(self, frame: pd.DataFrame) -> pd.DataFrame:
         numbers = dict(zip(reversed(self.cells["cell"]), reversed(self.cells["c"]), strict=True))
         places = frame["cell"].map(numbers)
         frame = frame[places.notna()].assign(c=places.dropna().astype(int))
@@ -96,3 +90,15 @@ class BoardView:
         if title.get("shared_phases"):
             facts.append(f"shared phases: {title['shared_phases']}")
         return facts
+
+
+def _labels(cells: pd.DataFrame) -> list[str]:
+    """What cells are called: by strategy, and by backbone and key where that is not enough."""
+    names = cells["strategy"].astype(str)
+    if cells["backbone"].nunique() > 1:
+        names = names + " · " + cells["backbone"].astype(str)
+    seen = Counter(names)
+    return [
+        f"{name} ({key[:6]})" if seen[name] > 1 else name
+        for name, key in zip(names, cells["cell"], strict=True)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import altair as alt
+import pandas as pd
 
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.figures import (
@@ -109,8 +110,9 @@ def confusion(view: BoardView) -> Figure | None:
     frame = view.keyed("confusion")
     if frame.empty:
         return None
-    change = frame["change"].abs().max()
-    most = _rounded_up(100 * change if change == change else 1.0)
+    most = _rounded_up(
+        100 * float(frame["change"].abs().quantile(0.98))
+    )  # what is more has the strongest colour
     axis = alt.Axis(orient="top", labelAngle=-40, grid=False, title="predicted")
     x = alt.X("predicted:N", sort=list(view.classes), axis=axis)
     y = alt.Y("true:N", sort=list(view.classes), title="true")

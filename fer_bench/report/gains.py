@@ -8,7 +8,7 @@ import pandas as pd
 
 from fer_bench.leaderboard.terminal import LEVEL
 from fer_bench.report.board_view import BoardView
-from fer_bench.report.figures import ROWS, STEP, AXIS, Figure, by_cell, effects, in_panels, tooltip
+from fer_bench.report.figures import AXIS, ROWS, STEP, Figure, by_cell, effects, in_panels, tooltip
 from fer_bench.report.formats import count, percent, points
 from fer_bench.report.tables import Column, chart_data, table
 
@@ -79,8 +79,9 @@ def decomposition(view: BoardView) -> Figure | None:
         "decomposition",
         "Threshold or representation",
         "Total gain = moved threshold (what `none` gains when its threshold is fitted on validation) + "
-        "better representation (what is left when both sides have their threshold fitted) + interaction. "
-        "In points of macro-F1; blue where the 95 % interval, of each by itself, excludes 0.",
+        "better representation (what is left when both sides have theirs fitted) + interaction (what a "
+        "strategy's own decision loses against its fitted threshold). In points of macro-F1; blue where "
+        "the 95 % interval, of each by itself, excludes 0.",
         f"Parts of the gains of {frame['c'].nunique()} cells; the interval of the representation excludes 0 "
         f"for {int(told.sum())} of them.",
         in_panels(effects("points", colour), "part", list(PARTS.values())),
@@ -133,7 +134,9 @@ def decision_rules(view: BoardView) -> Figure | None:
         "Gain in macro-F1 over argmax of the same logits, mean over repeats, in points. What is fitted on "
         "validation looks better there than it is.",
         f"Gains of {frame['rule'].nunique()} decision rules over argmax, for {frame['c'].nunique()} cells.",
-        in_panels(alt.layer(between, dots, height=alt.Step(STEP)), "rule", list(RULES.values())),
+        in_panels(
+            alt.layer(between, dots, height=alt.Step(STEP)), "rule", list(RULES.values())
+        ).resolve_scale(x="independent"),
         chart_data(frame, ["c", "rule"], percent=["val_gain", "test_gain"]),
         table(frame, "Gain of decision rules over argmax, in points", columns, headers=2),
         panels=4,

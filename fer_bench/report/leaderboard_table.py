@@ -32,17 +32,37 @@ def leaderboard_table(view: BoardView) -> Table:
     frame["gain_words"] = [
         f"{points(gain)}{mark}" for gain, mark in zip(frame["gain"], frame["real"], strict=True)
     ]
+    rarest = f"recall of {view.classes[-1]}, the rarest class in training"
     names = [Column("backbone", "Backbone")] if view.several_backbones else []
-    columns = [Column("place", "#", str), *names, Column("strategy", "Strategy")]
+    columns = [Column("place", "#", str, "shared rank"), *names, Column("strategy", "Strategy")]
     columns += [Column("macro_f1", "Macro-F1", percent), Column("f1_interval", "95 % interval", str)]
     columns += [Column("gain_words", "Gain", str), Column("gain_interval", "95 % interval", str)]
-    columns += [Column("balanced_accuracy", "Bal. acc.", percent), Column("accuracy", "Acc.", percent)]
-    columns += [Column("rarest_class_recall", "Rarest", percent)]
-    columns += [Column("p_best", "P(best)", percent), Column("dedup_macro_f1", "Dedup.", percent)]
-    columns += [Column("repeats", "n", count)]
+    columns += [
+        Column("balanced_accuracy", "Bal. acc.", percent, "balanced accuracy: mean recall of the classes")
+    ]
+    columns += [Column("accuracy", "Acc.", percent, "accuracy")]
+    columns += [Column("rarest_class_recall", "Rarest", percent, rarest)]
+    columns += [Column("p_best", "P(best)", percent, "probability to be the best, in percent")]
+    columns += [
+        Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val")
+    ]
+    columns += [Column("repeats", "n", count, "repeats")]
     columns = [column for column in columns if frame[column.key].map(word).ne("").any()]
     columns += [Column("marks", "Notes")] if any(frame["marks"]) else []
     return table(frame, f"Leaderboard: {view.heading}", columns)
+
+
+def ensembles(view: BoardView) -> Table | None:
+    """For each cell the ensemble of its repeats, beside their mean."""
+    frame = view.ensembles
+    if frame.empty:
+        return None
+    frame = frame.assign(single=frame["c"].map(view.cells["macro_f1"]))
+    frame["more"] = frame["macro_f1"] - frame["single"]
+    columns = [*view.cell_columns, Column("macro_f1", "Macro-F1", percent)]
+    columns += [Column("single", "Mean of its repeats", percent), Column("more", "Difference", points)]
+    columns += [Column("balanced_accuracy", "Bal. acc.", percent), Column("accuracy", "Acc.", percent)]
+    return table(frame, "Ensembles: mean probability of a cell's repeats, in percent; unranked", columns)
 
 
 def _ends(cells: pd.DataFrame, name: str) -> list[tuple[float, float]]:

@@ -19,29 +19,35 @@ from markupsafe import Markup, escape
 
 from fer_bench.environment import commit, versions
 from fer_bench.errors import UserError
-from fer_bench.files import atomic
+from fer_bench.files import atomic, check_file
 from fer_bench.leaderboard.analysis import BoardAnalysis, analyse
 from fer_bench.report import theme
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.sections import BoardPage, board_page
-from fer_bench.storage.logged_runs import read_study_runs, read_trials
-from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.storage.records import StudyRuns
+from fer_bench.storage.study_runs import read_runs
 
 
 def write_report(
-    study: str, mlruns: Path, out: Path, only: Collection[str] = (), *, all_recipes: bool = False
+    out: Path,
+    mlruns: Path,
+    study: str | None = None,
+    from_file: Path | None = None,
+    *,
+    only: Collection[str] = (),
+    all_recipes: bool = False,
 ) -> Path:
     """Read what was logged of a study, of `only` some experiments, and write its page to `out`.
 
-    Raises UserError where nothing was run, runs can't be read or the file can't be written.
+    Runs are read as by `fer_bench.storage.study_runs.read_runs`, which says what is refused. Raises UserError
+    where the file can't be written.
     """
     check_html(out)
-    statuses, repeats = read_study_runs(mlruns, study, only)
-    boards = analyse(statuses, repeats, read_trials(mlruns, study, only), all_recipes)
-    again = ["fer-bench", "report", "--study", study]
-    again += [] if mlruns == Path("mlruns") else ["--mlruns", str(mlruns)]
-    again += ["--all"] if all_recipes else []
-    text = render(study, boards, statuses, repeats, shlex.join([*again, "--out", out.name]))
+    runs = read_runs(mlruns, study, from_file, only=only)
+    boards = analyse(runs.statuses, runs.repeats, runs.trials, all_recipes)
+    boards_of = [each.board for each in runs.statuses] + [each.board for each in runs.repeats]
+    name = next((board["study"] for board in boards_of), study or "")
+    text = render(name, boards, runs, _again(name, mlruns, from_file, all_recipes, out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic(out) as temporary:
@@ -53,25 +59,23 @@ def write_report(
 
 def check_html(path: Path) -> None:
     """Raise UserError for a path that can't be an HTML file."""
-    if (
-        path.is_dir()
-        or (path.exists() and not path.is_file())
-        or path.suffix.lower() not in (".html", ".htm")
-    ):
+    check_file(path, "report.html")
+    if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out {path}: expected the name of an HTML file, such as report.html")
 
 
-def render(
-    study: str,
-    boards: Sequence[BoardAnalysis],
-    statuses: Sequence[CellStatus],
-    repeats: Sequence[RepeatRecord],
-    again: str,
-) -> str:
+def _again(study: str, mlruns: Path, from_file: Path | None, all_recipes: bool, out: Path) -> str:
+    """The command that writes the page, as a shell takes it."""
+    words = ["fer-bench", "report"]
+    words += ["--from", str(from_file)] if from_file else ["--study", study]
+    words += [] if from_file or mlruns == Path("mlruns") else ["--mlruns", str(mlruns)]
+    words += ["--all"] if all_recipes else []
+    return shlex.join([*words, "--out", out.name])
+
+
+def render(study: str, boards: Sequence[BoardAnalysis], runs: StudyRuns, again: str) -> str:
     """HTML of a study's boards; `again` is the command that writes this page."""
-    pages = [
-        board_page(BoardView(board, place), statuses, repeats) for place, board in enumerate(boards, start=1)
-    ]
+    pages = [board_page(BoardView(board, place), runs) for place, board in enumerate(boards, start=1)]
     scripts = [_vega(), _resource("page.js")]
     return str(
         _environment()
@@ -79,6 +83,7 @@ def render(
         .render(
             study=study,
             pages=pages,
+            planned=len(runs.statuses),
             several=len(pages) > 1,
             again=again,
             version=versions().get("fer-bench", ""),

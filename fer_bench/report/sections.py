@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from fer_bench.report import classes, gains, provenance, tradeoffs
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.figures import Figure
-from fer_bench.report.leaderboard_table import leaderboard_table, reported
+from fer_bench.report.leaderboard_table import ensembles, leaderboard_table, reported
 from fer_bench.report.summary import Finding, findings
 from fer_bench.report.tables import Table
 from fer_bench.report.warnings import letter, own_warnings, shared_warnings
-from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.storage.records import RepeatRecord, StudyRuns
 
 OWN_DATA = (
     "Of their own net, on their own data and split: to be read beside these numbers, not ranked with them."
@@ -38,6 +38,7 @@ class BoardPage:
     view: BoardView
     findings: list[Finding]
     leaderboard: Table
+    ensembles: Table | None
     sections: list[Section]
     facts: provenance.Facts
     command: str
@@ -50,17 +51,18 @@ class BoardPage:
         return [figure for section in self.sections for figure in section.figures]
 
 
-def board_page(view: BoardView, statuses: Sequence[CellStatus], repeats: Sequence[RepeatRecord]) -> BoardPage:
-    """Everything of a board; `statuses` and `repeats` may be of others as well."""
+def board_page(view: BoardView, runs: StudyRuns) -> BoardPage:
+    """Everything of a board; the runs may be of others as well."""
     cells = set(view.cells["cell"])
-    own = [repeat for repeat in repeats if repeat.cell in cells]
+    own = [repeat for repeat in runs.repeats if repeat.cell in cells]
     return BoardPage(
         view,
         findings(view),
         leaderboard_table(view),
+        ensembles(view),
         sections(view, own),
         provenance.facts(view, own),
-        provenance.command(view, statuses),
+        provenance.command(view, runs.statuses),
         shared_warnings(view.cells),
         [
             (letter(number), phrase, labels)

@@ -65,7 +65,8 @@ def _as_good(ranked: pd.DataFrame) -> str:
     good = others.loc[others["best_set"].fillna(False).astype(bool), "label"].tolist()
     worse = others.loc[~others["best_set"].fillna(True).astype(bool), "label"].tolist()
     if not good:
-        return f"It is better than each of the {len(others)} others ({100 * LEVEL:.0f} % level, as the luckiest of all)."
+        words = f"It can be told to be better than each of the {len(others)} others"
+        return f"{words} ({100 * LEVEL:.0f} %, as the luckiest of all)."
     if not worse:
         return (
             f"Each of the {len(others)} others may be as good."
@@ -73,9 +74,9 @@ def _as_good(ranked: pd.DataFrame) -> str:
             else "The other may be as good."
         )
     if len(good) <= len(worse):
-        return f"{_sentence(listed(good))} may be as good; the other {len(worse)} are told to be worse."
-    verb = "is" if len(worse) == 1 else "are"
-    return f"{len(good)} of the {len(others)} others may be as good; only {listed(worse)} {verb} told to be worse."
+        return f"{_sentence(listed(good))} may be as good; the other {len(worse)} can be told to be worse."
+    some = f"{len(good)} of the {len(others)} others may be as good"
+    return f"{some}; only {listed(worse)} can be told to be worse."
 
 
 def _chosen(ranked: pd.DataFrame) -> str:
@@ -101,24 +102,17 @@ def gains(ranked: pd.DataFrame) -> str:
         return f"There is nothing to compare with `{BASELINE}`." if len(ranked) > 1 else ""
     if gained["gain_p"].isna().all():
         return f"Gains over `{BASELINE}` have no intervals with a single repeat: none can be called real."
-    real = gained[gained["gain_p"] < LEVEL]
-    if real.empty:
-        words = "The one gain or loss" if len(gained) == 1 else f"None of the {len(gained)} gains and losses"
-        return f"{words} over training on the classes as they are (`{BASELINE}`) is {'not ' if len(gained) == 1 else ''}real at {100 * LEVEL:.0f} % for all together."
-    up, down = real[real["gain"] > 0], real[real["gain"] < 0]
+    up, down = (gained[(gained["gain_p"] < LEVEL) & (gained["gain"] * sign > 0)] for sign in (1, -1))
+    together = f"({100 * LEVEL:.0f} % for all of them together)"
+    if up.empty and down.empty:
+        number = "The one gain or loss" if len(gained) == 1 else f"None of the {len(gained)} gains and losses"
+        verb = "isn't" if len(gained) == 1 else "is"
+        return f"{number} against `{BASELINE}`, training on the classes as they are, {verb} real {together}."
+    rest = len(gained) - len(up) - len(down)
     words = [f"Better than `{BASELINE}`: {_with_intervals(up)}." if len(up) else ""]
     words += [f"Worse than `{BASELINE}`: {_with_intervals(down)}." if len(down) else ""]
-    rest = len(gained) - len(real)
-    words += [
-        f"The other {rest} can't be told from it."
-        if rest > 1
-        else "The other can't be told from it."
-        if rest
-        else ""
-    ]
-    return (
-        f"{' '.join(filter(None, words))} In points of macro-F1, all tested together at {100 * LEVEL:.0f} %."
-    )
+    words += [f"The other{f' {rest}' if rest > 1 else ''} can't be told from it." if rest else ""]
+    return f"{' '.join(filter(None, words))} In points of macro-F1 {together}."
 
 
 def _with_intervals(rows: pd.DataFrame, most: int = 4) -> str:
@@ -136,38 +130,42 @@ def separated(view: BoardView) -> str:
     frame = frame[frame["low"].notna()]
     if frame.empty:
         return ""
-    moved = frame[frame["part"] == "operating_point"].drop_duplicates(["backbone", "value"])
-    words = [_moved(moved)] if len(moved) else []
-    parts = frame[frame["part"] == "representation"]
-    better, worse = parts[parts["low"] > 0], parts[parts["high"] < 0]
+    of = dict(list(frame.groupby("part")))
+    words = [_moved(of["operating_point"].drop_duplicates("backbone"))]
+    better, worse = _told(of["representation"])
     if better.empty and worse.empty:
-        words.append(
-            f"Beyond that, no strategy's representation can be told from that of `{BASELINE}` "
-            f"({len(parts)} intervals, all of which hold 0)."
-        )
-        return " ".join(words)
+        words.append(f"Beyond that, no strategy's representation can be told from that of `{BASELINE}`.")
     for rows, word in ((better, "better"), (worse, "worse")):
         if len(rows):
-            best_first = rows.sort_values("value", ascending=word == "worse", key=lambda value: value)
-            words.append(
-                f"Beyond that, {_parts(best_first)} {'separates' if len(rows) == 1 else 'separate'} the "
-                f"classes {word}."
-            )
-    return " ".join([*words, _by_chance(len(parts), len(better) + len(worse))])
+            words.append(f"Beyond that, {_parts(rows)} separate{_s(rows)} the classes {word}.")
+    _, beside = _told(of["interaction"])
+    if len(beside):
+        words.append(f"{_sentence(_parts(beside))} lose{_s(beside)} by a threshold of {_its(beside)} own.")
+    tested = len(of["representation"]) + len(of["interaction"])
+    found = len(better) + len(worse) + len(beside) + len(_told(of["interaction"])[0])
+    return " ".join([*words, _by_chance(tested, found)])
+
+
+def _told(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows whose interval lies above 0, and rows whose interval lies below; the farthest from 0 first."""
+    key = "value" if "part" in rows else "change"
+    return (
+        rows[rows["low"] > 0].sort_values(key, ascending=False),
+        rows[rows["high"] < 0].sort_values(key),
+    )
 
 
 def _moved(moved: pd.DataFrame) -> str:
-    """What a threshold fitted on validation does to `none`, of one backbone or of several."""
-    start = f"A threshold fitted on validation, with no other training, changes `{BASELINE}`"
+    """What a threshold fitted on validation does to `none`, on one backbone or on several."""
+    start = f"A threshold fitted on validation, with no other training, changes `{BASELINE}` by"
+    up, down = _told(moved)
     if len(moved) == 1:
         row = moved.iloc[0]
-        told = "" if row["low"] > 0 or row["high"] < 0 else ", which can't be told from nothing"
-        return f"{start} by {points(row['value'])} points {interval(row['low'], row['high'], points)}{told}."
-    told_number = int(((moved["low"] > 0) | (moved["high"] < 0)).sum())
-    return (
-        f"{start} by {points(moved['value'].min())} to {points(moved['value'].max())} points on {len(moved)} "
-        f"backbones; {told_number} of these can be told from nothing."
-    )
+        told = "" if len(up) + len(down) else ", which can't be told from nothing"
+        return f"{start} {points(row['value'])} points {interval(row['low'], row['high'], points)}{told}."
+    ends = f"{points(moved['value'].min())} to {points(moved['value'].max())}"
+    count_told = len(up) + len(down) or "none"
+    return f"{start} {ends} points on {len(moved)} backbones, {count_told} of which can be told from nothing."
 
 
 def _parts(rows: pd.DataFrame, most: int = 3) -> str:
@@ -180,37 +178,43 @@ def _parts(rows: pd.DataFrame, most: int = 3) -> str:
 
 
 def _by_chance(number: int, found: int) -> str:
-    return f"({found} of {number} intervals exclude 0; {_expected(number)} would by chance.)"
-
-
-def _expected(number: int) -> str:
-    return "fewer than one" if number * LEVEL < 1 else f"about {number * LEVEL:.0f}"
+    chance = "fewer than one" if number * LEVEL < 1 else f"about {number * LEVEL:.0f}"
+    return f"({found} of {number} intervals exclude 0; {chance} would by chance.)"
 
 
 def who_paid(view: BoardView) -> str:
-    """Whose recall rose and whose fell, by intervals that exclude 0."""
+    """Whose recall rose and whose fell, by intervals that exclude 0, and whether F1 followed."""
     frame = view.keyed("who_pays")
-    frame = frame[(frame["measure"] == "recall") & frame["low"].notna()]
+    frame = frame[frame["low"].notna()]
     if frame.empty:
         return ""
-    up, down, cells = frame[frame["low"] > 0], frame[frame["high"] < 0], frame["c"].nunique()
+    recall, f1 = (frame[frame["measure"] == measure] for measure in ("recall", "f1"))
+    words = [_moved_most("Recall", recall), _moved_most("F1", f1)]
+    found = sum(len(rows) for rows in _told(frame))
+    return " ".join([*filter(None, words), _by_chance(len(frame), found)])
+
+
+def _moved_most(measure: str, frame: pd.DataFrame) -> str:
+    """The classes that rose and fell most, over all cells, and where they did most."""
+    if frame.empty:
+        return ""
+    up, down = _told(frame)
+    cells = frame["c"].nunique()
     if up.empty and down.empty:
-        return f"No class's recall can be told from what it is under `{BASELINE}` ({len(frame)} intervals hold 0)."
-    words = [_moved_most(up, "rose", cells), _moved_most(down, "fell", cells)]
-    return " ".join([*filter(None, words), _by_chance(len(frame), len(up) + len(down))])
+        return f"{measure} of no class can be told from what it is under `{BASELINE}`."
+    words = [_most(rows, verb, cells) for rows, verb in ((up, "rose"), (down, "fell"))]
+    return f"{measure} of {'; that of '.join(filter(None, words))}."
 
 
-def _moved_most(rows: pd.DataFrame, verb: str, cells: int) -> str:
-    """The class whose recall moved in most cells, and where it did most."""
+def _most(rows: pd.DataFrame, verb: str, cells: int) -> str:
     if rows.empty:
-        return f"No class's recall {verb} by more than its interval."
-    times = rows["class"].value_counts()
-    sizes = rows["change"].abs().groupby(rows["class"]).max()
-    name = max(times.index, key=lambda each: (times[each], sizes[each]))
-    most = rows[rows["class"] == name].sort_values("change", key=lambda change: change.abs()).iloc[-1]
+        return f"no class {verb}"
+    name = rows["change"].abs().groupby(rows["class"]).sum().idxmax()
+    found = rows[rows["class"] == name]
+    most = found.iloc[0]
     ends = interval(most["low"], most["high"], points)
-    where = f"in {times[name]} of {cells} cells" if cells > 1 else "in the one cell"
-    return f"Recall of `{name}` {verb} {where}, most with `{most['label']}` ({points(most['change'])} points {ends})."
+    where = f"in {len(found)} of {cells} cells, most with" if cells > 1 else "with"
+    return f"`{name}` {verb} {where} `{most['label']}` ({points(most['change'])} points {ends})"
 
 
 def resolution(ranked: pd.DataFrame) -> str:
@@ -222,7 +226,7 @@ def resolution(ranked: pd.DataFrame) -> str:
     by = ", by cell," if len(ends) > 1 else ""
     return (
         f"A true gain has to be {' to '.join(ends)} points{by} to be told from 0 in four cases of five, if "
-        "it were tested alone. Smaller ones this study could not have told from nothing: that a gain isn't "
+        "it is tested alone. Smaller ones this study could not have told from nothing: that a gain isn't "
         "called real doesn't say that there is none."
     )
 
@@ -233,17 +237,12 @@ def data(view: BoardView, ranked: pd.DataFrame) -> str:
     if len(ranked) and present(ranked.iloc[0]["dedup_macro_f1"]):
         first = ranked.iloc[0]
         if abs(first["dedup_macro_f1"] - first["macro_f1"]) >= 0.0005:
-            words.append(
-                f"Without images that are also there, `{first['label']}` has "
-                f"{percent(first['dedup_macro_f1'])} % instead of {percent(first['macro_f1'])} %."
-            )
+            scores = f"{percent(first['dedup_macro_f1'])} % instead of {percent(first['macro_f1'])} %"
+            words.append(f"Without such images, `{first['label']}` has {scores}.")
     if own := own_warnings(view.cells):
-        cells = sorted({label for labels in own.values() for label in labels})
-        verb, plural = ("has", "") if len(cells) == 1 else ("have", "s")
-        words.append(
-            f"{len(cells)} cell{plural} {verb} warnings of {'its' if len(cells) == 1 else 'their'} own, "
-            "below the leaderboard."
-        )
+        number = len({label for labels in own.values() for label in labels})
+        have = "1 cell has warnings of its" if number == 1 else f"{number} cells have warnings of their"
+        words.append(f"{have} own, below the leaderboard.")
     return " ".join(words)
 
 
@@ -255,12 +254,9 @@ def missing(view: BoardView, ranked: pd.DataFrame) -> str:
         words.append(f"{behind} of {len(cells)} cells have no rank, such as {_unranked(cells)}.")
     repeats = ranked["repeats"].dropna()
     if len(repeats) and repeats.min() < FEW:
-        few = count(repeats.min())
-        words.append(
-            "One repeat gives no interval: `--repeats 3` or more adds what is missing."
-            if few == "1"
-            else f"{few} repeats hardly show the noise of seeds, so intervals are wide: `--repeats 3` or more narrows them."
-        )
+        few = f"{count(repeats.min())} repeats hardly show the noise of seeds, so intervals are wide"
+        few = "A single repeat gives no interval" if repeats.min() == 1 else few
+        words.append(f"{few}: take three or more (`--repeats`).")
     return " ".join(words)
 
 
@@ -272,3 +268,12 @@ def _unranked(cells: pd.DataFrame) -> str:
 
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
+
+
+def _s(rows: pd.DataFrame) -> str:
+    """Ending of a verb."""
+    return "s" if len(rows) == 1 else ""
+
+
+def _its(rows: pd.DataFrame) -> str:
+    return "its" if len(rows) == 1 else "their"

@@ -41,7 +41,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 
 def config() -> dict[str, Any]:
-    """Vega-Lite's `config` of all charts, with names of colours; "@labels" is the widest that a label may be."""
+    """Vega-Lite's `config` of all charts, with names of colours; "@labels" is the width for labels."""
     words = {"labelColor": "@soft", "titleColor": "@soft", "labelFontSize": 12, "titleFontSize": 12}
     words |= {"titleFontWeight": "normal"}
     return {

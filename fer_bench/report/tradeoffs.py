@@ -207,7 +207,7 @@ def reliability(view: BoardView) -> Figure | None:
 def best_of(view: BoardView) -> Figure | None:
     """What the best of n blind trials is expected to score on validation."""
     frame = view.keyed("best_of")
-    if frame.empty:
+    if frame.empty or frame["n"].max() < 2:
         return None
     frame = frame.assign(baseline=frame["strategy"] == BASELINE)
     base = alt.Chart(ROWS).encode(
@@ -240,8 +240,7 @@ def best_of(view: BoardView) -> Figure | None:
         "best_of",
         "Best of n trials",
         "Expected validation macro-F1 of the best of n trials, from those that were drawn blindly; blue: "
-        "`none`."
-        + few,
+        "`none`." + few,
         f"Lines of {frame['c'].nunique()} cells over up to {most} trials.",
         alt.layer(lines, dots, height=280),
         chart_data(frame, ["c", "n", "baseline"], percent=["expected"]),

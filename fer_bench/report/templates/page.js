@@ -49,7 +49,7 @@
     const besides = labels + (made.concat ? 34 : 16); // of each chart, or of all
     const columns = Math.max(1, Math.min(panels, Math.floor((width - besides) / (least + space))));
     if (made.facet || made.concat) {
-      const times = made.concat ? columns : 1, after = space > 40 && !made.concat ? 40 : 8; // room for numbers
+      const times = made.concat ? columns : 1, after = space > 40 && !made.concat ? 56 : 8; // room for numbers
       const free = width - after - times * besides - (columns - 1) * space;
       made.columns = columns;
       made.spacing = space;
