@@ -110,9 +110,7 @@ def confusion(view: BoardView) -> Figure | None:
     frame = view.keyed("confusion")
     if frame.empty:
         return None
-    most = _rounded_up(
-        100 * float(frame["change"].abs().quantile(0.98))
-    )  # what is more has the strongest colour
+    most = _rounded_up(100 * float(frame["change"].abs().quantile(0.98)))  # the few beyond look like it
     axis = alt.Axis(orient="top", labelAngle=-40, grid=False, title="predicted")
     x = alt.X("predicted:N", sort=list(view.classes), axis=axis)
     y = alt.Y("true:N", sort=list(view.classes), title="true")

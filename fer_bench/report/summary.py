@@ -140,7 +140,8 @@ def separated(view: BoardView) -> str:
             words.append(f"Beyond that, {_parts(rows)} separate{_s(rows)} the classes {word}.")
     _, beside = _told(of["interaction"])
     if len(beside):
-        words.append(f"{_sentence(_parts(beside))} lose{_s(beside)} by a threshold of {_its(beside)} own.")
+        threshold = f"by where {_its(beside)} own decision puts the threshold"
+        words.append(f"{_sentence(_parts(beside))} lose{_s(beside)} {threshold}.")
     tested = len(of["representation"]) + len(of["interaction"])
     found = len(better) + len(worse) + len(beside) + len(_told(of["interaction"])[0])
     return " ".join([*words, _by_chance(tested, found)])
@@ -213,7 +214,9 @@ def _most(rows: pd.DataFrame, verb: str, cells: int) -> str:
     found = rows[rows["class"] == name]
     most = found.iloc[0]
     ends = interval(most["low"], most["high"], points)
-    where = f"in {len(found)} of {cells} cells, most with" if cells > 1 else "with"
+    where = (
+        f"in {len(found)} of {cells} cells{', most' if len(found) > 1 else ''} with" if cells > 1 else "with"
+    )
     return f"`{name}` {verb} {where} `{most['label']}` ({points(most['change'])} points {ends})"
 
 

@@ -42,14 +42,19 @@
   function specOf(id, colours, width) {
     const { spec, panels, least, most: limit } = page.figures[id], rows = rowsOf(id);
     const most = Math.min(240, Math.round(0.4 * width));
-    const labels = Math.min(most, widest(rows.map((row) => String(row.true ?? row.label ?? row.class ?? ""))));
+    let part = spec.concat?.[0] ?? spec.spec ?? spec;
+    while (part.layer) part = part.layer[0];
+    const { y } = part.encoding;
+    const labels = y?.type === "nominal" ? Math.min(most, widest(rows.map((row) => String(row[y.field])))) : 30;
+    const each = spec.concat !== undefined || spec.resolve?.scale?.y === "independent"; // has labels of its own
+    const narrow = width < 500;
     const fill = (value) =>
       JSON.parse(JSON.stringify(value), (_, each) => (each === "@labels" ? most : colours[each] ?? each));
     const made = fill(spec), space = made.spacing ?? (made.concat ? 56 : 20);
-    const besides = labels + (made.concat ? 34 : 16); // of each chart, or of all
+    const besides = labels + (made.concat ? 34 : 16) + (narrow ? 22 : 0);
     const columns = Math.max(1, Math.min(panels, Math.floor((width - besides) / (least + space))));
     if (made.facet || made.concat) {
-      const times = made.concat ? columns : 1, after = space > 40 && !made.concat ? 56 : 8; // room for numbers
+      const times = each ? columns : 1, after = space > 40 && !made.concat ? 56 : 8; // room for numbers
       const free = width - after - times * besides - (columns - 1) * space;
       made.columns = columns;
       made.spacing = space;
@@ -60,7 +65,10 @@
     }
     made.datasets = { ...made.datasets, rows };
     const config = fill(page.config);
-    if (width < 500) Object.assign(config.legend, { columns: 2, titleOrient: "top" });
+    if (narrow) {
+      Object.assign(config.legend, { columns: 2, titleOrient: "top" });
+      config.padding = { left: 4, right: 26, top: 4, bottom: 4 }; // for slanting names
+    }
     return [made, config, rows.length];
   }
 
@@ -78,6 +86,7 @@
       place.replaceChildren("No cell that is shown has this.");
     } else {
       place.view = (await vegaEmbed(place, spec, options(config))).view;
+      place.querySelector("svg").setAttribute("aria-hidden", "true"); // its box has the words
     }
     place.dataset.state = "drawn";
     const scrolls = place.scrollWidth > place.clientWidth + 1;
@@ -181,7 +190,7 @@
     const filter = words.toString();
     return `#${[section, filter].filter(Boolean).join("&")}`;
   }
-  const sectionOf = (hash) => decodeURIComponent(hash.slice(1).split("&").find((part) => !part.includes("=")) ?? "");
+  const sectionOf = (hash) => hash.slice(1).split("&").find((part) => !part.includes("=")) ?? "";
   function read() {
     const words = new URLSearchParams(location.hash.slice(1));
     for (const key of ["backbone", "strategy"]) {
