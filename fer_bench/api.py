@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -95,6 +95,7 @@ def run(
     workers don't know a strategy or backbone that is defined in one: these belong in a module of their own.
     """
     _check_script()
+    from fer_bench.leaderboard.in_mlflow import log_leaderboard
     from fer_bench.leaderboard.ranking import leaderboard
     from fer_bench.storage.logged_runs import read_study_runs
 
@@ -114,8 +115,11 @@ def run(
             RuntimeWarning,
             stacklevel=2,
         )
-    statuses, repeats = read_study_runs(plans[0].mlruns, plans[0].study, [each.experiment for each in plans])
-    return leaderboard(statuses, repeats)
+    study, mlruns, experiments = plans[0].study, plans[0].mlruns, [each.experiment for each in plans]
+    frame = leaderboard(*read_study_runs(mlruns, study, experiments))
+    with suppress(Exception):  # it can be made anew, and a store that is away costs no run
+        log_leaderboard(mlruns, study, frame, experiments)
+    return frame
 
 
 def _run_plan(plan: Plan, workers: int | None, progress: bool) -> tuple[str, ...]:

@@ -10,6 +10,12 @@ from rich.markup import escape
 
 from fer_bench.cli.options import Mlruns, Study, console
 
+MOST_FAULTS = 20  # that are shown
+GIVEN = (
+    "seeds, parameters, what trials scored, learning curves, times, commits, versions, weights, and that the "
+    "logits are those of the nets that are named"
+)
+
 
 def bundle(
     out: Annotated[Path, typer.Option(help="Zip to write.")],
@@ -44,3 +50,33 @@ def bundle(
             f"{written.without:,} were not logged with all that logits need: only leaderboard shows them"
         )
     console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
+
+
+def verify(file: Annotated[Path, typer.Argument(help="What fer-bench bundle wrote.")]) -> None:
+    """Recompute every score of a bundle from its logits and decisions, compare every hash.
+
+    What doesn't fit is named, and the exit code is 1. Nothing in the file is executed or trusted. Labels are
+    compared with those of the dataset where the same one is imported here.
+
+    [bold]Example[/bold]
+
+    fer-bench verify results.zip
+    """
+    from fer_bench.storage.verify import verify as check
+
+    found = check(file)
+    for fault in found.faults[:MOST_FAULTS]:
+        console.print(f"[red]{escape(fault)}[/red]", highlight=False, soft_wrap=True)
+    if len(found.faults) > MOST_FAULTS:
+        console.print(f"and {len(found.faults) - MOST_FAULTS:,} more", highlight=False)
+    outcome = f"{len(found.faults):,} things don't fit" if found.faults else "all fits"
+    labels = f"; labels as in {', '.join(found.datasets)} here" if found.datasets else ""
+    lines = [
+        f"{file}: {outcome}",
+        f"study {found.study}: {found.repeats:,} repeats of {found.cells:,} cells, {found.numbers:,} numbers "
+        f"recomputed, {found.members:,} members compared with their SHA-256{labels}",
+        f"taken as given: {'; '.join([*found.given, GIVEN])}",
+    ]
+    console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
+    if found.faults:
+        raise SystemExit(1)

@@ -121,7 +121,7 @@ def _mlflow(mlruns: Path) -> Finding:
     if no_runs_yet(mlruns):
         return ABSENT, "mlflow", f"{mlruns / 'mlflow.db'} will be made by the first run"
     try:
-        names = list(experiment_names(mlruns).values())
+        names = [name for name, _ in experiment_names(mlruns).values()]
     except UserError as error:
         return BAD, "mlflow", str(error)
     address = hide_password(tracking_uri(mlruns))

@@ -13,13 +13,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from fer_bench.cli.bundle import bundle
+from fer_bench.cli.bundle import bundle, verify
 from fer_bench.cli.data import app as data_app
 from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
 from fer_bench.cli.report import report
 from fer_bench.cli.run import run, worker
+from fer_bench.cli.score import score
 from fer_bench.errors import UserError
 
 app = typer.Typer(
@@ -59,6 +60,8 @@ app.command()(worker)
 app.command()(leaderboard)
 app.command()(report)
 app.command()(bundle)
+app.command()(verify)
+app.command()(score)
 app.command()(export)
 app.command()(predict)
 

@@ -10,16 +10,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 from fer_bench.storage.databases import hide_password, no_runs_yet, tracking_uri
 
 START_SECONDS = 90
+APP = "fer-bench"  # name of the entry point of `storage.mlflow_pages`
 
 
 def serve(mlruns: Path, port: int, console: Console) -> None:
@@ -32,20 +34,23 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
     from fer_bench.storage.mlflow_client import experiment_names
 
     uri = tracking_uri(mlruns)
-    if uri.startswith("http"):
-        console.print(
-            f"the runs are on a server already: {hide_password(uri)}", highlight=False, markup=False
-        )
-        return
     if no_runs_yet(mlruns):
         raise UserError(f"{mlruns} holds no runs: fer-bench run first, or --mlruns with another folder")
-    _check_free(port)
     experiments = experiment_names(mlruns)
+    studies = [study for _, study in experiments.values()]
+    if uri.startswith("http"):
+        refresh(mlruns, studies, console)
+        console.print("the runs are on a server already")
+        _print_pages(mlruns, experiments, hide_password(uri).rstrip("/"), console, ours=False)
+        return
+    _check_free(port)
     address = f"http://127.0.0.1:{port}"
     server = _start(uri, port)
     try:
         _wait_for(server, address)
-        _print_pages(experiments, address, console)
+        refresh(mlruns, studies, console)
+        _print_pages(mlruns, experiments, address, console, _installed())
+        console.print("Ctrl-C ends it")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.wait()
     except KeyboardInterrupt:
@@ -56,18 +61,48 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
             server.wait()
 
 
-def _print_pages(experiments: Mapping[str, str], address: str, console: Console) -> None:
-    """Print, for each experiment (id -> name), its page of runs and that of their tables side by side."""
-    from fer_bench.storage.mlflow_client import VIEW
+def refresh(mlruns: Path, studies: Iterable[str], console: Console) -> None:
+    """Bring the cells that MLflow shows up to date; where that can't be done, say so and go on."""
+    from fer_bench.leaderboard.in_mlflow import refresh as refresh_study
 
-    for number, name in experiments.items():
-        page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
-        console.print(
-            f"[bold]{escape(name)}[/bold]\n"
-            f"  runs:      {page}\n  per class: {page}&compareRunsMode=ARTIFACT",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
-    console.print("Ctrl-C ends it")
+    for study in dict.fromkeys(studies):
+        try:
+            refresh_study(mlruns, study)
+        except Exception as error:  # a store that can't be written, or MLflow's own errors
+            console.print(f"cells of {study} are shown as they were: {phrase(error)}", markup=False)
+
+
+def _print_pages(
+    mlruns: Path,
+    experiments: Mapping[str, tuple[str, str]],
+    address: str,
+    console: Console,
+    ours: bool,
+) -> None:
+    """Print the pages of each experiment (id -> name and study): cells, their bars and tables, the files.
+
+    A server that isn't `ours` has MLflow's own pages alone.
+    """
+    from fer_bench.storage.cell_runs import study_run
+    from fer_bench.storage.mlflow_view import VIEW
+
+    for number, (name, _) in experiments.items():
+        page = f"{address}/#/experiments/{number}/runs"
+        cells, mode = f"{address}/cells/{number}", "?mode="
+        if not ours:
+            cells = f"{page}?workflowType=machine_learning&viewStateShareKey={VIEW}"
+            mode = "&compareRunsMode="
+        pages = {"cells": cells, "charts": f"{cells}{mode}CHART", "per class": f"{cells}{mode}ARTIFACT"}
+        if run := study_run(mlruns, number):
+            pages["files"] = f"{page}/{run}/artifacts?workflowType=machine_learning"
+        lines = [f"  {what + ':':10} {where}" for what, where in pages.items()]
+        console.print(f"[bold]{escape(name)}[/bold]")
+        console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def _installed() -> bool:
+    """Whether MLflow finds our page; not where fer-bench was installed before there was one."""
+    return any(each.name == APP for each in entry_points(group="mlflow.app"))
 
 
 def _check_free(port: int) -> None:
@@ -87,6 +122,7 @@ def _start(uri: str, port: int) -> subprocess.Popen[bytes]:
         "MLFLOW_TRACKING_URI": uri,
     }
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    command += ["--app-name", APP] if _installed() else []
     return subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         env=environment,

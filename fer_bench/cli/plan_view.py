@@ -51,6 +51,12 @@ def _head(plan: Plan) -> Iterator[Text]:
             f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
             "scores are given without them as well (dedup)",
         )
+    if plan.val_twins:
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.val_twins:,} of the {plan.images[1]:,} validation images are also in train: trials and "
+            "epochs are selected by them, too",
+        )
     if plan.selects_on_test:
         yield Text(f"split {spec.split}: val is test; its rows are never ranked with others", style="yellow")
     if plan.precision:
@@ -68,8 +74,12 @@ def _cost(plan: Plan) -> Text:
             f"first {plural(len(plan.stages), 'stage')} ({plan.tags['shared_phases']}), each trained once "
             f"for all strategies, roughly {hours}; then "
         )
+    untuned = [task for task in plan.tasks if not task.cell.tuned]
+    cells = f"{plural(len(plan.tasks) - len(untuned), 'cell')} x {slots}, "
+    if untuned:
+        cells += f"{len(untuned)} more of {untuned[0].cell.label} x {plural(plan.repeats, 'repeat')}, "
     return Text(
-        f"{shared}{plural(len(plan.tasks), 'cell')} x {slots}, "
+        f"{shared}{cells}"
         f"at most {plan.steps:,} steps of {plan.spec.recipe.batch_size} images each; "
         f"roughly {duration(plan.hours)} in all; results in {plan.mlruns}"
     )

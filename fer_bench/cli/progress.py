@@ -114,6 +114,7 @@ class Bars:
         self._of_workers: dict[int, tuple[TaskID, TaskID]] = {}
         self._ended_cells: set[str] = set()
         self._time_left = _TimeLeft(plan)
+        self._trials = {task.name: task.trials for task in plan.tasks}
 
     def _of_worker(self, worker: int) -> tuple[TaskID, TaskID]:
         """The two bars of a worker; made when its first event comes."""
@@ -135,7 +136,8 @@ class Bars:
         progress, cells = self._progress, self._cells
         match event:
             case CellBegun(cell=cell, stage=stage):
-                total = 1 if stage else self._plan.trials + self._plan.repeats
+                trials = self._trials.get(cell, self._plan.trials)
+                total = 1 if stage else trials + self._plan.repeats
                 progress.reset(slots, description=cell, visible=True, total=total)
                 progress.update(cells, note=self._time_left.text())
             case SlotBegun(kind=kind, slot=slot):
@@ -165,12 +167,12 @@ class _TimeLeft:
     """
 
     def __init__(self, plan: Plan) -> None:
-        cells = len(plan.tasks) * (plan.trials + plan.repeats)
+        slots = plan.slots - len(plan.stages)
         hours = sum(task.hours for task in plan.tasks)
         stage_hours = sum(stage.hours for stage in plan.stages)
         self._planned = {True: 3600 * stage_hours, False: 3600 * hours}  # seconds
         self._filled: dict[bool, list[float]] = {True: [], False: []}
-        self._total = {True: len(plan.stages), False: cells}  # by whether it is a stage
+        self._total = {True: len(plan.stages), False: slots}  # by whether it is a stage
         self._begun = time.monotonic()
 
     def count(self, kind: Kind, seconds: float) -> None:

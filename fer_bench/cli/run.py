@@ -17,9 +17,11 @@ from rich.markup import escape
 from fer_bench.cli.leaderboard import board, show
 from fer_bench.cli.options import PlanOptions, RunOptions, console, takes
 from fer_bench.cli.report import report_of_run
-from fer_bench.errors import UserError
+from fer_bench.errors import UserError, phrase
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fer_bench.runner.events import Event
     from fer_bench.study.plan import Plan
 
@@ -151,9 +153,22 @@ def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
 
 def _show_results(plans: Sequence[Plan], study: str) -> None:
     mlruns, experiments = plans[0].mlruns, [plan.experiment for plan in plans]
-    show(board(plans[0].study, mlruns, experiments))
+    frame = board(plans[0].study, mlruns, experiments)
+    show(frame)
+    _log_leaderboard(plans, frame)
     report_of_run(plans[0].study, mlruns, experiments)
     console.print(next_commands(study, mlruns), highlight=False, markup=False, soft_wrap=True)
+
+
+def _log_leaderboard(plans: Sequence[Plan], frame: pd.DataFrame) -> None:
+    """Log a leaderboard to MLflow; it can be made anew, and a store that is away costs no run."""
+    from fer_bench.leaderboard.in_mlflow import log_leaderboard
+
+    try:
+        log_leaderboard(plans[0].mlruns, plans[0].study, frame, [plan.experiment for plan in plans])
+    except Exception as error:  # MLflow lets the stores' own errors through
+        reason = escape(phrase(error))
+        console.print(f"cells in MLflow are shown as they were ({reason}); fer-bench ui tries again")
 
 
 def next_commands(study: str, mlruns: Path) -> str:

@@ -21,6 +21,8 @@ class Split:
 
     - dedup: (len(test),) bool, test images without an identical one in train or val (in train alone where
       val and test are the same images), found on the whole split, before any sampling;
+    - val_twins: validation images that are identical to one of train, counted after sampling, found before
+      it; 0 where val and test are the same images;
     - selects_on_test: val and test are the same images; such rows are never ranked with others.
     """
 
@@ -30,6 +32,7 @@ class Split:
     test: np.ndarray
     dedup: np.ndarray
     selects_on_test: bool
+    val_twins: int = 0
 
 
 def available_splits(images: FaceImages) -> tuple[str, ...]:
@@ -74,7 +77,9 @@ def split(
     train = _sample(images, train, train_images, 2, "train_images")
     test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
     val = test if same else _sample(images, val, val_images, 1, "val_images")
-    return Split(name, train, val, test, ~seen[test], same)
+    in_train = np.isin(images.twins(), images.twins()[all_train])
+    val_twins = 0 if same else int(np.count_nonzero(in_train[val]))
+    return Split(name, train, val, test, ~seen[test], same, val_twins)
 
 
 def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

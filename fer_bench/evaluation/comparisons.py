@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fer_bench.evaluation.intervals import Effect, Prior, cell_prior, effect, gain_prior, p_values
+from fer_bench.evaluation.intervals import (
+    Effect,
+    Prior,
+    cell_prior,
+    effect,
+    effect_of_images,
+    gain_prior,
+    p_values,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +39,23 @@ class RepeatedScore:
 
 
 class Comparisons:
-    """Effects of cells that were tested on the same images; what they show of seed noise is shared."""
+    """Effects of cells that were tested on the same images; what they show of seed noise is shared.
 
-    def __init__(self, cells: Sequence[RepeatedScore]) -> None:
-        self.cells = cells
-        backbones = _by_backbone(cells)
+    With `fixed_nets` other seeds are not asked about: intervals are of these nets on other images. Cells with
+    the numbers `apart` show nothing of seed noise: such as one that may be another cell once more.
+    """
+
+    def __init__(
+        self, cells: Sequence[RepeatedScore], fixed_nets: bool = False, apart: Collection[int] = ()
+    ) -> None:
+        self.cells, self._fixed_nets = cells, fixed_nets
+        backbones = _by_backbone([cell for number, cell in enumerate(cells) if number not in apart])
         self.of_cells: Prior = cell_prior(backbones)
         self.of_gains: Prior = gain_prior(backbones)
 
     def score(self, cell: int) -> Effect:
         """The mean score of a cell over its repeats."""
-        return effect(self.cells[cell].scores, self.cells[cell].influence, self.of_cells)
+        return self._effect(self.cells[cell].scores, self.cells[cell].influence, self.of_cells)
 
     def difference(self, cell: int, other: int) -> Effect | None:
         """The score of a cell less that of another in the slots that both have; None where there is none."""
@@ -52,7 +66,12 @@ class Comparisons:
         (scores, influence), (less, by_theirs) = ours.at(slots), theirs.at(slots)
         # Between backbones a seed does nothing alike, and nothing cancels.
         prior = self.of_gains if ours.backbone == theirs.backbone else self.of_cells
-        return effect(scores - less, influence - by_theirs, prior)
+        return self._effect(scores - less, influence - by_theirs, prior)
+
+    def _effect(self, scores: np.ndarray, influence: np.ndarray, prior: Prior) -> Effect:
+        if self._fixed_nets:
+            return effect_of_images(scores, influence)
+        return effect(scores, influence, prior)
 
     def as_good(self, cells: Sequence[int], level: float = 0.05) -> list[bool | None]:
         """Whether each of `cells` may be as good as the one with the best mean; None where nobody can tell.

@@ -22,6 +22,7 @@ from scipy.special import log_softmax
 TAUS = np.round(np.arange(-2, 2.025, 0.05), 2)
 SHRINKAGE = 0.5  # of the offsets of single classes: some have few images in validation
 HOTTEST = 100.0
+RULES = ("argmax", "temperature", "prior_shift", "tau", "bias")
 STEPS = np.linspace(-1, 1, 41)
 SMALLEST_FIRST = np.argsort(np.abs(STEPS), kind="stable")  # of equally good offsets the smallest is taken
 PASSES = 3
@@ -44,12 +45,14 @@ class Rule:
 class Ladder:
     """The rules fitted to one run's validation, by name.
 
-    taus (T,) were tried; drawn (D,) int: the places of those that draws of validation choose.
+    taus (T,) were tried; tau is the place of the one that was fitted, drawn (D,) those of draws of
+    validation.
     """
 
     rules: dict[str, Rule]
     taus: np.ndarray
     log_prior: np.ndarray
+    tau: int
     drawn: np.ndarray
 
     def shifted(self, raw: np.ndarray) -> np.ndarray:
@@ -71,11 +74,7 @@ def fit_ladder(
     zeros = np.zeros(logits.shape[1])
     temperature = fit_temperature(logits, labels)
     calibrated = logits / temperature
-    decisions = shifted(calibrated, log_prior, taus)
-    found = best_tau(macro_f1_paths(labels, decisions, logits.shape[1]), taus)[0]
-    drawn = np.empty(0, int)
-    if weights is not None:
-        drawn = best_tau(macro_f1_paths(labels, decisions, logits.shape[1], weights), taus)
+    found, drawn = fit_tau(calibrated, labels, log_prior, weights, taus)
     tau, at_tau = float(taus[found]), -taus[found] * log_prior
     bias = (1 - SHRINKAGE) * fit_bias(calibrated + at_tau, labels)
     rules = {
@@ -85,7 +84,29 @@ def fit_ladder(
         "tau": Rule(temperature, at_tau, tau),
         "bias": Rule(temperature, at_tau + bias, tau),
     }
-    return Ladder(rules, taus, log_prior, drawn)
+    return Ladder(rules, taus, log_prior, found, drawn)
+
+
+def unfitted_ladder(classes: int, draws: int = 0, taus: np.ndarray = TAUS) -> Ladder:
+    """The rules of `fit_ladder` where there is no validation to fit them to: all decide by argmax."""
+    zeros, nearest = np.zeros(classes), int(np.abs(taus).argmin())
+    rules = dict.fromkeys(RULES, Rule(1.0, zeros, np.nan))
+    return Ladder(rules, taus, zeros, nearest, np.full(draws, nearest))
+
+
+def fit_tau(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    log_prior: np.ndarray,
+    weights: np.ndarray | None = None,
+    taus: np.ndarray = TAUS,
+) -> tuple[int, np.ndarray]:
+    """Place of the tau with the highest macro-F1, and those (D,) on weighted sets; as for `fit_ladder`."""
+    decisions, classes = shifted(logits, log_prior, taus), logits.shape[1]
+    found = best_tau(macro_f1_paths(labels, decisions, classes)[0], taus)
+    if weights is None:
+        return int(found), np.empty(0, int)
+    return int(found), best_tau(macro_f1_paths(labels, decisions, classes, weights), taus)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

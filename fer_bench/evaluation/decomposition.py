@@ -22,9 +22,24 @@ from dataclasses import replace
 import numpy as np
 
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
+from fer_bench.evaluation.decisions import macro_f1_paths
+from fer_bench.evaluation.influence import by_group, macro_f1
 from fer_bench.evaluation.intervals import Effect, effect
 
 PARTS = ("total", "operating_point", "representation", "interaction")
+
+
+def score_at_tau(
+    labels: np.ndarray, decisions: np.ndarray, groups: np.ndarray, classes: int, tau: int, drawn: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Macro-F1 of test at the fitted tau, and the influence (G + D,) of G groups of images and D draws.
+
+    labels (n,), groups (n,), decisions (T, n) at each tau; `tau` and drawn (D,) are places among these: of
+    the tau fitted to validation and of those fitted to draws of it.
+    """
+    score, influence = macro_f1(labels, decisions[[tau]], classes)
+    noise = fitting_noise(macro_f1_paths(labels, decisions, classes)[0], drawn)
+    return float(score[0]), np.concatenate([by_group(influence, groups)[0], noise])
 
 
 def fitting_noise(path: np.ndarray, drawn: np.ndarray) -> np.ndarray:

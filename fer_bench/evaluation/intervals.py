@@ -15,6 +15,7 @@ two seeds that happen to agree for seeds without noise. How often they are wrong
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,12 @@ class Effect(NamedTuple):
     df: float
 
 
+def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation of a score over repeats; NaN where they are too few."""
+    mean = fmean(values) if values else np.nan
+    return mean, float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+
+
 def effect(scores: np.ndarray, influence: np.ndarray, prior: Prior) -> Effect:
     """Mean of S scores (S,) with influence (S, G); of a difference, the differences seed by seed."""
     seeds = len(scores)
@@ -58,6 +65,12 @@ def effect(scores: np.ndarray, influence: np.ndarray, prior: Prior) -> Effect:
     df = borrowed + seeds - 1
     ratio = (borrowed * prior.ratio + (seeds - 1) * own) / df
     return Effect(float(np.mean(scores)), float(np.square(mean).sum()), explained / seeds, ratio, df)
+
+
+def effect_of_images(scores: np.ndarray, influence: np.ndarray) -> Effect:
+    """Mean of S scores (S,) with influence (S, G) of these very nets: images are all that may be others."""
+    images = float(np.square(influence.mean(axis=0)).sum())
+    return Effect(float(np.mean(scores)), images, unit=0.0, ratio=1.0, df=1.0)
 
 
 def gain_prior(backbones: Sequence[tuple[np.ndarray, np.ndarray]]) -> Prior:

@@ -18,6 +18,7 @@ from fer_bench.storage.result_files import PREDICTIONS
 from fer_bench.storage.run_files import RunFiles, open_predictions
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
+from fer_bench.study.spec import UNTUNED
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,8 @@ def read_repeat(
     """
     try:
         recipe = Recipe.model_validate(_with_prefix("recipe.", parameters))
-        strategy = STRATEGIES[record.strategy](**_with_prefix(f"{record.strategy}.", parameters))
+        name = record.strategy.removesuffix(UNTUNED)
+        strategy = STRATEGIES[name](**_with_prefix(f"{name}.", parameters))
     except (TypeError, ValidationError) as error:
         raise UserError(
             f"run {record.run_id} was logged by another version of fer-bench (commit {record.commit}), which "

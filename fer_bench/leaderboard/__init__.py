@@ -23,21 +23,27 @@ class LeaderboardPackage(ModuleType):
     """
 
     def __call__(
-        self, study: str | Path, mlruns: str | Path = "mlruns", *, all_recipes: bool = False
+        self,
+        study: str | Path | None = None,
+        mlruns: str | Path = "mlruns",
+        *,
+        from_file: str | Path | None = None,
+        all_recipes: bool = False,
     ) -> pd.DataFrame:
         """Rank the cells of a study, one row each: the table that `fer-bench leaderboard --out` writes.
 
-        `study` is a name or the path of a YAML file, `mlruns` the folder that it was run with. Columns and
+        `study` is a name or the path of a YAML file, by default `imbalance`; `mlruns` the folder that it was
+        run with; or `from_file` is what `fer-bench bundle` wrote, and nothing else is needed. Columns and
         order are those of `fer_bench.leaderboard.ranking.leaderboard`. With `all_recipes`, cells of earlier
         versions of the study are there as well. Raises UserError where nothing of the study was run, or its
         runs can't be read.
         """
         from fer_bench.leaderboard.ranking import leaderboard
-        from fer_bench.storage.logged_runs import read_study_runs
-        from fer_bench.study.file import study_name
+        from fer_bench.storage.study_runs import read_runs
 
-        statuses, repeats = read_study_runs(Path(mlruns), study_name(str(study)))
-        return leaderboard(statuses, repeats, all_recipes)
+        name, bundle = (str(study) if study else None), (Path(from_file) if from_file else None)
+        runs = read_runs(Path(mlruns), name, bundle, with_trials=False)
+        return leaderboard(runs.statuses, runs.repeats, all_recipes)
 
 
 sys.modules[__name__].__class__ = LeaderboardPackage

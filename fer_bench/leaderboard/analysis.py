@@ -26,7 +26,8 @@ class BoardAnalysis:
     - cells: see `cell_table`; ladder, decomposition: `gains`; who_pays, exchange, confusion: `who_pays`;
     - calibration, reliability: `calibration_tables`; best_of, curves, counts: `search_tables`.
 
-    Of cells that were not tested yet there are only rows in `cells` and `best_of`.
+    Of models from elsewhere (recipe_name SCORED) nothing was fitted: they have no ladder, no temperature, no
+    counts of training images. Of cells that were not tested yet there are only rows in `cells` and `best_of`.
     """
 
     title: dict[str, str]
@@ -57,6 +58,16 @@ def analyse(
     return [_analysed(board, trials) for board in find_boards(statuses, repeats, all_recipes) if board.test]
 
 
+def _if_fitted(board: RuledBoard, table: pd.DataFrame) -> pd.DataFrame:
+    """A table, without a row where no rule was fitted."""
+    return table if board.fitted else table.iloc[:0]
+
+
+def _as_stored(board: RuledBoard, table: pd.DataFrame) -> pd.DataFrame:
+    """A table, without what a temperature would make of it where none was fitted."""
+    return table if board.fitted else table[~table["after"]].reset_index(drop=True)
+
+
 def _analysed(board: Board, trials: Sequence[TrialRecord]) -> BoardAnalysis:
     head = next(cell.head for cell in board.cells if cell.repeats)
     ruled = RuledBoard(board)
@@ -66,13 +77,13 @@ def _analysed(board: Board, trials: Sequence[TrialRecord]) -> BoardAnalysis:
         title={name: head.board.get(name, "") for name in BOARD} | {"recipe": head.recipe},
         classes=ruled.classes,
         cells=cell_table(ruled),
-        ladder=ladder(ruled),
+        ladder=_if_fitted(ruled, ladder(ruled)),
         decomposition=decomposition(ruled),
         who_pays=changes,
         exchange=exchange(changes, rarity[-1], rarity[0]),
         confusion=confusion(ruled),
-        calibration=calibration(ruled),
-        reliability=reliabilities(ruled),
+        calibration=_as_stored(ruled, calibration(ruled)),
+        reliability=_as_stored(ruled, reliabilities(ruled)),
         best_of=best_of(board.cells, trials),
         curves=curves(ruled),
         counts=counts(ruled),

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from fer_bench.evaluation.comparisons import Comparisons
-from fer_bench.evaluation.intervals import Effect, holm, intervals, p_values
+from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
 from fer_bench.leaderboard.tested import TestedRuns
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
+from fer_bench.study.spec import UNTUNED
 
 BASELINE = "none"  # the strategy that gains are measured against
+NOT_TUNED = (
+    "untuned and not ranked: it takes the defaults of all that is searched (its gain with the sign turned is "
+    "what tuning brought)"
+)
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
 FACTS = (  # medians over repeats
     *("steps", "train_seconds", "shared_seconds", "setup_seconds", "images_per_second"),
@@ -44,6 +49,11 @@ class BoardCell:
         return self.status or self.repeats[0]
 
     @property
+    def untuned(self) -> bool:
+        """Whether it shows the defaults beside a tuned cell that is the same but for that."""
+        return self.head.strategy.endswith(UNTUNED)
+
+    @property
     def newest(self) -> tuple[bool, float]:
         """Whether it is planned, and when its last repeat began: to sort by."""
         return self.status is not None, max((r.started for r in self.repeats), default=-1.0)
@@ -69,6 +79,8 @@ class BoardCell:
         reasons = [f"unfinished: {n} of {of} {what}" for n, of, what in (trials, repeats) if n < of]
         if self.outdated:
             reasons.append("other weights or images than in newer runs of this backbone: run it again")
+        if self.untuned:
+            reasons.append(NOT_TUNED)
         return reasons
 
 
@@ -100,13 +112,17 @@ class Board:
     def comparisons(self, dedup: bool = False) -> Comparisons:
         """Macro-F1 of the cells that were tested, in their order, to be compared."""
         assert self.test
-        return self.test.compare([(c.shared_key, c.runs) for c in self.cells if c.repeats], dedup)
+        tested = [cell for cell in self.cells if cell.repeats]
+        scored = all(repeat.tags.get("scored") for cell in tested for repeat in cell.repeats)
+        # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
+        apart = {number for number, cell in enumerate(tested) if cell.untuned}
+        return self.test.compare([(c.shared_key, c.runs) for c in tested], dedup, scored, apart)
 
 
 def board_rows(board: Board) -> list[Row]:
     """Rows of a board's cells, in their order."""
     cells, test, other_trials = board.cells, board.test, board.other_trials
-    selected_from = next((c.selected_from for c in cells if c.repeats), None)
+    selected_from = next((c.selected_from for c in cells if c.repeats and not c.untuned), None)
     rows = [_row(cell, test) | {"selected_from": selected_from} for cell in cells]
     if test:
         _compare(board, [row for cell, row in zip(cells, rows, strict=True) if cell.repeats])
@@ -131,10 +147,12 @@ def _compare(board: Board, rows: Sequence[Row]) -> None:
         _enter(rows, f"{prefix}macro_f1", [scores.score(number) for number in range(len(cells))], (0, 1))
         pairs = board.baselines.items()
         found = {cell: gain for cell, other in pairs if (gain := scores.difference(cell, other))}
-        gainers = [rows[number] for number in found]
-        _enter(gainers, f"{prefix}gain", list(found.values()), (-1, 1))
-        for row, p in zip(gainers, holm(p_values(list(found.values()))), strict=True):
-            row[f"{prefix}gain_p"] = p
+        for untuned in (False, True):  # what tuning brings is another question: corrected for by itself
+            some = {number: gain for number, gain in found.items() if cells[number].untuned == untuned}
+            gainers = [rows[number] for number in some]
+            _enter(gainers, f"{prefix}gain", list(some.values()), (-1, 1))
+            for row, p in zip(gainers, holm(p_values(list(some.values()))), strict=True):
+                row[f"{prefix}gain_p"] = p
         if not prefix and ranked:
             for number, good in zip(ranked, scores.as_good(ranked), strict=True):
                 rows[number]["best_set"] = good
@@ -204,8 +222,11 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings.append(
             f"accuracy {accuracy:.3f} is above the honest ceiling {ceiling:g} of one model: look for a leak"
         )
+    warnings += _added_repeats(cell)
     if any(each.get("selects_on_test", "").lower() in ("true", "1", "yes") for each in tags):
         warnings.append("validation is the test set: never ranked with the others")
+    if any("trial_seeds" in each for each in tags):
+        warnings.append("each trial had a seed of its own: the best may be the one with the luckiest seed")
     if cell.status:
         if cell.status.trials_failed:
             warnings.append(f"{cell.status.trials_failed} of {cell.status.trials_planned} trials failed")
@@ -218,7 +239,19 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings.append(
             f"{twins:,} of {len(test.images.dedup):,} test images are also in train or val: see dedup_*"
         )
+    if in_train := max((int(each.get("val_twins") or 0) for each in tags), default=0):
+        warnings.append(f"{in_train:,} validation images are also in train: selection trusts them too much")
     return warnings
+
+
+def _added_repeats(cell: BoardCell) -> list[str]:
+    """That repeats were planned when earlier ones had been tested: whoever saw these could have stopped."""
+    planned = {r.slot: int(r.tags.get("planned_repeats") or 0) for r in cell.repeats}
+    first = min(planned.values(), default=0)
+    added = [slot for slot, number in planned.items() if first and number > first and slot >= first]
+    if not added:
+        return []
+    return [f"{len(added)} of {len(planned)} repeats were added when {first} had been tested"]
 
 
 def _values(cell: BoardCell, key: str) -> list[float]:
@@ -226,13 +259,11 @@ def _values(cell: BoardCell, key: str) -> list[float]:
 
 
 def _mean(cell: BoardCell, key: str) -> float:
-    values = _values(cell, key)
-    return fmean(values) if values else np.nan
+    return mean_and_sd(_values(cell, key))[0]
 
 
 def _sd(cell: BoardCell, key: str) -> float:
-    values = _values(cell, key)
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return mean_and_sd(_values(cell, key))[1]
 
 
 def _joined(words: Iterable[str]) -> str:

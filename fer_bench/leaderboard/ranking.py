@@ -10,9 +10,9 @@ from dataclasses import replace
 import pandas as pd
 
 from fer_bench.errors import UserError
-from fer_bench.leaderboard.board import Board, BoardCell, Row, board_rows
+from fer_bench.leaderboard.board import BASELINE, Board, BoardCell, Row, board_rows
 from fer_bench.leaderboard.tested import TestedRuns
-from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.storage.records import SCORED, CellStatus, RepeatRecord
 
 COLUMNS = (
     *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
@@ -83,11 +83,15 @@ def _board_key(record: CellStatus | RepeatRecord) -> BoardKey:
     return tuple(sorted(record.board.items()))
 
 
-def _board_order(board: tuple[BoardKey, list[BoardCell]]) -> tuple[str, str, float, BoardKey]:
-    """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file."""
+def _board_order(board: tuple[BoardKey, list[BoardCell]]) -> tuple[str, bool, str, float, BoardKey]:
+    """To sort boards: those of a study and dataset as they were begun, so recipes as in the study's file.
+
+    Models from elsewhere come last.
+    """
     shared, cells = dict(board[0]), board[1]
     begun = min((repeat.started for cell in cells for repeat in cell.repeats), default=math.inf)
-    return shared["study"], shared["dataset"], begun, board[0]
+    scored = shared.get("recipe_name") == SCORED
+    return shared["study"], scored, shared["dataset"], begun, board[0]
 
 
 def _cells(
@@ -113,10 +117,14 @@ def _boards(cells: Sequence[BoardCell]) -> list[Board]:
     """Cells that share a board's names, apart by recipe, test images and numbers of trials."""
     tests: dict[str, TestedRuns] = {}
     groups: dict[tuple[str, str, int], list[BoardCell]] = {}
-    for cell in sorted(cells, key=lambda c: c.newest, reverse=True):
+    for cell in sorted(cells, key=lambda c: (not c.untuned, *c.newest), reverse=True):
         if cell.repeats:
             digest, cell = _tested(cell, tests)
             key = cell.head.recipe, digest, cell.selected_from
+            if cell.untuned:  # beside the tuned cell, whatever that was selected from
+                key = next(
+                    (k for k, of in groups.items() if k[:2] == key[:2] and _has_baseline(of, cell)), key
+                )
         else:  # to be selected and tested as the newest of its recipe
             key = next((k for k in groups if k[0] == cell.head.recipe), (cell.head.recipe, "", 0))
         groups.setdefault(key, []).append(cell)
@@ -125,6 +133,11 @@ def _boards(cells: Sequence[BoardCell]) -> list[Board]:
         other_trials = {k[2] for k in groups if k[:2] == (recipe, digest)} - {trials}
         boards.append(Board.of(group, tests.get(digest), other_trials))
     return boards
+
+
+def _has_baseline(cells: Sequence[BoardCell], cell: BoardCell) -> bool:
+    """Whether the cell that another's gain is over is among these."""
+    return any(c.repeats and c.head.strategy == BASELINE and c.shared_key == cell.shared_key for c in cells)
 
 
 def _tested(cell: BoardCell, tests: dict[str, TestedRuns]) -> tuple[str, BoardCell]:

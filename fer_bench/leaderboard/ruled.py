@@ -13,9 +13,9 @@ from scipy.special import log_softmax, softmax
 from fer_bench.evaluation.bootstrap import image_weights
 from fer_bench.evaluation.calibration import calibration_error
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
-from fer_bench.evaluation.decisions import Ladder, fit_ladder, macro_f1_paths
-from fer_bench.evaluation.decomposition import fitting_noise
-from fer_bench.evaluation.influence import by_group, macro_f1
+from fer_bench.evaluation.decisions import Ladder, fit_ladder, unfitted_ladder
+from fer_bench.evaluation.decomposition import score_at_tau
+from fer_bench.evaluation.influence import by_group
 from fer_bench.leaderboard.board import Board, BoardCell
 from fer_bench.storage.records import Outputs
 from fer_bench.strategies.logit_adjustment import log_prior
@@ -29,23 +29,27 @@ Score = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 class RuledRun:
     """One repeat: its outputs and the rules fitted to its validation.
 
-    predicted (n,) int and val_predicted, by rule; "decided" is the strategy's own decision. path (T,):
-    macro-F1 of test at each tau.
+    predicted (n,) int and val_predicted, by rule; "decided" is the strategy's own decision. at_tau
+    is of `score_at_tau`.
     """
 
     outputs: Outputs
     ladder: Ladder
     predicted: dict[str, np.ndarray]
     val_predicted: dict[str, np.ndarray]
-    path: np.ndarray
+    at_tau: tuple[float, np.ndarray]
 
     @classmethod
     def of(cls, outputs: Outputs) -> RuledRun:
-        """Fit all rules to a repeat."""
-        prior, classes = log_prior(outputs.class_counts), len(outputs.classes)
-        weights = _weights(len(outputs.val_labels))
-        ladder = fit_ladder(outputs.val_logits, outputs.val_labels, prior, weights)
-        path = macro_f1_paths(outputs.images.labels, ladder.shifted(outputs.logits), classes)[0]
+        """Fit all rules to a repeat; without validation, as of a model from elsewhere, all are argmax."""
+        classes, known = len(outputs.classes), len(outputs.val_labels)
+        if known:
+            prior, weights = log_prior(outputs.class_counts), _weights(known)
+            ladder = fit_ladder(outputs.val_logits, outputs.val_labels, prior, weights)
+        else:
+            ladder = unfitted_ladder(classes, DRAWS)
+        images, at_each = outputs.images, ladder.shifted(outputs.logits)
+        at_tau = score_at_tau(images.labels, at_each, images.groups, classes, ladder.tau, ladder.drawn)
 
         def decisions(raw: np.ndarray, decided: np.ndarray) -> dict[str, np.ndarray]:
             return {"decided": decided} | {
@@ -57,7 +61,7 @@ class RuledRun:
             ladder=ladder,
             predicted=decisions(outputs.logits, outputs.predicted),
             val_predicted=decisions(outputs.val_logits, outputs.val_predicted),
-            path=path,
+            at_tau=at_tau,
         )
 
     def probabilities(self, rule: str) -> np.ndarray:
@@ -111,9 +115,19 @@ class RuledBoard:
         return self.sample.images.labels
 
     @property
+    def fitted(self) -> bool:
+        """Whether there is validation that rules were fitted to; of models from elsewhere there is none."""
+        return len(self.sample.val_labels) > 0
+
+    @property
     def rarity(self) -> np.ndarray:
-        """Places (K,) of the classes that have training and test images, the rarest in training first."""
-        counts = self.sample.class_counts
+        """Places (K,) of the classes that have training and test images, the rarest in training first.
+
+        Where nobody knows what was trained on, the rarest in test.
+        """
+        counts = (
+            self.sample.class_counts if self.fitted else np.bincount(self.labels, minlength=len(self.classes))
+        )
         used = np.flatnonzero((counts > 0) & (np.bincount(self.labels, minlength=len(counts)) > 0))
         return used[np.argsort(counts[used], kind="stable")]
 
@@ -125,15 +139,11 @@ class RuledBoard:
     @cached_property
     def at_tau(self) -> list[RepeatedScore]:
         """Macro-F1 at the tau fitted to validation, whose noise has columns of its own."""
-        found = self.scores("tau", lambda labels, runs: macro_f1(labels, runs, len(self.classes)))
-        noise = [
-            np.stack([fitting_noise(run.path, run.ladder.drawn) for run in runs.values()])
-            for runs in self.runs
-        ]
-        return [
-            RepeatedScore(c.backbone, c.slots, c.scores, np.hstack([c.influence, more]).astype(np.float32))
-            for c, more in zip(found, noise, strict=True)
-        ]
+        found = []
+        for cell, runs in zip(self.cells, self.runs, strict=True):
+            scores, influence = map(np.stack, zip(*(run.at_tau for run in runs.values()), strict=True))
+            found.append(RepeatedScore(cell.shared_key, tuple(runs), scores, influence))
+        return found
 
     def scores(self, rule: str, score: Score) -> list[RepeatedScore]:
         """A score of each cell by a rule, with the influence of each group of test images."""

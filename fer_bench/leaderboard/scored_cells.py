@@ -50,16 +50,23 @@ def _more(board: RuledBoard, cell: int) -> Row:
     def temperature(run: RuledRun) -> float:
         return run.ladder.rules["temperature"].temperature
 
-    return {
+    own = {
         "kind": "cell",
         "skew_macro_f1": board.mean(
             cell, lambda run: skew_normalised_f1(board.labels, run.predicted["decided"], len(board.classes))
         ),
         "nll": board.mean(cell, lambda run: run.loss("argmax")),
         "ece": board.mean(cell, lambda run: run.calibration_error("argmax")),
-        "ece_after": board.mean(cell, lambda run: run.calibration_error("temperature")),
-        "temperature": float(np.exp(board.mean(cell, lambda run: np.log(temperature(run))))),
     }
+    return (
+        own
+        if not board.fitted
+        else own
+        | {
+            "ece_after": board.mean(cell, lambda run: run.calibration_error("temperature")),
+            "temperature": float(np.exp(board.mean(cell, lambda run: np.log(temperature(run))))),
+        }
+    )
 
 
 def _enter_ranks(board: RuledBoard, rows: list[Row]) -> None:

@@ -51,13 +51,14 @@ def curves(board: RuledBoard) -> pd.DataFrame:
 
 
 def counts(board: RuledBoard) -> pd.DataFrame:
-    """Images of each class that were trained, validated and tested on."""
+    """Images of each class that were trained, validated and tested on; NaN where nobody knows."""
     sample, classes = board.sample, len(board.classes)
+    unknown = np.full(classes, np.nan)
     return pd.DataFrame(
         {
             "class": board.classes,
-            "train": sample.class_counts,
-            "val": np.bincount(sample.val_labels, minlength=classes),
+            "train": sample.class_counts if board.fitted else unknown,
+            "val": np.bincount(sample.val_labels, minlength=classes) if board.fitted else unknown,
             "test": np.bincount(board.labels, minlength=classes),
         }
     )

@@ -14,7 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fer_bench.storage.records import BOARD
+from fer_bench.storage.records import BOARD, SCORED
+from fer_bench.study.spec import UNTUNED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,8 +190,11 @@ def _letters(number: int) -> str:
 
 def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     """Lines below the table: what the numbers mean, the smallest gain that could be detected, warnings."""
+    scored = bool((rows["recipe_name"] == SCORED).all())
     yield Text(
-        "In percent; n: repeats. Gain: macro-F1 less that of `none` on the same backbone, in points. "
+        "In percent; n: repeats. [low, high]: 95 % intervals over test images alone, of these very nets."
+        if scored
+        else "In percent; n: repeats. Gain: macro-F1 less that of `none` on the same backbone, in points. "
         "[low, high]: 95 % intervals over test images and seeds together.",
         style="dim",
     )
@@ -206,13 +210,14 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     yield from _best(rows[rows["rank"].notna()])
     if (rows["best_set"].isna() & (rows["rank"] > 1)).any():
         yield Text("? may be as good as the best: without repeats there is no interval.", style="dim")
-    widths = (rows["gain_high"] - rows["gain_low"]).dropna()
+    tuned = rows[~rows["strategy"].str.endswith(UNTUNED)]
+    widths = (tuned["gain_high"] - tuned["gain_low"]).dropna()
     if len(widths):
         ends = dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in (widths.min(), widths.max()))
         least = f"{' to '.join(ends)} points{', by row,' if len(ends) > 1 else ''}"
         yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
-    if _present(few) and few < 3:
+    if _present(few) and few < 3 and not scored:
         yield Text(
             "One repeat gives no interval, two a wide one, as seeds are hardly known: take three or more.",
             style="dim",

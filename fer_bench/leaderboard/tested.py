@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -48,15 +48,26 @@ class TestedRuns:
             influences.append(by_group(influence, groups).astype(np.float32))
         return np.concatenate(scores), np.concatenate(influences)
 
-    def compare(self, cells: Sequence[tuple[str, Mapping[int, int]]], dedup: bool) -> Comparisons:
-        """Cells beside each other, each by what it has in common with others and its runs by slot."""
+    def compare(
+        self,
+        cells: Sequence[tuple[str, Mapping[int, int]]],
+        dedup: bool,
+        fixed_nets: bool = False,
+        apart: Collection[int] = (),
+    ) -> Comparisons:
+        """Cells beside each other, each by what it has in common with others and its runs by slot.
+
+        `fixed_nets` and `apart` as of `Comparisons`.
+        """
         scores, influence = self._deduplicated if dedup else self._as_tested
         return Comparisons(
             [
                 RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers])
                 for common, runs in cells
                 for numbers in [list(runs.values())]
-            ]
+            ],
+            fixed_nets,
+            apart,
         )
 
     def rarest_recall(self, runs: Sequence[int]) -> float:

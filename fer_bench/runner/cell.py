@@ -31,7 +31,7 @@ def run_cell(context: WorkerContext, task: Task, trainer: Callable[[], Trainer])
             failures = CellRunner(LockedTask(context, task, store, trainer, still_held), store).run()
         except LockLost:
             return None
-        store.close_orphans()
+        store.finish()
     return failures
 
 
@@ -44,11 +44,13 @@ class CellRunner:
 
     def run(self) -> list[str]:
         """Fill the slots that are missing: trials, then repeats of the best one; what failed, a line each."""
-        for slot in range(self._plan.trials):
+        for slot in range(self._task.trials):
             history = self._store.results("trial")
             if not self._locked.spent(history.get(slot)):
                 parameters = draw(self._task.cell, self._task.seed_key, slot, history)
-                self._locked.fill("trial", slot, parameters, self._stage(0))
+                # One seed for all: the best is the best by its parameters, not by its seed.
+                seed_of = slot if self._store.seeds_differ() else 0
+                self._locked.fill("trial", slot, parameters, self._stage(0), seed_of)
         chosen = self._store.chosen()
         if chosen is not None:
             self._repeat(chosen)
@@ -67,11 +69,12 @@ class CellRunner:
             result = repeats.get(slot)
             if not self._locked.spent(result) or (result and result.parameters != parameters):
                 self._locked.fill("repeat", slot, parameters, self._stage(slot))
+        self._store.note_seeds()
         self._store.keep_weights(parameters)
 
     def _failures(self, chosen: dict[str, float] | None) -> list[str]:
         name = self._task.cell.name
-        results = [r for slot, r in self._store.results("trial").items() if slot < self._plan.trials]
+        results = [r for slot, r in self._store.results("trial").items() if slot < self._task.trials]
         repeats = self._store.results("repeat").items()
         results += [r for slot, r in repeats if slot < self._plan.repeats and r.parameters == chosen]
         failures = [f"{name} {r.kind} {r.slot}: {r.error}" for r in results if r.status == "failed"]

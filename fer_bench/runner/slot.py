@@ -62,15 +62,22 @@ class LockedTask:
         return result.status == "complete" or not again
 
     def fill(
-        self, kind: Kind, slot: int, parameters: dict[str, float], stage: FinishedStage | None = None
+        self,
+        kind: Kind,
+        slot: int,
+        parameters: dict[str, float],
+        stage: FinishedStage | None = None,
+        seed_of: int | None = None,
     ) -> None:
-        """Train one slot, from its stage if any, and keep its result.
+        """Train one slot, from its stage if any, with the seed of slot `seed_of` or its own; keep its result.
 
         One that was killed three times is failed untrained.
         """
         task, store = self.task, self.store
         # A stage has the seed of the repeat that goes on from it.
-        seed = derive_seed(task.seed_key, "repeat" if kind == "stage" else kind, slot)
+        seed = derive_seed(
+            task.seed_key, "repeat" if kind == "stage" else kind, slot if seed_of is None else seed_of
+        )
         killed_too_often = store.lost(kind, slot) >= MOST_ATTEMPTS
         self.context.report(SlotBegun(cell=task.name, kind=kind, slot=slot))
         with store.attempt(kind, slot, seed, parameters) as begun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from functools import cache, partial
@@ -24,19 +25,33 @@ SCALARS = (
 """Fields that a stored run shares with a record."""
 
 
+def id_hashes(ids: np.ndarray) -> np.ndarray:
+    """First 64 bits of the SHA-256 of each image's id, (n,) uint64: names of files are nobody's business."""
+    digests = (hashlib.sha256(str(each).encode()).digest()[:8] for each in ids)
+    return np.fromiter((int.from_bytes(each, "big") for each in digests), np.uint64, len(ids))
+
+
+def hash_names(hashes: np.ndarray) -> np.ndarray:
+    """Hashes (n,) uint64 as the ids of images, (n,) str of 16 hex digits."""
+    return np.array([f"{value:016x}" for value in hashes.tolist()], dtype="U16")
+
+
 def images_of(arrays: Mapping[str, np.ndarray]) -> HeldOut:
     """The test images of a set; their ids are the hashes of what they were."""
-    ids = np.array([f"{value:016x}" for value in arrays["ids"].tolist()], dtype="U16")
-    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], ids)
+    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], hash_names(arrays["ids"]))
 
 
 class Bundle:
-    """An opened bundle; UserError in one line where it isn't one, or is not as it was written."""
+    """An opened bundle; UserError in one line where it isn't one, or is not as it was written.
 
-    def __init__(self, path: Path) -> None:
-        self.file = BundleZip(path)
+    With `trusting` members are also read where their SHA-256 isn't the manifest's.
+    """
+
+    def __init__(self, path: Path, trusting: bool = False) -> None:
+        self.file, self._trusting = BundleZip(path), trusting
         self.manifest, self.study = read_texts(self.file)
         self._check_members()
+        self._check_intact(STUDY, self.file.read(STUDY))
         self.images = cache(self._images)
 
     def _check_members(self) -> None:
@@ -59,17 +74,20 @@ class Bundle:
         """Whether a member has the SHA-256 that the manifest gives."""
         return bytes_digest(content) == self.manifest.members[name]
 
-    def array(self, name: str, dtype: str, shape: tuple[int, ...], trusting: bool = False) -> np.ndarray:
-        """A member's array; unless `trusting`, UserError where its SHA-256 isn't the manifest's."""
+    def array(self, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A member's array; UserError where its SHA-256 isn't the manifest's."""
         content = self.file.read(name, most_bytes(dtype, shape))
-        if not trusting and not self.intact(name, content):
+        self._check_intact(name, content)
+        return self.file.array(name, content, dtype, shape)
+
+    def _check_intact(self, name: str, content: bytes) -> None:
+        if not self._trusting and not self.intact(name, content):
             raise UserError(
                 f"{self.file.path}: {name} was changed since it was written: fer-bench verify names all that "
                 "doesn't fit; get the file again"
             )
-        return self.file.array(name, content, dtype, shape)
 
-    def _images(self, number: int, trusting: bool = False) -> tuple[HeldOut, np.ndarray]:
+    def _images(self, number: int) -> tuple[HeldOut, np.ndarray]:
         """Test images of a set, and labels of its validation."""
         size = self.study.images[number]
         arrays = {
@@ -77,33 +95,34 @@ class Bundle:
                 f"images/{number:04}/{name}.npy",
                 dtype,
                 (size.validation if name == "val_labels" else size.test,),
-                trusting,
             )
             for name, dtype in ARRAYS.items()
         }
+        if len(arrays["dedup"]) and arrays["dedup"].view("u1").max() > 1:
+            raise self.file.refusal(f"images/{number:04}/dedup.npy has values beside yes and no")
         for name in ("labels", "val_labels"):
             if len(arrays[name]) and arrays[name].min() < 0:
                 raise self.file.refusal(f"images/{number:04}/{name}.npy has labels below 0")
         return images_of(arrays), arrays["val_labels"]
 
-    def predictions(self, number: int, trusting: bool = False) -> Predictions:
+    def predictions(self, number: int) -> Predictions:
         """What a run predicts for its test images."""
         run = self.study.runs[number]
-        size, (held_out, _) = self.study.images[run.images], self.images(run.images, trusting)
-        return Predictions(held_out, self._decided(number, trusting)[size.validation :])
+        size, (held_out, _) = self.study.images[run.images], self.images(run.images)
+        return Predictions(held_out, self._decided(number)[size.validation :])
 
-    def _decided(self, number: int, trusting: bool) -> np.ndarray:
+    def _decided(self, number: int) -> np.ndarray:
         """Decisions (n_val + n,) int32 of a run, checked to be classes."""
         run, name = self.study.runs[number], f"runs/{number:04}/predicted.npy"
         size = self.study.images[run.images]
-        decided = self.array(name, DECISIONS, (size.validation + size.test,), trusting).astype("int32")
-        held_out, val_labels = self.images(run.images, trusting)
+        decided = self.array(name, DECISIONS, (size.validation + size.test,)).astype("int32")
+        held_out, val_labels = self.images(run.images)
         for values in (decided, held_out.labels, val_labels) if run.classes else ():
             if len(values) and values.max() >= len(run.classes):
                 raise self.file.refusal(f"{name} or its labels name a class beyond the {len(run.classes)}")
         return decided
 
-    def outputs(self, number: int, trusting: bool = False) -> Outputs:
+    def outputs(self, number: int) -> Outputs:
         """Logits of a run, those of an image less their greatest, and how it was trained.
 
         UserError where they weren't to be had when the bundle was made.
@@ -116,10 +135,10 @@ class Bundle:
             )
         size, name = self.study.images[run.images], f"runs/{number:04}/logits.npy"
         shape = size.validation + size.test, len(run.classes)
-        logits = self.array(name, run.logits, shape, trusting).astype("float32")
+        logits = self.array(name, run.logits, shape).astype("float32")
         if not np.isfinite(logits).all():
             raise self.file.refusal(f"{name} has values that are no numbers")
-        decided, (held_out, val_labels) = self._decided(number, trusting), self.images(run.images, trusting)
+        decided, (held_out, val_labels) = self._decided(number), self.images(run.images)
         n = size.validation
         return Outputs(
             images=held_out,

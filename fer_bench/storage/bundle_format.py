@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
@@ -13,9 +13,11 @@ from fer_bench.storage.records import CellStatus, TrialRecord
 
 FORMAT, VERSION = "fer-bench results", 1
 MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 1_000, 100_000
+LARGEST = 2**53  # of whole numbers
 
 Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
-Number = float | None
+Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Number = FiniteFloat | None
 """A number, None where it is none: JSON has neither NaN nor infinity."""
 
 
@@ -24,6 +26,18 @@ def _shown(text: str) -> str:
     if not text.isprintable() and not text.replace("\n", " ").replace("\t", " ").isprintable():
         raise ValueError("it has control characters")
     return text
+
+
+def _plain(record: Any) -> Any:
+    """A record whose texts can be printed and whose numbers are of a size that counts and scores have."""
+    words = [value for value in vars(record).values() if isinstance(value, str)]
+    for value in vars(record).values():
+        words += value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+        if isinstance(value, int | float) and not abs(value) <= LARGEST:
+            raise ValueError("it has a number beyond all counts and scores")
+    for word in words:
+        _shown(word)
+    return record
 
 
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_shown)]
@@ -66,12 +80,12 @@ class StoredRun(_Plain):
     strategy: Name
     recipe: Text
     shared_key: Text
-    selected_from: int
-    slot: int
-    seed: int
+    selected_from: Whole
+    slot: Whole
+    seed: Whole
     run_id: Text
     commit: Text
-    started: float
+    started: FiniteFloat
     metrics: dict[str, Number]
     tags: dict[str, Text]
     images: Annotated[int, Field(ge=0)]
@@ -80,15 +94,15 @@ class StoredRun(_Plain):
     class_counts: tuple[Count, ...]
     history: tuple[dict[str, Number], ...]
     parameters: dict[str, Number]
-    decision_offset: tuple[float, ...] | None
+    decision_offset: tuple[FiniteFloat, ...] | None
 
 
 class StoredStudy(_Plain):
     """All of a study that isn't an array."""
 
     study: Name
-    statuses: list[CellStatus]
-    trials: list[TrialRecord]
+    statuses: list[Annotated[CellStatus, AfterValidator(_plain)]]
+    trials: list[Annotated[TrialRecord, AfterValidator(_plain)]]
     images: list[ImageSet]
     runs: Annotated[list[StoredRun], Field(max_length=MOST_RUNS)]
 

@@ -14,7 +14,7 @@ import numpy as np
 from fer_bench import environment
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
-from fer_bench.storage.bundle import ARRAYS, DECISIONS, SCALARS, images_of
+from fer_bench.storage.bundle import ARRAYS, DECISIONS, SCALARS, id_hashes, images_of
 from fer_bench.storage.bundle_format import (
     FORMAT,
     VERSION,
@@ -146,9 +146,3 @@ def _manifest(content: _Content, digests: dict[str, str]) -> bytes:
         members=digests,
     )
     return manifest.model_dump_json(indent=1).encode()
-
-
-def id_hashes(ids: np.ndarray) -> np.ndarray:
-    """First 64 bits of the SHA-256 of each image's id, (n,) uint64: names of files are nobody's business."""
-    digests = (hashlib.sha256(str(each).encode()).digest()[:8] for each in ids)
-    return np.fromiter((int.from_bytes(each, "big") for each in digests), np.uint64, len(ids))

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fer_bench.storage.records import Outputs
+from fer_bench.storage.records import UNKNOWN, Outputs
 from fer_bench.strategies.base import STRATEGIES, Strategy
+from fer_bench.study.spec import UNTUNED
 
 
 def strategy_as_used(name: str, parameters: Mapping[str, float]) -> Strategy | None:
     """A strategy with the parameters of a run; None where this fer-bench has none such."""
+    name = name.removesuffix(UNTUNED)
+    if name == UNKNOWN:
+        return Strategy()
+    name = name.removesuffix(UNTUNED)
     if name not in STRATEGIES:
         return None
     own = {
@@ -43,7 +48,8 @@ def without_loss(outputs: Outputs, strategy: str) -> np.ndarray:
     """
     logits = np.concatenate([outputs.val_logits, outputs.logits]).astype("float32")
     logits -= logits.max(axis=1, keepdims=True)
-    short = logits.astype("float16")
+    with np.errstate(over="ignore"):
+        short = logits.astype("float16")
     if not np.isfinite(short).all() or (short.argmax(axis=1) != logits.argmax(axis=1)).any():
         return logits
     n = len(outputs.val_logits)

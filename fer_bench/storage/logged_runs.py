@@ -111,10 +111,11 @@ class _Experiment:
 
     def _status(self, key: str, planned: Tags, failed: list[Tags]) -> CellStatus:
         repeats = [run.tags for run in self._repeats.get(key, [])]
-        if any(int(tags.get("trials", 0)) >= self._trials for tags in repeats):
+        trials_planned = int(planned["trials"])
+        if any(int(tags.get("trials", 0)) >= trials_planned for tags in repeats):
             # Repeats begin when every planned trial has spent its slot.
-            failed = [tags for tags in failed if int(tags["slot"]) < self._trials]
-            done, sample = self._trials - len(failed), repeats[0]
+            failed = [tags for tags in failed if int(tags["slot"]) < trials_planned]
+            done, sample = trials_planned - len(failed), repeats[0]
         else:
             trials = [run.tags for run in self._counted(kind="trial", cell=key)]
             done = sum("error" not in tags for tags in trials)
@@ -128,7 +129,7 @@ class _Experiment:
             recipe=sample["recipe"],
             trials_done=done,
             trials_failed=len(failed),
-            trials_planned=self._trials,
+            trials_planned=trials_planned,
             repeats_done=len(repeats) - len(broken),
             repeats_planned=int(self._description["repeats"]),
             warnings=tuple(map(_failure, sorted(failed, key=_slot) + sorted(broken, key=_slot))),
@@ -158,7 +159,7 @@ class _Experiment:
             commit=tags.get("commit", "unknown"),
             started=run.started,
             metrics=run.metrics,
-            tags=tags,
+            tags={"planned_repeats": self._description.get("first_repeats", "")} | tags,
             predictions=partial(_predictions, self._client, run, self._mlruns, known),
             outputs=partial(_outputs, self._client, run, self._mlruns, known),
         )

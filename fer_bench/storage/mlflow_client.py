@@ -28,18 +28,23 @@ if TYPE_CHECKING:
 
 PREFIX = "fer_bench."  # of our tags
 PAGE = 1000  # runs asked for at a time
-VIEW = "repeats"  # MLflow's page opens with `?viewStateShareKey=repeats` on what is worth comparing
+PARENT = "mlflow.parentRunId"  # tag of a run that MLflow's page shows within another
 
 
 @dataclass(frozen=True, eq=False)
 class LoggedRun:
-    """A run in MLflow: our tags without their prefix, last value of each metric, start in unix seconds."""
+    """A run in MLflow: our tags without their prefix, last value of each metric, start in unix seconds.
+
+    `parent` is the run that it is shown within, "" for none; `status` is MLflow's word.
+    """
 
     run_id: str
     tags: dict[str, str]
     metrics: dict[str, float]
     started: float
     artifact_uri: str
+    parent: str
+    status: str
 
 
 def create_store(mlruns: Path) -> None:
@@ -102,7 +107,15 @@ def search_runs(
 def _logged_run(run: Run) -> LoggedRun:
     tags = {k.removeprefix(PREFIX): value for k, value in run.data.tags.items() if k.startswith(PREFIX)}
     info = run.info
-    return LoggedRun(info.run_id, tags, run.data.metrics, info.start_time / 1000, info.artifact_uri)
+    return LoggedRun(
+        run_id=info.run_id,
+        tags=tags,
+        metrics=run.data.metrics,
+        started=info.start_time / 1000,
+        artifact_uri=info.artifact_uri,
+        parent=run.data.tags.get(PARENT, ""),
+        status=info.status,
+    )
 
 
 def find_experiments(client: MlflowClient, study: str | None) -> dict[str, tuple[str, dict[str, str]]]:
@@ -119,10 +132,10 @@ def find_experiments(client: MlflowClient, study: str | None) -> dict[str, tuple
             return experiments
 
 
-def experiment_names(mlruns: Path) -> dict[str, str]:
-    """Experiments of all studies in the store of `mlruns`: id -> name; UserError where it can't be opened."""
+def experiment_names(mlruns: Path) -> dict[str, tuple[str, str]]:
+    """Experiments in the store of `mlruns`: id -> name and study; UserError where it can't be opened."""
     experiments = find_experiments(open_client(tracking_uri(mlruns)), None)
-    return {number: name for number, (name, _) in experiments.items()}
+    return {number: (name, tags["study"]) for number, (name, tags) in experiments.items()}
 
 
 def is_tagged(key: str, value: str) -> str:

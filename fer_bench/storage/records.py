@@ -19,6 +19,13 @@ BOARD = (
 """What runs that are ranked together have in common, by the names of their tags."""
 
 
+SCORED = "models from elsewhere, training data unknown"
+"""In place of a recipe's name: boards of models that were scored, and not trained, here."""
+
+UNKNOWN = "unknown"
+"""In place of a strategy's name: of a model that was scored here; it decides by its logits as they are."""
+
+
 def safe_name(name: str) -> str:
     """A name that may be part of a metric's key."""
     return re.sub(r"[^\w\-. :/]", "_", name)
@@ -100,7 +107,8 @@ class RepeatRecord:
     hash; `shared_key` is the cell's key less its strategy, the same for cells that a gain may be taken
     between; `selected_from` is the number of trials that its parameters are the best of; `started` is in unix
     seconds; `predictions` and `outputs` load them when called. Tags that are read: weights, weights_hash,
-    selects_on_test, honest_ceiling, reported (JSON), and warnings, alarms and notes (";"-joined).
+    selects_on_test, honest_ceiling, val_twins, planned_repeats (how many, when it began), reported (JSON),
+    warnings, alarms and notes (";"-joined), and scored, "true" of a model from elsewhere.
     """
 
     cell: str

@@ -37,16 +37,21 @@ class Artifacts:
 
 def run_name(cell: Cell, kind: Kind, slot: int) -> str:
     """Name of a run; what differs most comes first, as MLflow's page cuts it."""
-    strategy = "" if kind == "stage" else f"{cell.strategy} "
+    strategy = "" if kind == "stage" else f"{cell.label} "
     return f"{strategy}{kind} {slot} {cell.backbone}"
 
 
 def run_tags(plan: Plan, task: Task, kind: Kind, slot: int, attempt: int, seed: int) -> dict[str, str]:
     """Tags of a run from its begin on: the plan's, and which cell, slot and attempt it is."""
+    place = {"kind": kind, "slot": str(slot), "attempt": str(attempt), "seed": str(seed)}
+    return {**plan.tags, **cell_tags(task), **place}
+
+
+def cell_tags(task: Task) -> dict[str, str]:
+    """Tags of a run that say which cell it is of."""
     cell = task.cell
-    names = {"backbone": cell.backbone, "strategy": cell.strategy, "recipe": cell.recipe_hash}
-    place = {"cell": task.key, "kind": kind, "slot": str(slot), "attempt": str(attempt), "seed": str(seed)}
-    return {**plan.tags, **names, **place}
+    names = {"backbone": cell.backbone, "strategy": cell.label, "recipe": cell.recipe_hash}
+    return {**names, "cell": task.key, "trials": str(task.trials)}
 
 
 def run_parameters(cell: Cell, parameters: dict[str, float]) -> dict[str, object]:

@@ -44,7 +44,8 @@ class SlotStore:
 
     def origin(self, strategy: Strategy, used: Settings) -> dict[str, str]:
         """Where the numbers of a result with this strategy and these settings come from."""
-        return run_record.origin(self._task, self._data, strategy, used)
+        planned = {"planned_repeats": str(self._plan.repeats)}
+        return run_record.origin(self._task, self._data, strategy, used) | planned
 
     def _fetch(self) -> None:
         """Copy results that count in MLflow and aren't here: made on another machine, or deleted here."""
@@ -58,9 +59,10 @@ class SlotStore:
                     self._files.adopt(file)
 
     def close_orphans(self) -> None:
-        """End the cell's open runs: whoever began them is gone."""
-        for run_id in self._tracker.open_runs().get(self._task.key, []):
-            self._tracker.end(run_id, "KILLED")
+        """End the open runs of its slots: whoever began them is gone."""
+        for run in self._tracker.runs("RUNNING", cell=self._task.key):
+            if run.tags["kind"] in self.kinds:
+                self._tracker.end(run.run_id, "KILLED")
 
     @contextlib.contextmanager
     def attempt(self, kind: Kind, slot: int, seed: int, parameters: dict[str, float]) -> Iterator[Result]:
@@ -87,7 +89,12 @@ class SlotStore:
             run_record.run_name(cell, kind, slot),
             run_record.run_tags(self._plan, self._task, kind, slot, attempt, seed),
             run_record.run_parameters(cell, parameters),
+            self._parent(),
         )
+
+    def _parent(self) -> str:
+        """Id of the run that the slots' runs are nested under; "" for none."""
+        return ""
 
     def log_epoch(self, result: Result, epoch: int, row: dict[str, float]) -> None:
         """Log an epoch of a running attempt, number from 1, and that the attempt got so far.

@@ -22,7 +22,8 @@ def read_runs(
     """Statuses, repeats and trials of a study: of the stores in `mlruns`, or of the bundle `from_file` alone.
 
     `study` is a name or the path of a YAML file; None is the bundle's, or without one `imbalance`. Of stores
-    `only` some experiments are read, and trials, most of the runs by far, only if they are asked for. Raises
+    `only` some experiments are read, else also models from elsewhere that were scored on the same data; and
+    trials, most of the runs by far, only if they are asked for. Raises
     UserError where nothing of the study was run, and where the bundle isn't one or is of another study.
     """
     from fer_bench.study.file import study_name
@@ -38,7 +39,12 @@ def read_runs(
             )
         return bundle.runs()
     from fer_bench.storage.logged_runs import read_study_runs, read_trials
+    from fer_bench.storage.scored import scored_runs
 
     wanted = wanted or DEFAULT_STUDY
     statuses, repeats = read_study_runs(mlruns, wanted, only)
+    if not only:
+        boards = [status.board for status in statuses] + [repeat.board for repeat in repeats]
+        finished, scored = scored_runs(mlruns, wanted, boards)
+        statuses, repeats = statuses + finished, repeats + scored
     return StudyRuns(statuses, repeats, read_trials(mlruns, wanted, only) if with_trials else [])

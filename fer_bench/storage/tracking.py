@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -15,14 +15,13 @@ from mlflow.exceptions import MlflowException
 
 from fer_bench.errors import UserError
 from fer_bench.storage.databases import artifact_place, check_place, tracking_uri
-from fer_bench.storage.mlflow_client import PREFIX, VIEW, is_tagged, open_client, our_tags, search_runs
+from fer_bench.storage.mlflow_client import PARENT, PREFIX, LoggedRun, open_client, our_tags, search_runs
 from fer_bench.storage.result_files import Kind, Result
 
 if TYPE_CHECKING:
     from fer_bench.storage.run_record import Artifacts
 
 LONGEST_TAG = 4000  # letters; MLflow takes 20,000 of an experiment's, its servers' databases 5,000
-SHOWN = ("test/macro_f1", "test/balanced_accuracy", "test/accuracy", "test_dedup/macro_f1", "val/macro_f1")
 
 
 class Tracker:
@@ -33,7 +32,8 @@ class Tracker:
         self.experiment = experiment
         self._client = open_client(self.uri)
         self._written: dict[str, set[int]] = {}  # epochs of open runs: to ask the store twice is slow
-        with FileLock(mlruns / ".create.lock"):
+        self._lock = mlruns / ".create.lock"
+        with FileLock(self._lock):
             known = self._client.get_experiment_by_name(experiment)
             if known is None:
                 remote = self.uri.startswith("http")
@@ -57,40 +57,57 @@ class Tracker:
             return str(known.experiment_id)
 
     def describe(self, tags: Mapping[str, str]) -> None:
-        """Set tags of the experiment, and the view that its page opens with."""
+        """Set tags of the experiment."""
         known = self._client.get_experiment(self.id).tags
         for key, value in tags.items():
             parts = [value[at : at + LONGEST_TAG] for at in range(0, len(value), LONGEST_TAG)] or [""]
             stale = [""] * sum(name.startswith(f"{PREFIX}{key}:") for name in known)
             for place, part in enumerate(parts + stale[len(parts) - 1 :]):
                 name = key if not place else f"{key}:{place:03}"
-                _write_despite_others(self._client.set_experiment_tag, self.id, PREFIX + name, part)
-        view = {
-            "searchFilter": f"{is_tagged('kind', 'repeat')} and {is_tagged('counted', 'true')}",
-            "orderByKey": f"metrics.`{SHOWN[0]}`",
-            "orderByAsc": False,
-            "selectedColumns": [f"metrics.`{key}`" for key in SHOWN],
-        }
-        key = f"mlflow.sharedViewState.{VIEW}"
-        _write_despite_others(self._client.set_experiment_tag, self.id, key, json.dumps(view))
+                self.tag_experiment(PREFIX + name, part)
+
+    def tag_experiment(self, key: str, value: str) -> None:
+        """Set a tag of the experiment by its full name, one of ours or of MLflow's."""
+        _write_despite_others(self._client.set_experiment_tag, self.id, key, value)
 
     def description(self) -> dict[str, str]:
         """Our tags of the experiment."""
         return our_tags(self._client.get_experiment(self.id).tags)
 
-    def start(self, name: str, tags: Mapping[str, str], parameters: Mapping[str, object]) -> str:
-        """Begin a run; its id."""
-        run = self._client.create_run(
-            self.id, run_name=name, tags={PREFIX + key: value for key, value in tags.items()}
-        )
+    def start(
+        self, name: str, tags: Mapping[str, str], parameters: Mapping[str, object], parent: str = ""
+    ) -> str:
+        """Begin a run, nested under a parent or not; its id."""
+        named = {PREFIX + key: value for key, value in tags.items()}
+        nested = {PARENT: parent} if parent else {}
+        run = self._client.create_run(self.id, run_name=name, tags=named | nested)
         self._client.log_batch(
             run.info.run_id, params=[Param(k, str(v)[:6000]) for k, v in parameters.items()]
         )
         if "dataset" in tags:
-            digest = tags["data_fingerprint"][:36]  # as many as MLflow takes
+            digest = tags["data_fingerprint"][:12]  # MLflow's pages show it all, and take 36
             data = Dataset(tags["dataset"], digest, source_type="local", source=json.dumps(tags["split"]))
             _write_despite_others(self._client.log_inputs, run.info.run_id, [DatasetInput(data, [])])
         return str(run.info.run_id)
+
+    def only(
+        self, key: Sequence[str], name: str, tags: Mapping[str, str], parameters: Mapping[str, object]
+    ) -> LoggedRun:
+        """The one run that has the same of the tags named by `key`, begun if there is none.
+
+        Machines that share nothing but a server may have begun several: all agree on the oldest, and the
+        others go.
+        """
+        wanted = {name: tags[name] for name in key}
+        with FileLock(self._lock):
+            runs = self.runs(**wanted)
+            if not runs:
+                self.start(name, tags, parameters)
+                runs = self.runs(**wanted)
+        first, *others = sorted(runs, key=lambda run: (run.started, run.run_id))
+        for run in others:
+            self.remove(run.run_id)
+        return first
 
     def log_epoch(self, run_id: str, epoch: int, row: Mapping[str, float]) -> None:
         """Log one epoch's row; logged again with the same `time`, it is stored once."""
@@ -103,20 +120,45 @@ class Tracker:
         """End a run as FINISHED, FAILED or KILLED."""
         self._client.set_terminated(run_id, status)
 
+    def runs(self, status: str | None = None, **tags: str) -> list[LoggedRun]:
+        """Runs that have this status and these of our tags, oldest first."""
+        return list(search_runs(self._client, [self.id], status, **tags))
+
     def open_runs(self) -> dict[str, list[str]]:
         """Runs that still count as running, by cell."""
         run_ids: dict[str, list[str]] = {}
-        for run in search_runs(self._client, [self.id], status="RUNNING"):
+        for run in self.runs("RUNNING"):
             run_ids.setdefault(run.tags.get("cell", ""), []).append(run.run_id)
         return run_ids
 
     def counted(self, cell: str) -> dict[tuple[Kind, int], tuple[int, str]]:
         """Attempt and run that count, for each kind and slot of a cell."""
-        runs = search_runs(self._client, [self.id], cell=cell, counted="true")
         return {
             (cast("Kind", r.tags["kind"]), int(r.tags["slot"])): (int(r.tags["attempt"]), r.run_id)
-            for r in runs
+            for r in self.runs(cell=cell, counted="true")
         }
+
+    def nest(self, run_id: str, parent: str) -> None:
+        """Let a run be shown within another."""
+        self._client.set_tag(run_id, PARENT, parent)
+
+    def reopen(self, run_id: str) -> None:
+        """Let an ended run go on."""
+        self._client.update_run(run_id, "RUNNING")
+
+    def remove(self, run_id: str) -> None:
+        """Mark a run as deleted."""
+        self._client.delete_run(run_id)
+
+    def log_numbers(self, run_id: str, numbers: Mapping[str, float]) -> None:
+        """Log numbers that take the place of those of the same names."""
+        stamp = int(time.time() * 1000)
+        metrics = [Metric(key, value, stamp, 0) for key, value in numbers.items()]
+        self._client.log_batch(run_id, metrics=metrics)
+
+    def note(self, run_id: str, text: str) -> None:
+        """Describe a run in Markdown, on its page."""
+        self._client.set_tag(run_id, "mlflow.note.content", text)
 
     def fetch(self, run_id: str, name: str, folder: Path) -> Path | None:
         """Copy a run's artifact into a folder; None where the run has none of that name."""
@@ -156,7 +198,7 @@ class Tracker:
             metrics=[Metric(key, value, stamp, 0) for key, value in numbers.items()],
             tags=[RunTag(PREFIX + key, value[:5000]) for key, value in result.origin.items()],
         )
-        self._log_artifacts(run_id, artifacts)
+        self.log_artifacts(run_id, artifacts)
         self._client.log_artifact(run_id, str(predictions))
         if result.error:
             self._client.set_tag(run_id, PREFIX + "error", result.error[:5000])
@@ -164,7 +206,8 @@ class Tracker:
         self._client.set_tag(run_id, PREFIX + "counted", "true")
         self._written.pop(run_id, None)
 
-    def _log_artifacts(self, run_id: str, artifacts: Artifacts) -> None:
+    def log_artifacts(self, run_id: str, artifacts: Artifacts) -> None:
+        """Write tables, texts and figures into a run, in place of those of the same names."""
         for name, rows in artifacts.tables.items():  # not by log_table, which would append to an attempt's
             self._client.log_text(run_id, pd.DataFrame(rows).to_json(orient="split", index=False), name)
         listed = [{"path": name, "type": "table"} for name in artifacts.tables]

@@ -22,7 +22,8 @@ def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, rep
     if not (recipe.shared_phases and recipe.frozen(own[-1])):
         seconds += repeats * test * forward
     if recipe.frozen(own.start) and not recipe.shared_phases:  # features of a trunk are computed once
-        seconds += (trainings if recipe.weights == "none" else 1) * (train + val) * forward
+        trunks = min(trials, 1) + repeats if recipe.weights == "none" else 1  # trials share a seed
+        seconds += trunks * (train + val) * forward
     return _on_this_machine(seconds)
 
 

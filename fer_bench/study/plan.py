@@ -49,6 +49,7 @@ class Plan:
     honest_ceiling: float | None
     selects_on_test: bool
     twins: int  # test images that are identical to a training or validation image
+    val_twins: int  # validation images that are identical to a training image
     why: str = field(default="")
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
@@ -56,7 +57,7 @@ class Plan:
 
     @property
     def trials(self) -> int:
-        """Trials per cell."""
+        """Trials per cell that is tuned."""
         return self.spec.trials
 
     @property
@@ -83,7 +84,7 @@ class Plan:
     @property
     def slots(self) -> int:
         """Trainings in all: stages, trials and repeats."""
-        return len(self.stages) + len(self.tasks) * (self.trials + self.repeats)
+        return len(self.stages) + sum(task.trials + self.repeats for task in self.tasks)
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -100,6 +101,7 @@ class Plan:
             "shared_phases": _shared_phases(self.spec.recipe),
             "trials": str(self.trials),
             "test_twins": str(self.twins),
+            "val_twins": str(self.val_twins),
             "notes": "; ".join(note.replace(";", ",") for note in self.notes),
             "selects_on_test": str(self.selects_on_test).lower(),
             "honest_ceiling": str(self.honest_ceiling or ""),
@@ -155,6 +157,7 @@ def make_plan(
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
+        val_twins=parts.val_twins,
         why=why,
         precision=precision,
     )
@@ -217,8 +220,9 @@ def _tasks(
     for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
-        hours = estimate_hours(cell, *sizes, spec.trials, spec.repeats)
-        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours)
+        trials = spec.trials if cell.tuned else 0
+        hours = estimate_hours(cell, *sizes, trials, spec.repeats)
+        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
                 natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)

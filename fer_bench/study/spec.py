@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -16,6 +16,8 @@ from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy, overrides
 from fer_bench.study.messages import explain
 from fer_bench.study.recipe import Count, Positive, Real, Recipe, Settings, Strict, settings
+
+UNTUNED = " (defaults)"  # behind the name of a strategy that takes the defaults beside a tuned one
 
 
 class SearchRange(Strict):
@@ -43,7 +45,8 @@ class StudySpec(Strict):
     search: dict[str, SearchRange] = Field(default_factory=dict)
     trials: Count = 1
     """0 takes the defaults of all that is searched, and trains no trial."""
-    repeats: Positive = 2
+    repeats: Positive = 5
+    """From fewer the noise of seeds is hardly known: with 2 intervals are wide, with 1 there are none."""
     train_images: Positive | None = None
     val_images: Positive | None = None
     test_images: Positive | None = None
@@ -101,9 +104,20 @@ class StudySpec(Strict):
         return self.train_images, self.val_images, self.test_images
 
     def cells(self) -> list[Cell]:
-        """Every backbone with every strategy, backbone by backbone."""
+        """Every backbone with every strategy, backbone by backbone.
+
+        Behind a `none` that is tuned comes one that isn't, so that it can be seen what tuning alone brings.
+        """
         spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
-        return [Cell(b, s, self.recipe, spans) for b in self.backbones for s in self.strategies]
+        tuned = [Cell(b, s, self.recipe, spans) for b in self.backbones for s in self.strategies]
+        searched = self.trials > 1 and spans  # the only trial there is takes the defaults
+        return [
+            each
+            for cell in tuned
+            for each in (
+                [cell, replace(cell, tuned=False)] if searched and cell.strategy == "none" else [cell]
+            )
+        ]
 
 
 @dataclass(frozen=True)
@@ -114,17 +128,25 @@ class Cell:
     strategy: str
     recipe: Recipe
     search: Mapping[str, Range]
+    tuned: bool = True
+    """Else it takes the defaults of all that is searched, and has no trials whatever the study says."""
+
+    @property
+    def label(self) -> str:
+        """The strategy for people and tags: of a cell that is not tuned one of its own, `none (defaults)`."""
+        return self.strategy if self.tuned else self.strategy + UNTUNED
 
     @property
     def name(self) -> str:
         """For people: backbone/strategy."""
-        return f"{self.backbone}/{self.strategy}"
+        return f"{self.backbone}/{self.label}"
 
     def key(self, data: Mapping[str, object], weights_hash: str) -> str:
         """Hash (16 hex digits) of all that decides the cell's numbers on this data."""
         strategy = STRATEGIES[self.strategy]
         tuned = {name: vars(span) for name, span in ranges(strategy).items()}
-        return digest([self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())])
+        parts = [self.shared_key(data, weights_hash), self.strategy, tuned, vars(strategy())]
+        return digest(parts if self.tuned else [*parts, "defaults"])
 
     def stage_key(self, data: Mapping[str, object], weights_hash: str) -> str:
         """Hash (16 hex digits) of all that decides the stages of the cell's backbone: its shared phases."""

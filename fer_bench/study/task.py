@@ -22,6 +22,7 @@ class Task:
     stages: tuple[str, ...] = ()
     """Keys of the stages that its trainings go on from, by repeat; trials go on from the first."""
     stage_key: str = ""
+    trials: int = 0
 
     @property
     def name(self) -> str:

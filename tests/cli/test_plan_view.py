@@ -53,13 +53,14 @@ def shown(plans, width: int = 80) -> list[str]:
 
 
 def test_the_plan_says_why_what_and_what_is_wrong_with_it(study_file):
-    plan = replace(make_plan(study_file(STUDY)), notes=("augmented copies [many]",), twins=91)
+    plan = replace(make_plan(study_file(STUDY)), notes=("augmented copies [many]",), twins=91, val_twins=3)
     lines = shown([plan], width=200)
     assert lines[0] == "budget quick, as the faces are synthetic (others: )"
     assert "300 train, 100 val, 1,000 test images" in lines[1]
     assert lines[2] == "note: augmented copies [many]"
     assert lines[3].startswith("note: 91 of the 1,000 test images are also in train or val")
-    assert "2 cells x (1 trial + 3 repeats), at most 18 steps" in lines[4]
+    assert lines[4].startswith("note: 3 of the 100 validation images are also in train")
+    assert "2 cells x (1 trial + 3 repeats), at most 18 steps" in lines[5]
 
 
 def test_what_precision_was_chosen_is_said_on_one_line(study_file):

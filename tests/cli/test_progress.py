@@ -24,7 +24,7 @@ from fer_bench.runner.events import (
 )
 
 PLAN = SimpleNamespace(
-    tasks=[SimpleNamespace(hours=0.1)] * 2,
+    tasks=[SimpleNamespace(name=name, hours=0.1, trials=1) for name in ("a", "b")],
     stages=[],
     trials=1,
     repeats=2,

@@ -28,6 +28,7 @@ def test_official_and_union_take_the_imported_subsets():
     official, union = split(images, "official"), split(images, "union")
     assert [len(official.train), len(official.val), len(official.test)] == [600, 80, 80]
     assert (~official.dedup).sum() == 5
+    assert official.val_twins == 0
     assert len(union.test) == 160
     assert images.counts(union.val).tolist() == [20, 2, 38]
     assert len(union.train) + len(union.val) == 600
@@ -43,6 +44,17 @@ def test_random_splits_keep_shares_and_the_honest_one_keeps_twins_together():
         assert images.counts(part) == pytest.approx(images.counts() * share, abs=3)
     kept = [set(images.twins()[part]) for part in (honest.train, honest.val, honest.test)]
     assert not kept[0] & kept[1] | kept[0] & kept[2] | kept[1] & kept[2]
+
+
+def test_validation_images_that_are_in_train_are_counted_after_sampling():
+    pixels = noise_images().pixels.copy()
+    pixels[600:607] = pixels[:7]
+    images = noise_images(pixels=pixels)
+    assert split(images, "official").val_twins == 7
+    assert split(images, "official", 60).val_twins == 7, "found before train is sampled"
+    sampled = split(images, "official", val_images=30)
+    assert sampled.val_twins == np.isin(sampled.val, np.arange(600, 607)).sum() < 7
+    assert split(images, "random_80_20").val_twins == 0, "there the note on test says it"
 
 
 def test_blank_images_are_left_out_of_train_only():

@@ -43,7 +43,8 @@ FILES = {
 }
 REGISTRIES = {"strategies": STRATEGIES, "backbones": BACKBONES, "datasets": DATASETS}
 LANGUAGES = {"sh", "bash", "yaml", "toml", "python", "text", "mermaid"}
-RUN = {"script", "notebook", "contract test", "example of use"}  # the last by tests/inference/test_export.py
+RUN = {"script", "notebook", "contract test", "file to score"}
+RUN |= {"example of use"}  # by tests/inference/test_export.py
 TINY = {
     "trials": 1, "repeats": 2, "train_images": 192, "val_images": 70, "test_images": 80,
     "recipe": {"image_size": 32, "phases": [{"trainable": "all", "epochs": 2}]},
@@ -308,6 +309,13 @@ def test_notebook_predicts(workplace, model_file):
     assert names["faces"]["probability"].between(0, 1).all()
     registries = re.findall(r"`(?:fer_bench\.)?([A-Z]+)`", README)
     assert {getattr(package, name) for name in registries} == set(REGISTRIES.values())
+
+
+def test_file_to_score_is_scored(workplace, fer_bench, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    exec(only_block("python", "file to score"), {})
+    said = fer_bench("score", "theirs.npz", "--dataset", "synthetic", "--name", "theirs")
+    assert re.search(r"theirs +unknown", said)
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import tiny_study
 from fer_bench.study.file import read_study, study_files
 from fer_bench.study.resolve import resolve
 
-STUDY = tiny_study.STUDY.replace("[none, oversampling]", "[none]") + "budgets:\n  quick: {trials: 1}\n"
+STUDY = tiny_study.STUDY.replace("[none, oversampling]", "[none]") + tiny_study.SEARCH
+STUDY += "budgets:\n  quick: {trials: 1}\n"
 
 
 @pytest.fixture(autouse=True)

@@ -84,7 +84,9 @@ def test_runs_carry_predictions_tables_figures_and_the_median_weights(study):
     folder, _ = study
     artifacts = folder / "mlruns" / "artifacts" / "tiny-synthetic"
     names = [path.name for path in artifacts.rglob("*") if path.is_file()]
-    assert names.count("predictions.npz") == names.count("per_class.json") == 8
+    assert names.count("predictions.npz") == 8
+    assert names.count("per_class.json") == 8 + 2, "of the cells as well"
+    assert names.count("leaderboard.csv") == 1
     for name in ("confusion_matrix.png", "curves.png", "classification_report.txt"):
         assert names.count(name) == 4
     assert sum(name.endswith(".weights.h5") for name in names) == 2
@@ -138,8 +140,14 @@ def test_ui_serves_the_runs_and_leaves_no_process(study):
     command = [sys.executable, "-m", "fer_bench.cli", "ui", "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
-        shown = [ui.stdout.readline() for _ in range(4)]
+        shown = [ui.stdout.readline() for _ in range(6)]
         assert f"http://127.0.0.1:{port}/#/experiments/1/runs" in shown[1]
+        assert [line.split(":")[0].strip() for line in shown[1:5]] == [
+            "cells",
+            "charts",
+            "per class",
+            "files",
+        ]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
             assert answer.status == 200
         ui.send_signal(signal.SIGINT)

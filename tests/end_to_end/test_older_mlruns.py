@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from soak import Books
 
 ARCHIVE = Path(__file__).with_name("mlruns_before_packages.zip")  # made by commit c5ddede, less its pictures
 
@@ -47,6 +48,20 @@ def test_its_leaderboard_is_the_same_to_the_last_digit(mlruns):
     assert now[younger].isna().all(axis=None), "there were no shared phases"
 
 
+def test_it_is_bundled_and_all_of_it_fits(mlruns):
+    from fer_bench.leaderboard.ranking import leaderboard
+    from fer_bench.storage.bundle_writer import write_bundle
+    from fer_bench.storage.study_runs import read_runs
+    from fer_bench.storage.verify import verify
+
+    runs = read_runs(mlruns, "before")
+    assert write_bundle(runs, "before", Path("results.zip")).without == 0
+    assert verify(Path("results.zip")).faults == []
+    again = read_runs(Path("nowhere"), None, Path("results.zip"))
+    frames = (leaderboard(each.statuses, each.repeats) for each in (again, runs))
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
 def test_it_is_continued_and_exported_and_nothing_is_trained_again(mlruns):
     from fer_bench.inference.export import export
     from fer_bench.runner.events import SlotEnded
@@ -65,5 +80,9 @@ def test_it_is_continued_and_exported_and_nothing_is_trained_again(mlruns):
     assert trained == [(f"compact_cnn/{name}", "repeat", 1, "complete") for name in strategies]
     now, before = board(mlruns), pd.read_csv("before.csv", dtype=str)
     assert now["repeats"].tolist() == ["2", "2"]
+    assert now["warnings"].str.contains("1 of 2 repeats were added when 1 had been tested").all()
+    books = Books.of(mlruns)
+    assert list(books.cells.values()) == [["FINISHED"], ["FINISHED"]], "each cell has a run of its own now"
+    assert set(books.nested.values()) == {1 + 2}, "under which the older runs are as well"
     assert sorted(now["cell"]) == sorted(before["cell"]), "keys stay"
     assert all("c5ddede" in commits for commits in now["commits"]), "and where the older repeats came from"

@@ -54,6 +54,10 @@ RENAME = (
     "hurt('pathlib:Path.replace', {{{call}}}, kill, {when!r}, lambda path, new: str(new).endswith({end!r}))"
 )
 TAG = "hurt('mlflow.tracking.client:MlflowClient.set_tag', {{{call}}}, kill, {when!r}, {only})"
+CREATE = (
+    "hurt('mlflow.tracking.client:MlflowClient.create_run', {{{call}}}, kill, 'after',"
+    " lambda *_, tags, **__: tags['fer_bench.kind'] {only})"
+)
 COUNTED = "lambda client, run, key, *_: key == 'fer_bench.counted'"
 SCHEMA = (
     "hurt('sqlalchemy.engine.default:DefaultDialect.do_execute', {{1}}, kill, 'before',"
@@ -67,8 +71,13 @@ POINTS = {
     "attempt begun": Point(
         "hurt('fer_bench.storage.result_files:ResultFiles.begin', {2}, kill, 'after')", (2, 1, 1, 1)
     ),
-    "run begun": Point(
-        "hurt('mlflow.tracking.client:MlflowClient.create_run', {2}, kill, 'after')", (2, 1, 1, 1)
+    "a cell's run begun": Point(CREATE.format(call=2, only="== 'cell'"), (5, 4, 2, 4)),
+    "run begun": Point(CREATE.format(call=2, only="!= 'cell'"), (2, 1, 1, 1)),
+    "before a cell's numbers": Point(
+        "hurt('fer_bench.storage.tracking:Tracker.log_numbers', {1}, kill)", (4, 4, 2, 4)
+    ),
+    "a cell's numbers": Point(
+        "hurt('fer_bench.storage.tracking:Tracker.log_numbers', {1}, kill, 'after')", (4, 4, 2, 4)
     ),
     "training": Point(TRAINING.format(trial=2), (2, 1, 1, 1)),
     "training a repeat": Point(TRAINING.format(trial=3), (3, 2, 2, 2)),

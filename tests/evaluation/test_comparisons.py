@@ -19,6 +19,15 @@ def test_a_difference_is_taken_in_the_slots_that_both_have():
     assert board.difference(0, 0).value == 0
 
 
+def test_of_fixed_nets_images_alone_make_the_noise():
+    board = Comparisons([cell(slots=(0,)), cell(slots=(0,), seed=1)], fixed_nets=True)
+    assert board.score(0).images == pytest.approx(np.square(board.cells[0].influence).sum())
+    apart = board.cells[1].influence - board.cells[0].influence
+    assert board.difference(1, 0).images == pytest.approx(np.square(apart).sum())
+    assert board.as_good([0, 1]) != [None, None]
+    assert np.isnan(Comparisons(board.cells).score(0).images), "seeds can't be known from one"
+
+
 def test_what_others_show_of_seeds_counts():
     alone = Comparisons([cell(), cell(seed=1)])
     helped = Comparisons([cell(seed=seed) for seed in range(8)])

@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as sk
 
 from fer_bench.evaluation.bootstrap import image_draws
-from fer_bench.evaluation.influence import by_group, macro_f1
+from fer_bench.evaluation.influence import accuracy, by_group, f1, macro_f1, precision, recall
 
 
 def test_macro_f1_and_its_derivative_by_hand():
@@ -35,6 +35,45 @@ def test_derivative_is_that_of_weighted_images():
             )
             assert influence[run, image] == pytest.approx((moved - want) / 1e-6, abs=1e-6)
     np.testing.assert_allclose(influence.sum(axis=1), 0, atol=1e-12)
+
+
+def test_scores_of_one_class_and_their_derivatives_by_hand():
+    # Class 1 has 2 images, one found; 3 are taken for it. Recall 1/2, precision 1/3, F1 2/5 of a total of 5.
+    labels, runs = np.array([1, 1, 0, 0, 0]), np.array([[1, 0, 1, 1, 0]])
+    found = {score: score(labels, runs, 1) for score in (recall, precision, f1)}
+    assert [value.item() for value, _ in found.values()] == pytest.approx([1 / 2, 1 / 3, 2 / 5])
+    np.testing.assert_allclose(found[recall][1], [[1 / 4, -1 / 4, 0, 0, 0]])
+    np.testing.assert_allclose(found[precision][1], [[2 / 9, 0, -1 / 9, -1 / 9, 0]])
+    np.testing.assert_allclose(found[f1][1], [[(2 - 4 / 5) / 5, -2 / 25, -2 / 25, -2 / 25, 0]])
+    value, influence = accuracy(labels, runs)
+    assert value == pytest.approx(2 / 5)
+    np.testing.assert_allclose(influence, np.array([[3, -2, -2, -2, 3]]) / 25)
+
+
+def test_derivatives_of_one_class_are_those_of_weighted_images():
+    rng = np.random.default_rng(4)
+    labels, runs = rng.integers(3, size=40), rng.integers(3, size=(2, 40))
+    theirs = {recall: sk.recall_score, precision: sk.precision_score, f1: sk.f1_score}
+    for score, their in theirs.items():
+        found, influence = score(labels, runs, 2)
+        for run in range(2):
+            for image in (0, 7, 30):
+                weights = np.ones(40)
+                weights[image] += 1e-6
+                want, moved = (
+                    their(labels, runs[run], labels=[2], average="macro", sample_weight=w)
+                    for w in (None, weights)
+                )
+                assert found[run] == pytest.approx(want)
+                assert influence[run, image] == pytest.approx((moved - want) / 1e-6, abs=1e-6)
+
+
+def test_a_class_without_images_has_no_score():
+    labels, runs = np.zeros(4, int), np.array([[0, 0, 1, 1]])
+    for score in (recall, f1):
+        value, influence = score(labels, runs, 1)
+        assert np.isnan(value).all() and not influence.any()
+    assert precision(labels, runs[:, ::-1], 2)[0] == 0
 
 
 def test_variance_is_that_of_the_bootstrap_also_of_a_difference():

@@ -8,6 +8,7 @@ from fer_bench.evaluation.intervals import (
     Prior,
     cell_prior,
     effect,
+    effect_of_images,
     gain_prior,
     holm,
     intervals,
@@ -23,6 +24,13 @@ def test_effect_by_hand():
     assert found == pytest.approx(Effect(0.6, 0.0625, 0.0025, 1.75, 4))
     alone = effect(np.array([0.5, 0.7]), np.array([[0.1, 0.2], [0.2, 0.2]]), Prior())
     assert (alone.ratio, alone.df) == pytest.approx((4, 1))
+
+
+def test_effect_of_one_net_by_hand():
+    # Influences of two groups of images on it: 0.1**2 + 0.2**2, and nothing of seeds.
+    one = effect_of_images(np.array([0.6]), np.array([[0.1, -0.2]]))
+    low, high = intervals([one])
+    assert (low[0], high[0]) == pytest.approx((0.6 - 1.959964 * 0.05**0.5, 0.6 + 1.959964 * 0.05**0.5))
 
 
 def test_a_prior_counts_at_most_as_much_as_it_knows():

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fer_bench.evaluation.metrics import classification_report, collapsed, per_class, scores
+from fer_bench.evaluation.metrics import (
+    classification_report,
+    collapsed,
+    confusion_counts,
+    per_class,
+    scores,
+    skew_normalised_f1,
+)
 
 CLASSES = ("angry", "disgust", "happy")
 
@@ -77,3 +84,22 @@ def test_collapse():
 def test_report_names_every_class():
     report = classification_report([0, 0, 2], [0, 2, 2], CLASSES)
     assert all(name in report for name in (*CLASSES, "macro avg"))
+
+
+def test_skew_normalised_f1_by_hand():
+    # Rows of shares: (3/4, 1/4) and (1/2, 1/2): 2 * 3/4 over 1 + 5/4, and 2 * 1/2 over 1 + 3/4.
+    labels, predicted = np.array([0] * 8 + [1] * 2), np.array([0] * 6 + [1] * 2 + [0, 1])
+    want = (1.5 / 2.25 + 1 / 1.75) / 2
+    assert skew_normalised_f1(labels, predicted, 2) == pytest.approx(want)
+    assert skew_normalised_f1(labels, predicted, 5) == pytest.approx(want), "classes without images count not"
+
+
+def test_skew_normalised_f1_is_macro_f1_with_every_class_weighted_alike():
+    rng = np.random.default_rng(3)
+    labels, predicted = rng.choice(4, 500, p=[0.6, 0.2, 0.15, 0.05]), rng.integers(4, size=500)
+    weights = 1 / np.bincount(labels)[labels]
+    want = sk.f1_score(labels, predicted, average="macro", sample_weight=weights)
+    assert skew_normalised_f1(labels, predicted, 4) == pytest.approx(want)
+    np.testing.assert_array_equal(
+        confusion_counts(labels, predicted, 4), sk.confusion_matrix(labels, predicted)
+    )

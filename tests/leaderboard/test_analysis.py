@@ -1,11 +1,13 @@
 """All tables of a board of records that never were, and what they must agree on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from leaderboard_records import CLASSES, example, repeat, status
 
 from fer_bench.leaderboard.analysis import analyse
-from fer_bench.storage.records import TrialRecord
+from fer_bench.storage.records import SCORED, TrialRecord
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,37 @@ def test_a_board_of_single_repeats_has_values_and_no_intervals():
     (board,) = analyse([status(repeats=1), status(strategy="focal_loss", repeats=1)], repeats)
     assert board.decomposition["value"].notna().all() and board.decomposition["low"].isna().all()
     assert board.cells["p_best"].isna().all() and (board.cells["kind"] == "cell").all()
+
+
+def test_models_from_elsewhere_have_a_board_on_which_nothing_is_fitted():
+    def scored(skill):
+        found = repeat(skill=skill)
+        given = found.outputs()
+        nothing = {name: getattr(given, name)[:0] for name in ("val_labels", "val_logits", "val_predicted")}
+        outputs = replace(given, class_counts=0 * given.class_counts, history=[], **nothing)
+        board, tags = {**status().board, "recipe_name": SCORED}, {"scored": "true"}
+        names = {
+            "backbone": f"theirs{skill}",
+            "strategy": "unknown",
+            "cell": f"key{skill}",
+            "shared_key": f"{skill}",
+        }
+        done = status(repeats=1, board=board, trials_done=0, trials_planned=0)
+        changed = replace(found, board=board, tags=tags, outputs=lambda: outputs, selected_from=0, **names)
+        return replace(done, backbone=changed.backbone, strategy="unknown", cell=changed.cell), changed
+
+    done, theirs = zip(scored(0.4), scored(0.6), strict=True)
+    (board,) = analyse(done, theirs)
+    assert board.cells["kind"].tolist() == ["cell", "cell"]
+    assert board.cells["macro_f1_low"].notna().all()
+    assert board.cells["ece"].notna().all() and board.cells[["ece_after", "temperature"]].isna().all(
+        axis=None
+    )
+    for table in (board.ladder, board.decomposition, board.exchange, board.curves, board.best_of):
+        assert table.empty
+    assert not board.calibration["after"].any() and len(board.calibration)
+    assert set(board.who_pays["class"]) == set(CLASSES) and board.who_pays["change"].isna().all()
+    assert board.counts["train"].isna().all() and board.counts["test"].sum() == 500
 
 
 def test_what_was_not_tested_yet_is_no_board():

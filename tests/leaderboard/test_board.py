@@ -1,8 +1,10 @@
 """Rows of one board: scores, intervals, gains and warnings."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status
 from rich.console import Console
@@ -132,3 +134,92 @@ def test_a_single_repeat_has_neither_sd_nor_interval():
     assert frame["rank"].tolist() == [1, 2]
     (screen := Console(width=100, file=io.StringIO())).print(table(frame))
     assert " 2? " in screen.file.getvalue() and "? may be as good as the best" in screen.file.getvalue()
+
+
+# `none` with the defaults of all that is searched
+
+
+def with_untuned():
+    """Records of a board with two cells that are tuned, and beside `none` what it does untuned."""
+    skills = {"none": (0.5, 2), "class_weights": (0.53, 2), "none (defaults)": (0.45, 0)}
+    statuses = [
+        status(strategy=name, repeats=3, trials_done=trials, trials_planned=trials)
+        for name, (_, trials) in skills.items()
+    ]
+    repeats = [
+        repeat(strategy=name, slot=slot, skill=skill, selected_from=trials)
+        for name, (skill, trials) in skills.items()
+        for slot in range(3)
+    ]
+    return statuses, repeats
+
+
+def test_an_untuned_cell_stands_on_the_board_with_its_gain_and_without_a_rank():
+    frame = leaderboard(*with_untuned()).set_index("strategy")
+    assert frame.index.tolist() == ["class_weights", "none", "none (defaults)"]
+    assert frame["rank"].tolist()[:2] == [1, 2] and frame["rank"].isna().tolist() == [False, False, True]
+    row = frame.loc["none (defaults)"]
+    assert row["gain"] == pytest.approx(row["macro_f1"] - frame.loc["none", "macro_f1"])
+    assert row["gain_low"] < row["gain"] < row["gain_high"] < 0
+    assert (row["trials"], row["selected_from"]) == (0, 2), "of one table with the others"
+    assert row["warnings"].startswith("untuned and not ranked")
+    assert not frame["warnings"].str.contains("not ranked together").any()
+    console = Console(width=200, file=io.StringIO())
+    console.print(table(leaderboard(*with_untuned())))
+    assert "none (defaults)" in console.file.getvalue()
+    assert console.file.getvalue().count("best of 2 trials") == 1
+
+
+def test_an_untuned_cell_changes_no_number_of_the_others():
+    statuses, repeats = with_untuned()
+    without = leaderboard(statuses[:2], repeats[:6]).set_index("strategy")
+    found = leaderboard(statuses, repeats).set_index("strategy").loc[without.index]
+    pd.testing.assert_frame_equal(found, without)
+
+
+def test_an_untuned_cell_that_is_the_tuned_one_once_more_has_no_gain():
+    statuses, repeats = with_untuned()
+    same = [
+        replace(each, predictions=of.predictions) for each, of in zip(repeats[6:], repeats[:3], strict=True)
+    ]
+    frame = leaderboard(statuses, [*repeats[:6], *same]).set_index("strategy")
+    row = frame.loc["none (defaults)", ["gain", "gain_low", "gain_high", "gain_p"]]
+    assert row.tolist() == [0, 0, 0, 1]
+    assert frame.loc["class_weights", "gain_high"] - frame.loc["class_weights", "gain_low"] > 0
+
+
+def test_an_untuned_cell_stands_beside_the_tuned_one_whatever_that_was_selected_from():
+    statuses, repeats = with_untuned()
+    more = [replace(each, selected_from=4) for each in repeats[3:6]]
+    frame = leaderboard(statuses, [*repeats[:3], *more, *repeats[6:]]).set_index("strategy")
+    assert frame["selected_from"].to_dict() == {"class_weights": 4, "none": 2, "none (defaults)": 2}
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        ([3, 3, 3, 5, 5], "2 of 5 repeats were added when 3 had been tested"),
+        ([5, 5, 5, 5, 5], ""),
+        (["", "", "", "", ""], ""),
+        ([5, 3, 3, 5, 5], "2 of 5 repeats were added when 3 had been tested"),
+        ([1, 5, 5, 5, 5], "4 of 5 repeats were added when 1 had been tested"),
+    ],
+    ids=["added", "planned at once", "unknown", "one trained anew", "all but one"],
+)
+def test_repeats_that_were_added_when_others_had_been_tested_are_said(planned, said):
+    repeats = [
+        repeat(slot=slot, tags={"planned_repeats": str(number)}) for slot, number in enumerate(planned)
+    ]
+    (row,) = leaderboard([status(repeats=5)], repeats).to_dict("records")
+    assert [each for each in row["warnings"].split("; ") if "added" in each] == ([said] if said else [])
+
+
+def test_validation_images_that_are_in_train_are_said():
+    (row,) = leaderboard([status()], [repeat(slot=n, tags={"val_twins": "1234"}) for n in (0, 1)]).to_dict(
+        "records"
+    )
+    assert "1,234 validation images are also in train: selection trusts them too much" in row["warnings"]
+    (row,) = leaderboard([status()], [repeat(slot=n, tags={"val_twins": "0"}) for n in (0, 1)]).to_dict(
+        "records"
+    )
+    assert "validation images" not in row["warnings"]

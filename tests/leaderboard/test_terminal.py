@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fer_bench.leaderboard.ranking import leaderboard
 from fer_bench.leaderboard.terminal import table
+from fer_bench.storage.records import SCORED
 
 
 def test_a_name_is_never_broken_where_a_narrower_layout_has_room():
@@ -28,6 +29,21 @@ def test_a_warning_of_all_rows_is_written_once():
     lines = [line.strip() for line in console.file.getvalue().splitlines()]
     assert lines.count("All: drawn faces") == 1
     assert [line for line in lines if line.startswith("a ")] == ["a no-op"]
+
+
+def test_models_from_elsewhere_stand_last_and_with_intervals_of_images(frame):
+    board = {**BOARD, "recipe_name": SCORED, "budget": ""}
+    theirs = repeat("theirs", "unknown", board=board, tags={"scored": "true"}, started=1.0)
+    done = status("theirs", "unknown", 1, board=board, trials_done=0, trials_planned=0)
+    both = leaderboard([status(), done], [theirs, *(repeat(slot=slot) for slot in (0, 1))])
+    assert both["backbone"].tolist() == ["mobilenet_v2", "theirs"]
+    assert both["rank"].tolist() == [1, 1]
+    console = Console(file=io.StringIO(), width=120)
+    console.print(table(both))
+    _, text = console.file.getvalue().split(SCORED)
+    assert "over test images alone, of these very nets" in text
+    assert "seeds" not in text and "take three or more" not in text
+    assert "[" in next(line for line in text.splitlines() if "theirs" in line)
 
 
 @pytest.mark.parametrize("width", [80, 120, 160])

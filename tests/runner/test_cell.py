@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from stand_ins import NoNet, ScriptedTraining
-from tiny_study import tiny_study
+from tiny_study import SEARCH, tiny_study
 
 from fer_bench.errors import UserError
 from fer_bench.runner.context import CHECKPOINT_SECONDS, checkpoint_seconds
 from fer_bench.runner.events import Event, SlotEnded
 
 if TYPE_CHECKING:
+    from fer_bench.storage.result_files import Result
     from fer_bench.training.checkpoint import Checkpoint
 
 RECIPE = {"image_size": 16, "phases": [{"trainable": "head", "epochs": 1}]}
@@ -99,12 +101,75 @@ def test_a_cell_without_any_scored_trial_has_no_repeats():
     ids=["the best is still the best", "another is best"],
 )
 def test_more_trials_are_followed_by_repeats_only_if_another_trial_is_best(later, trained_again):
-    run(0.5, 0.7, 0.7, 0.7, strategies=("none",))
-    trained, _, frame = run(*later, *[0.8] * len(trained_again), strategies=("none",), trials=4)
+    run(0.5, 0.7, 0.7, 0.7, strategies=("oversampling",))
+    trained, _, frame = run(*later, *[0.8] * len(trained_again), strategies=("oversampling",), trials=4)
     slots = [(slot.kind, slot.slot) for slot in trained]
     assert slots == [("trial", 2), ("trial", 3), *trained_again]
     assert (frame["repeats"] == 2).all()
     assert (frame["trials"] == 4).all()
+
+
+def results(kind: str) -> "list[Result]":
+    """The results of a study, slot by slot if it has one cell."""
+    from fer_bench.storage.result_files import read_result
+
+    return [read_result(path) for path in sorted(Path("mlruns/results").glob(f"*/{kind}-*.npz"))]
+
+
+def seeds(kind: str) -> list[int]:
+    return [result.seed for result in results(kind)]
+
+
+def test_trials_share_a_seed_and_repeats_have_others():
+    run(*[0.5] * 6, strategies=("none",), trials=4)
+    assert len(set(seeds("trial"))) == 1
+    assert len({*seeds("trial"), *seeds("repeat")}) == 3
+
+
+def test_trials_that_had_a_seed_each_stay_and_those_added_get_theirs_and_it_is_said():
+    from fer_bench.hashing import derive_seed
+    from fer_bench.storage.result_files import read_result, write_result
+    from fer_bench.study.plan import make_plan
+
+    _, _, frame = run(0.5, 0.4, 0.5, 0.5, strategies=("none",))
+    assert not frame["warnings"].str.contains("a seed of its own").any()
+    [path] = Path("mlruns/results").glob("*/trial-001-1.npz")
+    key = make_plan("mine.yaml", strategies=("none",)).tasks[0].seed_key
+    own = [derive_seed(key, "trial", slot) for slot in range(4)]
+    write_result(replace(read_result(path, arrays=True), seed=own[1]), path)
+    trained, _, frame = run(0.3, 0.3, strategies=("none",), trials=4)
+    assert [(slot.kind, slot.slot) for slot in trained] == [("trial", 2), ("trial", 3)], (
+        "nothing is done anew"
+    )
+    assert seeds("trial") == own
+    assert frame["warnings"].str.contains("each trial had a seed of its own").all()
+
+
+def test_a_tuned_none_is_repeated_untuned_on_the_same_seeds(tmp_path):
+    from fer_bench.inference.kept_repeat import find_kept_repeat
+
+    Path("mine.yaml").write_text(tiny_study(recipe=RECIPE) + SEARCH)
+    trained, failures, frame = run(0.5, 0.7, 0.8, 0.8, 0.6, 0.6, strategies=("none",))
+    assert failures == []
+    assert [(slot.cell, slot.kind, slot.slot) for slot in trained[4:]] == [
+        ("compact_cnn/none (defaults)", "repeat", 0), ("compact_cnn/none (defaults)", "repeat", 1),
+    ]  # fmt: skip
+    tuned, untuned = frame.to_dict("records")
+    assert (tuned["strategy"], tuned["trials"], tuned["rank"]) == ("none", 2, 1)
+    assert (untuned["strategy"], untuned["trials"], untuned["repeats"]) == ("none (defaults)", 0, 2)
+    assert frame["rank"].isna().tolist() == [False, True] and untuned["gain"] < 0
+    assert len(set(seeds("repeat"))) == 2, "those of the tuned one"
+    parameters = [slot.parameters for slot in results("repeat")]
+    assert {"learning_rate": 1e-3} in parameters and len({str(each) for each in parameters}) == 2
+    kept = find_kept_repeat(Path("mlruns"), "mine", "compact_cnn/none (defaults)", {}, tmp_path)
+    assert kept.record.selected_from == 0
+    again, _, frame = run(strategies=("none",))
+    assert again == [], "all of it is there"
+    more, _, frame = run(0.6, 0.6, 0.8, 0.6, strategies=("none",), trials=4, repeats=3)
+    assert [(slot.cell.split("/")[1], slot.kind) for slot in more] == [
+        ("none", "trial"), ("none", "trial"), ("none", "repeat"), ("none (defaults)", "repeat"),
+    ]  # fmt: skip
+    assert frame["selected_from"].tolist() == [4, 4]
 
 
 def test_another_study_takes_over_what_the_same_cell_has_done():
@@ -134,6 +199,38 @@ def test_a_moved_folder_gets_its_database_anew_with_the_weights_that_were_kept(t
     after = kept(moved)
     assert (after.weights.read_bytes(), after.place) == (weights, place)
     assert after.record.run_id != before.record.run_id
+
+
+def test_repeats_added_later_are_said_but_not_a_run_that_goes_on():
+    def added(frame):
+        return [each for each in frame["warnings"][0].split("; ") if "added" in each]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(0.5, 0.5, 0.5, KeyboardInterrupt(), strategies=("none",))
+    _, _, frame = run(0.5, strategies=("none",))
+    assert added(frame) == []
+    _, _, frame = run(0.5, strategies=("none",), repeats=3)
+    said = ["1 of 3 repeats were added when 2 had been tested"]
+    assert added(frame) == said
+    Path("mlruns/mlflow.db").unlink()
+    Path("mlruns").rename("again")  # as MLflow has what it opened still open
+    trained, _, frame = run(strategies=("none",), repeats=3, mlruns=Path("again"))
+    assert trained == [] and added(frame) == said, "the result files know it"
+
+
+def test_a_cell_has_one_run_of_its_own_which_an_interrupt_ends():
+    def cells():
+        with sqlite3.connect("mlruns/mlflow.db") as database:
+            return database.execute(
+                "select r.status from runs r join tags t on t.run_uuid = r.run_uuid"
+                " where t.key = 'fer_bench.kind' and t.value = 'cell'"
+            ).fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(0.5, KeyboardInterrupt(), strategies=("none",))
+    assert cells() == [("KILLED",)]
+    run(0.5, 0.5, 0.5, strategies=("none",))
+    assert cells() == [("FINISHED",)]
 
 
 def test_data_that_changed_under_the_plan_is_refused():

@@ -1,10 +1,8 @@
 """Numbers of the formula, worked by hand."""
 
 import numpy as np
-import pytest
 from sklearn.metrics import f1_score
 
-from fer_bench.evaluation.decisions import macro_f1
 from fer_bench.strategies.base import STRATEGIES
 from fer_bench.testing.strategies import BALANCED, FER2013, WITHOUT_DISGUST, labels_of
 from fer_bench.testing.training_splits import calibrated_logits
@@ -44,13 +42,3 @@ def test_classes_without_images_are_given_no_bonus():
     labels = labels_of(WITHOUT_DISGUST)
     offsets = POSTHOC.fit_decision(calibrated_logits(labels, WITHOUT_DISGUST, 3), labels, WITHOUT_DISGUST)
     assert offsets[1] == offsets.min() == 0
-
-
-def test_macro_f1_is_scikit_learns():
-    random = np.random.default_rng(0)
-    labels, decided = random.integers(0, 5, 99), random.integers(0, 6, 99)
-    both = np.zeros((6, 6))
-    np.add.at(both, (labels, decided), 1)
-    found = macro_f1(np.diag(both)[None], both.sum(axis=0)[None], both.sum(axis=1))
-    assert found == pytest.approx(f1_score(labels, decided, labels=range(5), average="macro"))
-    assert macro_f1(np.zeros((1, 3)), np.zeros((1, 3)), np.zeros(3)) == 0

@@ -32,3 +32,9 @@ def test_a_frozen_trunk_costs_less_and_cached_features_hardly_anything():
     head = [{"trainable": "head", "epochs": 10}]
     frozen, cached = with_recipe(phases=head), with_recipe(phases=head, augmentation=None)
     assert hours(cached) < 0.2 * hours(frozen) < 0.2 * hours()
+
+
+def test_a_random_trunk_costs_its_features_once_for_all_trials_which_share_a_seed():
+    cached = with_recipe(phases=[{"trainable": "head", "epochs": 10}], augmentation=None)
+    rows = hours(cached, trials=3) - hours(cached, trials=2)
+    assert hours(cached, trials=1) - hours(cached, trials=0) > 5 * rows

@@ -51,6 +51,30 @@ def test_cells_steps_and_origin(study):
     assert 0 < plan.hours < 1
 
 
+SEARCH = "    search: {learning_rate: {low: 1.0e-4, high: 1.0e-2}}\n    budgets:"
+
+
+def test_where_none_is_tuned_it_is_also_repeated_untuned(study):
+    plan = make_plan(study(**{"    budgets:": SEARCH}), trials=4)
+    assert [(task.name, task.trials) for task in plan.tasks] == [
+        ("compact_cnn/none", 4), ("compact_cnn/none (defaults)", 0), ("compact_cnn/class_weights", 4),
+        ("mobilenet_v2/none", 4), ("mobilenet_v2/none (defaults)", 0), ("mobilenet_v2/class_weights", 4),
+    ]  # fmt: skip
+    tuned, untuned = plan.tasks[:2]
+    assert untuned.key != tuned.key
+    assert (untuned.seed_key, untuned.shared_key) == (tuned.seed_key, tuned.shared_key), "repeats are paired"
+    assert untuned.cell.recipe_hash == tuned.cell.recipe_hash
+    assert plan.slots == 4 * (4 + 3) + 2 * 3
+    assert untuned.hours < tuned.hours / 2
+
+
+@pytest.mark.parametrize("options", [{"trials": 0}, {"trials": 1}, {"strategies": ("class_weights",)}])
+def test_where_nothing_is_tuned_there_is_nothing_untuned_beside_it(study, options):
+    plan = make_plan(study(**{"    budgets:": SEARCH}), **{"trials": 4, **options})
+    assert all(task.cell.tuned and task.trials == options.get("trials", 4) for task in plan.tasks)
+    assert all(task.cell.tuned for task in make_plan(study(), trials=4).tasks), "no parameter is searched"
+
+
 def test_effective_priors_are_those_of_the_training_split(study):
     plan = make_plan(study())
     none, weighted = (task.effective_prior for task in plan.tasks[:2])

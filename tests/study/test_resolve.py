@@ -33,7 +33,8 @@ def test_every_study_resolves_with_each_of_its_recipes_and_budgets(path, budget,
     name, content = read_study(str(path))
     spec = resolve(content, budget, recipe)
     assert name == path.stem
-    assert len(spec.cells()) == len(spec.backbones) * len(spec.strategies)
+    tuned = [cell for cell in spec.cells() if cell.tuned]
+    assert len(tuned) == len(spec.backbones) * len(spec.strategies)
 
 
 def refused(changes=(), budget=None, **overrides):

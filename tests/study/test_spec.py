@@ -8,7 +8,7 @@ from fer_bench.search_space import Range, tunable
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
 from fer_bench.study.resolve import resolve
-from fer_bench.study.spec import Cell, StudySpec
+from fer_bench.study.spec import Cell, StudySpec, defaults
 
 SMALL = {
     "backbones": ["compact_cnn"],
@@ -85,6 +85,19 @@ def test_the_ranges_of_a_strategy_are_in_its_key():
         with STRATEGIES.temporarily(searched=strategy):
             keys.append(cell(strategy="searched").key(DATA, "w"))
     assert keys[0] == keys[2] != keys[1]
+
+
+def test_an_untuned_cell_has_a_key_of_its_own_and_leaves_that_of_the_tuned_one():
+    search = {"learning_rate": {"low": 1e-4, "high": 1e-2}}
+    spec = StudySpec(backbones=("compact_cnn",), strategies=("none",), trials=2, search=search)
+    tuned, untuned = spec.cells()
+    assert tuned.key({"fingerprint": "abc"}, "none") == "68173d138881f5fd", "as it was before there were any"
+    assert untuned.key(DATA, "w") != tuned.key(DATA, "w")
+    assert untuned.shared_key(DATA, "w") == tuned.shared_key(DATA, "w")
+    assert (untuned.strategy, untuned.label, untuned.name) == (
+        "none", "none (defaults)", "compact_cnn/none (defaults)",
+    )  # fmt: skip
+    assert defaults(untuned) == {"learning_rate": 1e-3}
 
 
 def test_trials_repeats_and_the_name_of_the_study_are_in_no_key():

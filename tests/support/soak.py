@@ -258,18 +258,27 @@ select r.run_uuid, r.status,
   max(case when t.key = 'fer_bench.counted' then t.value end),
   max(case when t.key = 'fer_bench.cell' then t.value end),
   max(case when t.key = 'fer_bench.kind' then t.value end),
-  max(case when t.key = 'fer_bench.slot' then t.value end)
-from runs r left join tags t on t.run_uuid = r.run_uuid group by r.run_uuid
+  max(case when t.key = 'fer_bench.slot' then t.value end),
+  max(case when t.key = 'mlflow.parentRunId' then t.value end)
+from runs r left join tags t on t.run_uuid = r.run_uuid
+where r.lifecycle_stage = 'active' group by r.run_uuid
 """
+SLOTS = ("trial", "repeat", "stage")
 
 
 @dataclass
 class Books:
-    """What result files, MLflow and Optuna say; `counted`: runs that count, by (cell, kind, slot)."""
+    """What result files, MLflow and Optuna say; `counted`: runs that count, by (cell, kind, slot).
+
+    `statuses` are those of the slots' runs, `cells` those of the cells' own, by cell, and `nested` the runs
+    that are nested under the run of their cell, by cell.
+    """
 
     begun: int
     results: dict[str, int]
     statuses: Counter[str]
+    cells: dict[str, list[str]]
+    nested: Counter[str]
     counted: Counter[tuple[str, str, int]]
     trials: Counter[str]
     damage: list[str]
@@ -293,11 +302,20 @@ class Books:
         if optuna.exists():
             damage += query(optuna, "pragma integrity_check")
             trials = query(optuna, "select state from trials")
+        cells: dict[str, list[str]] = {}
+        of_cells = {run: cell for run, _, _, cell, kind, _, _ in runs if kind == "cell"}
+        for _, status, _, cell, kind, _, _ in runs:
+            if kind == "cell":
+                cells.setdefault(cell, []).append(status)
         return cls(
             len(begun),
             results,
-            Counter(run[1] for run in runs),
-            Counter((cell, kind, int(slot)) for _, _, counts, cell, kind, slot in runs if counts == "true"),
+            Counter(status for _, status, _, _, kind, _, _ in runs if kind in SLOTS),
+            cells,
+            Counter(cell for _, _, _, cell, _, _, parent in runs if parent and of_cells.get(parent) == cell),
+            Counter(
+                (cell, kind, int(slot)) for _, _, counts, cell, kind, slot, _ in runs if counts == "true"
+            ),
             Counter(state for (state,) in trials),
             [word for (word,) in damage if word != "ok"],
         )
@@ -312,6 +330,12 @@ class Books:
         wrong += [f"{slot} counts {times} times" for slot, times in self.counted.items() if times > 1]
         if self.statuses["RUNNING"]:
             wrong.append(f"{self.statuses['RUNNING']} runs left RUNNING")
+        if found := {cell: each for cell, each in self.cells.items() if each != ["FINISHED"]}:
+            wrong.append(f"runs of cells: {found}, expected one each, FINISHED")
+        if len(self.cells) != cells:
+            wrong.append(f"{len(self.cells)} cells have a run, expected {cells}")
+        if found := [cell for cell in self.cells if self.nested[cell] < trials + repeats]:
+            wrong.append(f"runs that aren't nested under that of their cell: {found}")
         if self.trials != (expected := Counter(COMPLETE=cells * trials)):
             wrong.append(f"Optuna's trials: {dict(self.trials)}, expected {dict(expected)}")
         if self.results and len(self.results) < cells * (trials + repeats):
@@ -428,7 +452,7 @@ def soak(
     rng, begun = random.Random(seed), time.monotonic()
     study = tiny_study(
         recipe={"image_size": 16, "phases": [{"trainable": "head", "epochs": 2}]}, repeats=1,
-        strategies=["none", *install_strategies(folder, cells - 1)], search=SEARCH,
+        strategies=install_strategies(folder, cells), search=SEARCH,
     )  # fmt: skip
     (folder / "soak.yaml").write_text(study)
     lines = [shlex.split(each) for each in commands]

@@ -20,6 +20,9 @@ recipe:
   weights: none
   augmentation: none
   phases: [{trainable: all, epochs: 2}]
+"""
+# Without it `none` has nothing to tune, so that there is no untuned one beside it.
+SEARCH = """\
 search:
   learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
 """
