@@ -38,14 +38,15 @@ def report(
     console.print(f"wrote {escape(str(out))}", highlight=False, soft_wrap=True)
 
 
-def report_of_run(study: str, mlruns: Path, only: Collection[str]) -> None:
+def report_of_run(study: str, mlruns: Path, only: Collection[str]) -> Path | None:
     """Write the report of a run beside its stores, and say so; where it can't be written, say why."""
     out = mlruns / f"report-{study}.html"
     try:
         from fer_bench.report.page import write_report
 
-        write_report(out, mlruns, study, only=only)
+        written = write_report(out, mlruns, study, only=only)
         said = f"report: {out}"
     except Exception as error:  # the run is done and its results are kept, whatever is wrong with the page
-        said = f"no report: {phrase(error) or type(error).__name__}"
+        written, said = None, f"no report: {phrase(error) or type(error).__name__}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
+    return written

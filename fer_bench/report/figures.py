@@ -79,6 +79,26 @@ def effects(title: str, colour: Any, **shape: Any) -> Any:
     return alt.layer(rule, point, height=alt.Step(STEP))
 
 
+def in_pairs(x: alt.X, fields: tuple[str, str], names: tuple[str, str], title: str | None = None) -> Any:
+    """Two values of each cell on one line: `x` is the axis of the first field, `names` are the legend's."""
+    base = alt.Chart().encode(y=by_cell())
+    between = base.mark_rule(strokeWidth=2, color="@quiet", opacity=0.5).encode(x=x, x2=f"{fields[1]}:Q")
+    colours = alt.Scale(domain=list(names), range=["@second", "@accent"])
+    shapes = alt.Scale(domain=list(names), range=["diamond", "circle"])
+    dots = (
+        base.transform_fold(list(fields), as_=["field", "shown"])
+        .transform_calculate(which=f"datum.field === '{fields[0]}' ? '{names[0]}' : '{names[1]}'")
+        .mark_point(filled=True, size=60, opacity=1)
+        .encode(
+            x="shown:Q",
+            color=alt.Color("which:N", scale=colours, legend=alt.Legend(title=title)),
+            shape=alt.Shape("which:N", scale=shapes),
+            tooltip=tooltip(*((f"{field}:Q", name) for field, name in zip(fields, names, strict=True))),
+        )
+    )
+    return alt.layer(between, dots, height=alt.Step(STEP))
+
+
 def in_panels(chart: Any, field: str, names: list[str], space: int = 20) -> Any:
     """A chart for each value of a field, side by side with `space` pixels between them."""
     facet = alt.Facet(f"{field}:N", sort=names, title=None)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fer_bench.leaderboard.terminal import LEVEL
 from fer_bench.report.board_view import BoardView
-from fer_bench.report.figures import AXIS, ROWS, STEP, Figure, by_cell, effects, in_panels, tooltip
+from fer_bench.report.figures import AXIS, ROWS, STEP, Figure, by_cell, effects, in_pairs, in_panels, tooltip
 from fer_bench.report.formats import count, percent, points
 from fer_bench.report.tables import Column, chart_data, table
 
@@ -103,28 +103,8 @@ def decision_rules(view: BoardView) -> Figure | None:
     if frame.empty:
         return None
     frame = frame.assign(rule=frame["rule"].map(RULES))
-    base = alt.Chart().encode(y=by_cell())
-    between = base.mark_rule(strokeWidth=2, color="@quiet", opacity=0.5).encode(
-        x=alt.X("val_gain:Q", axis=AXIS, title="points"), x2="test_gain:Q"
-    )
-    fields = tooltip(("val_gain:Q", "on validation"), ("test_gain:Q", "on test"))
-    dots = (
-        base.transform_fold(["val_gain", "test_gain"], as_=["on", "gain"])
-        .transform_calculate(set="datum.on === 'val_gain' ? 'validation' : 'test'")
-        .mark_point(filled=True, size=56, opacity=1)
-        .encode(
-            x="gain:Q",
-            tooltip=fields,
-            color=alt.Color(
-                "set:N",
-                scale=alt.Scale(domain=["validation", "test"], range=["@second", "@accent"]),
-                legend=alt.Legend(title="gain on"),
-            ),
-            shape=alt.Shape(
-                "set:N", scale=alt.Scale(domain=["validation", "test"], range=["diamond", "circle"])
-            ),
-        )
-    )
+    axis = alt.X("val_gain:Q", axis=AXIS, title="points")
+    chart = in_pairs(axis, ("val_gain", "test_gain"), ("validation", "test"), title="gain on")
     columns = (*view.cell_columns, Column("rule", "Decision rule"))
     columns = (*columns, Column("val_gain", "On validation", points), Column("test_gain", "On test", points))
     columns = (*columns, Column("test_macro_f1", "Test macro-F1", percent))
@@ -134,9 +114,7 @@ def decision_rules(view: BoardView) -> Figure | None:
         "Gain in macro-F1 over argmax of the same logits, mean over repeats, in points. What is fitted on "
         "validation looks better there than it is.",
         f"Gains of {frame['rule'].nunique()} decision rules over argmax, for {frame['c'].nunique()} cells.",
-        in_panels(
-            alt.layer(between, dots, height=alt.Step(STEP)), "rule", list(RULES.values())
-        ).resolve_scale(x="independent"),
+        in_panels(chart, "rule", list(RULES.values())).resolve_scale(x="independent"),
         chart_data(frame, ["c", "rule"], percent=["val_gain", "test_gain"]),
         table(frame, "Gain of decision rules over argmax, in points", columns, headers=2),
         panels=4,

@@ -95,10 +95,10 @@ def reported(view: BoardView) -> Table | None:
         for name, value in found.items()
     ]
     columns = [Column("name", "Score"), Column("reported", "Reported by others", _share)]
-    columns.append(Column("measured", f"Best here: {first.get('label', '')}", percent))
+    columns.append(Column("measured", f"Best here: {first.get('label', '')}", _share))
     return table(pd.DataFrame(rows), "Figures that others reported, in percent", columns)
 
 
 def _share(value: float) -> str:
     """Percent of a share; other numbers, such as of images, as they are."""
-    return percent(value) if 0 <= value <= 1 else f"{value:g}"
+    return percent(value) if not present(value) or 0 <= value <= 1 else f"{value:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fer_bench.report import classes, gains, provenance, tradeoffs
+from fer_bench.report import calibration, classes, gains, pareto_front, provenance, training
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.figures import Figure
 from fer_bench.report.leaderboard_table import ensembles, leaderboard_table, reported
@@ -86,15 +86,15 @@ def sections(view: BoardView, repeats: Sequence[RepeatRecord]) -> list[Section]:
         Section(
             "cell",
             "One cell in detail",
-            _made(view, classes.confusion, tradeoffs.reliability, tradeoffs.curves),
+            _made(view, classes.confusion, calibration.reliability, training.curves),
             chooses=True,
         ),
         Section(
             "trade-offs",
             "Accuracy and calibration",
-            _made(view, tradeoffs.front, tradeoffs.calibration, tradeoffs.class_calibration),
+            _made(view, pareto_front.front, calibration.calibration, calibration.class_calibration),
         ),
-        Section("cost", "Tuning and cost", _made(view, tradeoffs.best_of, tradeoffs.cost)),
+        Section("cost", "Tuning and cost", _made(view, training.best_of, training.cost)),
         Section(
             "data", "Data", _made(view, classes.counts), _tables(provenance.effective_priors(view, repeats))
         ),
