@@ -44,7 +44,6 @@ class Plan:
     fingerprint: str
     source: str
     images: tuple[int, int, int]
-    steps: int
     notes: tuple[str, ...]
     honest_ceiling: float | None
     selects_on_test: bool
@@ -64,6 +63,11 @@ class Plan:
     def repeats(self) -> int:
         """Repeats per cell."""
         return self.spec.repeats
+
+    @property
+    def steps(self) -> int:
+        """Most steps that a training takes."""
+        return self.images[0] // self.spec.recipe.batch_size * self.spec.recipe.epochs
 
     @property
     def experiment(self) -> str:
@@ -152,7 +156,6 @@ def make_plan(
         fingerprint=images.fingerprint,
         source=images.source,
         images=(len(parts.train), len(parts.val), len(parts.test)),
-        steps=len(parts.train) // spec.recipe.batch_size * spec.recipe.epochs,
         notes=images.notes,
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
