@@ -9,6 +9,7 @@ In a script or a notebook, train and rank:
         print(f"{sum(plan.hours for plan in plans):.1f} hours, roughly")
         board = fer_bench.run(plans, progress=True)  # later again: fer_bench.leaderboard("imbalance")
         print(board[["backbone", "strategy", "macro_f1", "gain", "gain_low", "gain_high"]])
+        fer_bench.report("imbalance")  # report.html: what was found, in words, tables and charts
 
 and use a model that `fer-bench export` wrote:
 
@@ -18,9 +19,9 @@ and use a model that `fer-bench export` wrote:
     print(fer_bench.predict(model, ["portrait.jpg", "holiday"]))  # a row per picture
 
 To read the code, begin at the top: `cli` parses a command, `study` makes a plan of it, `runner` fills the
-plan's slots, `training` trains one, `storage` keeps what came out, `leaderboard` ranks it, `inference` takes
-a model out of it. `backbones`, `strategies` and `datasets` hold the plug-ins, one file each. Packages import
-downwards only; the contract is in pyproject.toml.
+plan's slots, `training` trains one, `storage` keeps what came out, `leaderboard` ranks it, `report` writes
+the page about it, `inference` takes a model out of it. `backbones`, `strategies` and `datasets` hold the
+plug-ins, one file each. Packages import downwards only; the contract is in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ if TYPE_CHECKING:  # what `__getattr__` finds when it is first used
     from fer_bench.datasets.base import DATASETS
     from fer_bench.errors import UserError
     from fer_bench.leaderboard import LeaderboardPackage
+    from fer_bench.report import ReportPackage
     from fer_bench.strategies.base import STRATEGIES
 
     __version__: str
     leaderboard: LeaderboardPackage
+    report: ReportPackage
 
 __all__ = [
     "BACKBONES",
@@ -54,6 +57,7 @@ __all__ = [
     "load_model",
     "plan",
     "predict",
+    "report",
     "run",
 ]
 
@@ -74,8 +78,8 @@ if not TYPE_CHECKING:  # a type checker would take it for any name
             from fer_bench.environment import versions
 
             return versions().get("fer-bench", "unknown")  # of a checkout that isn't installed
-        if name == "leaderboard":
-            return import_module("fer_bench.leaderboard")  # a package that can be called
+        if name in ("leaderboard", "report"):
+            return import_module(f"fer_bench.{name}")  # a package that can be called
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(_MODULES[name]), name)

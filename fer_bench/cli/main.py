@@ -19,6 +19,7 @@ from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
 from fer_bench.cli.recommend import recommend
+from fer_bench.cli.report import report
 from fer_bench.cli.run import run, worker
 from fer_bench.cli.score import score
 from fer_bench.errors import UserError
@@ -27,6 +28,7 @@ app = typer.Typer(
     help="Which backbone, with which answer to class imbalance, reads facial expressions best?\n\n"
     "[bold]Examples[/bold]\n\n"
     "fer-bench run --study imbalance\n\n"
+    "fer-bench report --study imbalance\n\n"
     "fer-bench ui\n\n"
     "fer-bench leaderboard --study imbalance --out leaderboard.csv",
     no_args_is_help=True,
@@ -58,6 +60,7 @@ app.command()(run)
 app.command()(worker)
 app.command()(leaderboard)
 app.command()(recommend)
+app.command()(report)
 app.command()(bundle)
 app.command()(verify)
 app.command()(score)

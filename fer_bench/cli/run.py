@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from fer_bench.cli.leaderboard import board, show
 from fer_bench.cli.options import PlanOptions, RunOptions, console, takes
+from fer_bench.cli.report import report_of_run
 from fer_bench.errors import UserError, phrase
 
 if TYPE_CHECKING:
@@ -151,19 +152,21 @@ def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
 
 
 def _show_results(plans: Sequence[Plan], study: str) -> None:
-    mlruns = plans[0].mlruns
-    frame = board(plans[0].study, mlruns, [plan.experiment for plan in plans])
+    mlruns, experiments = plans[0].mlruns, [plan.experiment for plan in plans]
+    frame = board(plans[0].study, mlruns, experiments)
     show(frame)
-    _log_leaderboard(plans, frame)
+    page = report_of_run(plans[0].study, mlruns, experiments)
+    _log_leaderboard(plans, frame, [page] if page else [])
     console.print(next_commands(study, mlruns), highlight=False, markup=False, soft_wrap=True)
 
 
-def _log_leaderboard(plans: Sequence[Plan], frame: pd.DataFrame) -> None:
-    """Log a leaderboard to MLflow; it can be made anew, and a store that is away costs no run."""
+def _log_leaderboard(plans: Sequence[Plan], frame: pd.DataFrame, files: Sequence[Path]) -> None:
+    """Log a leaderboard and other files to MLflow; a store that is away costs no run."""
     from fer_bench.leaderboard.in_mlflow import log_leaderboard
 
     try:
-        log_leaderboard(plans[0].mlruns, plans[0].study, frame, [plan.experiment for plan in plans])
+        only = [plan.experiment for plan in plans]
+        log_leaderboard(plans[0].mlruns, plans[0].study, frame, only, files)
     except Exception as error:  # MLflow lets the stores' own errors through
         reason = escape(phrase(error))
         console.print(f"cells in MLflow are shown as they were ({reason}); fer-bench ui tries again")

@@ -16,7 +16,7 @@ wrong was simulated: `python tests/support/decomposition_errors.py`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,17 +56,13 @@ class Decomposition:
     """Gains of cells over others in parts; cells are numbered as given.
 
     decided and at_tau have for each cell the scores of the same slots; the influence of `at_tau` may have
-    further columns (`fitting_noise`). `apart` is as of `Comparisons`.
+    further columns (`fitting_noise`).
     """
 
-    def __init__(
-        self, decided: Sequence[RepeatedScore], at_tau: Sequence[RepeatedScore], apart: Collection[int] = ()
-    ) -> None:
+    def __init__(self, decided: Sequence[RepeatedScore], at_tau: Sequence[RepeatedScore]) -> None:
         padded = [_padded(*pair) for pair in zip(decided, at_tau, strict=True)]
         free = [_difference(*pair) for pair in zip(at_tau, padded, strict=True)]
-        self._decided, self._at_tau, self._free = (
-            Comparisons(scores, apart=apart) for scores in (padded, at_tau, free)
-        )
+        self._decided, self._at_tau, self._free = map(Comparisons, (padded, at_tau, free))
 
     def parts(self, cell: int, baseline: int) -> dict[str, Effect] | None:
         """A cell's gain over a baseline by part, in the slots that both have; None where there is none."""

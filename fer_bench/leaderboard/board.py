@@ -112,22 +112,15 @@ class Board:
     def comparisons(self, dedup: bool = False) -> Comparisons:
         """Macro-F1 of the cells that were tested, in their order, to be compared."""
         assert self.test
-        runs = [(cell.shared_key, cell.runs) for cell in self.cells if cell.repeats]
-        return self.test.compare(runs, dedup, self.scored, self.apart)
+        tested = [cell for cell in self.cells if cell.repeats]
+        # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
+        apart = {number for number, cell in enumerate(tested) if cell.untuned}
+        return self.test.compare([(c.shared_key, c.runs) for c in tested], dedup, self.scored, apart)
 
     @property
     def scored(self) -> bool:
         """Whether it is of models from elsewhere, of which there are no other seeds."""
         return all(repeat.tags.get("scored") for cell in self.cells for repeat in cell.repeats)
-
-    @property
-    def apart(self) -> set[int]:
-        """Numbers of the tested cells that show nothing of seed noise; see `Comparisons`.
-
-        Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
-        """
-        tested = [cell for cell in self.cells if cell.repeats]
-        return {number for number, cell in enumerate(tested) if cell.untuned}
 
 
 def board_rows(board: Board) -> list[Row]:

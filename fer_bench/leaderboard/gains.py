@@ -50,7 +50,7 @@ def _rules(run: RuledRun) -> dict[str, np.ndarray]:
 
 def decomposition(board: RuledBoard) -> pd.DataFrame:
     """Each gain over `none` in its parts, with 95 % intervals, each for itself."""
-    parts = Decomposition(board.decided.cells, board.at_tau, board.board.apart)
+    parts = Decomposition(board.decided.cells, board.at_tau)
     rows, effects = [], []
     for cell, baseline in board.board.baselines.items():
         for part, found in (parts.parts(cell, baseline) or {}).items():

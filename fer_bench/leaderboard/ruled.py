@@ -137,7 +137,7 @@ class RuledBoard:
 
     def compare(self, rule: str, score: Score) -> Comparisons:
         """A score of all cells by a rule, to be compared."""
-        return Comparisons(self.scores(rule, score), self.board.scored, self.board.apart)
+        return Comparisons(self.scores(rule, score), self.board.scored)
 
     @cached_property
     def at_tau(self) -> list[RepeatedScore]:
