@@ -64,8 +64,8 @@ class TestedRuns:
     ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot.
 
-        By macro-F1, or another `score` of all images. `fixed_nets` as of `Comparisons`; `apart` are the numbers
-        of cells that show nothing of seed noise.
+        By macro-F1, or another `score` of all images. `fixed_nets` as of `Comparisons`; `apart` are the
+        numbers of cells that show nothing of seed noise.
         """
         if score:
             scores, influence = self._scores(np.ones(len(self.images.labels), bool), score)
