@@ -58,6 +58,8 @@ def test_run_fills_every_slot_and_shows_the_leaderboard(study):
     folder, output = study
     assert len(slots(output)) == 2 * (2 + 2)
     assert "Macro-F1" in output and "oversampling" in output
+    assert "report: mlruns/report-tiny.html" in output
+    assert "has the highest macro-F1 on test" in (folder / "mlruns/report-tiny.html").read_text("utf-8")
     run_process(folder, "leaderboard", "--study", "tiny", "--out", "board.csv")
     rows = pd.read_csv(folder / "board.csv")
     assert list(rows["rank"]) == [1, 2]
@@ -86,7 +88,7 @@ def test_runs_carry_predictions_tables_figures_and_the_median_weights(study):
     names = [path.name for path in artifacts.rglob("*") if path.is_file()]
     assert names.count("predictions.npz") == 8
     assert names.count("per_class.json") == 8 + 2, "of the cells as well"
-    assert names.count("leaderboard.csv") == 1
+    assert names.count("leaderboard.csv") == names.count("report-tiny.html") == 1
     for name in ("confusion_matrix.png", "curves.png", "classification_report.txt"):
         assert names.count(name) == 4
     assert sum(name.endswith(".weights.h5") for name in names) == 2

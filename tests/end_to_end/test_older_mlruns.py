@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from soak import Books
 
+import fer_bench
+
 ARCHIVE = Path(__file__).with_name("mlruns_before_packages.zip")  # made by commit c5ddede, less its pictures
 
 
@@ -61,6 +63,20 @@ def test_it_is_bundled_and_all_of_it_fits(mlruns):
     again = read_runs(Path("nowhere"), None, Path("results.zip"))
     frames = (leaderboard(each.statuses, each.repeats) for each in (again, runs))
     pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+def test_its_report_is_the_same_from_its_stores_and_from_a_bundle(mlruns):
+    from fer_bench.report.page import write_report
+    from fer_bench.storage.bundle_writer import write_bundle
+    from fer_bench.storage.study_runs import read_runs
+
+    write_bundle(read_runs(mlruns, "before"), "before", Path("results.zip"))
+    pages = [fer_bench.report("before", mlruns, "here.html")]
+    pages.append(write_report(Path("new/there.html"), Path("nowhere"), None, Path("results.zip")))
+    here, there = (page.read_text("utf-8").partition("<footer>") for page in pages)
+    assert here[0] == there[0]
+    assert "fer-bench report --study before --mlruns" in here[2]
+    assert "fer-bench report --from results.zip --out there.html" in there[2]
 
 
 def test_it_is_continued_and_exported_and_nothing_is_trained_again(mlruns):
