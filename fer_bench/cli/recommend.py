@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from fer_bench.cli.options import From, Mlruns, Study, console
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fer_bench.leaderboard.requirements import Requirement
 
 SHOWN = 8  # candidates
-OWN = {"decided": "its own rule"}
+OWN = {"decided": "own rule"}
 
 
 def recommend(
@@ -81,11 +81,17 @@ def _answer(found: Recommendation, asked: list[Requirement], maximize: str) -> s
 
 def _table(found: Recommendation, maximize: str) -> Table:
     titles: dict[str, str] = {"chance": "Meets all", "price": f"Price, {maximize}"}
-    names = [str(name) for name in found.candidates if name not in ("cell", "backbone", "strategy", "rule")]
-    table = Table("Cell", "Decided by", box=None, pad_edge=False)
+    candidates = found.candidates
+    named = ["backbone", "strategy"] if candidates["backbone"].nunique() > 1 else ["strategy"]
+    names = [str(name) for name in candidates if name not in ("cell", "backbone", "strategy", "rule")]
+    table = Table(
+        *(Column(name.capitalize(), no_wrap=True) for name in (*named, "decided by")),
+        box=None,
+        pad_edge=False,
+    )
     for name in names:
         table.add_column(titles.get(name, name), justify="right")
-    for row in found.candidates.head(SHOWN).to_dict("records"):
+    for row in candidates.head(SHOWN).to_dict("records"):
         shown = [f"{row[name]:.0%}" if name == "chance" else f"{100 * row[name]:.1f}" for name in names]
-        table.add_row(f"{row['backbone']}/{row['strategy']}", OWN.get(row["rule"], row["rule"]), *shown)
+        table.add_row(*(row[name] for name in named), OWN.get(row["rule"], row["rule"]), *shown)
     return table

@@ -77,7 +77,7 @@ def test_model_files_from_elsewhere_are_refused_and_run_nothing(predict_command,
         (CLASSES, "classes.-d800-.b.c"),
         (CLASSES, "classes.-ffffffff-.b.c"),
         ('"height": 48', '"height": 4800000'),
-        ('"height": 32', '"height": 4800000'),
+        ('"output_shape": [32,', '"output_shape": [3200000,'),
         ('"height": 48', '"height": -1'),
     ],
 )
