@@ -53,14 +53,15 @@ def recommend(
     The chance of a candidate is the share of draws, of other images and seeds, in which the mean over its
     repeats meets all requirements: normal, with the covariance of its measures over test images and the
     variance over seeds, which is itself known from a few repeats only. Rules are taken as fitted to this
-    validation. Cells of a single repeat are left out. Raises UserError for a measure that isn't known, where
-    no cell has two repeats, and as `find_boards` does.
+    validation. Cells of a single repeat, and those that have no rank, are left out. Raises UserError for a
+    measure that isn't known, where no cell is left, and as `find_boards` does.
     """
     boards = [board for board in find_boards(statuses, repeats) if board.test]
     found = [_of_board(board, requirements, maximise) for board in boards]
     if not any(len(each.candidates) for each in found):
         raise UserError(
-            "no cell has two repeats yet: how sure a choice is can't be told from one; run with --repeats 2"
+            "no finished cell has two repeats yet: how sure a choice is can't be told from one; run with "
+            "--repeats 2"
         )
     return [each for each in found if len(each.candidates)]
 
@@ -87,7 +88,7 @@ def _of_board(board: Board, requirements: Sequence[Requirement], maximise: str) 
 def _candidates(
     board: RuledBoard, asked: Mapping[str, Score], requirements: Sequence[Requirement]
 ) -> pd.DataFrame:
-    """Cells of several repeats by each rule that decides otherwise than they do by themselves."""
+    """Ranked cells of several repeats by each rule that decides otherwise than they do by themselves."""
     places = [list(asked).index(each.measure) for each in requirements]
     rows = []
     for rule in RULES:
@@ -95,7 +96,8 @@ def _candidates(
         seeds_alike = _correlation(scores)
         for cell, runs in enumerate(board.runs):
             own = all(np.array_equal(run.predicted["decided"], run.predicted[rule]) for run in runs.values())
-            if len(runs) > 1 and (rule == "decided" or not own):
+            known = len(runs) > 1 and not board.cells[cell].unranked
+            if known and (rule == "decided" or not own):
                 means, drawn = _draws(scores, cell, seeds_alike)
                 rows.append(
                     board.names(cell)

@@ -67,10 +67,17 @@ def test_a_chance_is_that_of_the_test_of_its_measure():
     np.testing.assert_allclose(drawn[:, 0], drawn[:, 1], atol=1e-6)
 
 
+def test_cells_without_a_rank_are_left_out():
+    unfinished = [status(repeats=2), status(strategy="focal_loss", repeats=2, repeats_planned=5)]
+    repeats = [repeat(slot=s) for s in (0, 1)] + [repeat(strategy="focal_loss", slot=s) for s in (0, 1)]
+    (found,) = recommend(unfinished, repeats, [parse("accuracy >= 0.1")])
+    assert set(found.candidates["strategy"]) == {"none"}
+
+
 def test_unknown_measures_and_single_repeats_are_refused():
     with pytest.raises(UserError, match="unknown measure 'recall/disgusted': did you mean 'recall/disgust'"):
         asked("recall/disgusted >= 0.5")
     with pytest.raises(UserError, match="unknown measure 'f1'"):
         asked(maximise="f1")
-    with pytest.raises(UserError, match="no cell has two repeats yet"):
+    with pytest.raises(UserError, match="no finished cell has two repeats yet"):
         recommend([status(repeats=1)], [repeat(slot=0)], [parse("accuracy >= 0.5")])
