@@ -71,6 +71,12 @@ def _dates(repeats: Sequence[RepeatRecord]) -> str:
     return f"{' to '.join(dict.fromkeys((min(days), max(days))))} UTC" if days else ""
 
 
+def keys(view: BoardView) -> Table:
+    """Key, recipe and commits of each cell."""
+    columns = [Column("cell", "Key"), Column("recipe", "Recipe"), Column("commits", "Commits")]
+    return table(view.cells, "Keys of the cells", [*view.cell_columns, *columns])
+
+
 def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
     """The command that runs the board's cells again, as a shell takes it."""
     title, cells = view.analysis.title, view.analysis.cells

@@ -6,7 +6,7 @@ from board_analyses import STRATEGIES, board_analysis
 from leaderboard_records import repeat, status
 
 from fer_bench.report.board_view import BoardView
-from fer_bench.report.provenance import command, effective_priors, facts
+from fer_bench.report.provenance import command, effective_priors, facts, keys
 
 VIEW = BoardView(board_analysis(strategies=STRATEGIES[:2]))
 CELLS = VIEW.cells["cell"].tolist()
@@ -39,6 +39,10 @@ def test_without_repeats_only_the_board_is_known():
     found = dict(facts(VIEW, []))
     assert found["Data"] == "fer2013"
     assert not {"Versions", "Seeds of repeats", "Runs began"} & set(found)
+
+
+def test_each_cell_has_its_key():
+    assert [row.words[1] for row in keys(VIEW).rows] == CELLS
 
 
 def test_the_command_names_all_that_decides_the_numbers():
