@@ -118,7 +118,7 @@ def run(
     study, mlruns, experiments = plans[0].study, plans[0].mlruns, [each.experiment for each in plans]
     frame = leaderboard(*read_study_runs(mlruns, study, experiments))
     with suppress(Exception):  # it can be made anew, and a store that is away costs no run
-        log_leaderboard(mlruns, study, frame, experiments)
+        log_leaderboard(mlruns, study, experiments)
     return frame
 
 

@@ -104,7 +104,7 @@ def test_the_leaderboard_is_a_package_and_a_function_whatever_is_imported_first(
         "print(*inspect.signature(board).parameters)\n"
     )
     done = run_python("-c", f"{imports}\n{checks}")
-    assert done.stdout.split() == ["study", "mlruns", "all_recipes"], done.stderr
+    assert done.stdout.split() == ["study", "mlruns", "from_file", "all_recipes"], done.stderr
 
 
 def test_the_example_trains_and_ranks_and_what_fails_is_told(quick_study, fer_bench):

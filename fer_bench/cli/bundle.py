@@ -30,6 +30,7 @@ def bundle(
 
     fer-bench bundle --study imbalance --out results.zip
     """
+    from fer_bench.cli.plan_view import plural
     from fer_bench.files import check_file
     from fer_bench.storage.bundle_writer import write_bundle
     from fer_bench.storage.study_runs import DEFAULT_STUDY, read_runs
@@ -38,11 +39,11 @@ def bundle(
     check_file(out, "results.zip")
     runs = read_runs(mlruns, study)
     written = write_bundle(runs, study_name(study or DEFAULT_STUDY), out)
-    size = f"{out.stat().st_size / 1e6:.1f} MB"
     cells = len({repeat.cell for repeat in runs.repeats})
-    lines = [
-        f"wrote {out} ({size}): {written.repeats:,} repeats of {cells:,} cells, {len(runs.trials):,} trials"
-    ]
+    counts = (
+        f"{plural(written.repeats, 'repeat')} of {plural(cells, 'cell')}, {plural(len(runs.trials), 'trial')}"
+    )
+    lines = [f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB): {counts}"]
     if written.whole:
         lines.append(f"logits of {written.whole:,} have 32 bits, as 16 would change a decision")
     if written.without:
@@ -62,6 +63,7 @@ def verify(file: Annotated[Path, typer.Argument(help="What fer-bench bundle wrot
 
     fer-bench verify results.zip
     """
+    from fer_bench.cli.plan_view import plural
     from fer_bench.storage.verify import verify as check
 
     found = check(file)
@@ -71,10 +73,11 @@ def verify(file: Annotated[Path, typer.Argument(help="What fer-bench bundle wrot
         console.print(f"and {len(found.faults) - MOST_FAULTS:,} more", highlight=False)
     outcome = f"{len(found.faults):,} things don't fit" if found.faults else "all fits"
     labels = f"; labels as in {', '.join(found.datasets)} here" if found.datasets else ""
+    runs = f"{plural(found.repeats, 'repeat')} of {plural(found.cells, 'cell')}"
     lines = [
         f"{file}: {outcome}",
-        f"study {found.study}: {found.repeats:,} repeats of {found.cells:,} cells, {found.numbers:,} numbers "
-        f"recomputed, {found.members:,} members compared with their SHA-256{labels}",
+        f"study {found.study}: {runs}, {found.numbers:,} numbers recomputed, {found.members:,} members "
+        f"compared with their SHA-256{labels}",
         f"taken as given: {'; '.join([*found.given, GIVEN])}",
     ]
     console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from fer_bench.cli.data import app as data_app
 from fer_bench.cli.leaderboard import leaderboard
 from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.recommend import recommend
 from fer_bench.cli.report import report
 from fer_bench.cli.run import run, worker
 from fer_bench.cli.score import score
@@ -58,6 +59,7 @@ app.add_typer(data_app, name="data")
 app.command()(run)
 app.command()(worker)
 app.command()(leaderboard)
+app.command()(recommend)
 app.command()(report)
 app.command()(bundle)
 app.command()(verify)
@@ -108,7 +110,7 @@ def ui(
     mlruns: Mlruns = Path("mlruns"),
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5050,
 ) -> None:
-    """Open MLflow on the runs: compare their charts, and their per-class tables side by side."""
+    """Open MLflow on the cells of every study: scores, bars, and per-class tables side by side."""
     from fer_bench.cli.mlflow_ui import serve
 
     serve(mlruns, port, console)

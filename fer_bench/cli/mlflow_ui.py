@@ -63,11 +63,11 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
 
 def refresh(mlruns: Path, studies: Iterable[str], console: Console) -> None:
     """Bring the cells that MLflow shows up to date; where that can't be done, say so and go on."""
-    from fer_bench.leaderboard.in_mlflow import refresh as refresh_study
+    from fer_bench.leaderboard.in_mlflow import log_leaderboard
 
     for study in dict.fromkeys(studies):
         try:
-            refresh_study(mlruns, study)
+            log_leaderboard(mlruns, study)
         except Exception as error:  # a store that can't be written, or MLflow's own errors
             console.print(f"cells of {study} are shown as they were: {phrase(error)}", markup=False)
 

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import typer
 from rich.console import Console
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fer_bench.inference.predict import Prediction
 
 COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before one for each class
+Rule = Literal["decided", "argmax", "temperature", "prior_shift", "tau", "bias"]
 ROUNDING = 1e-3  # a larger difference from the run's own probabilities is pointed out
 
 
@@ -35,11 +36,15 @@ def export(
     split: Annotated[str | None, typer.Option(help="Where it was run on several.")] = None,
     budget: Annotated[str | None, typer.Option(help="Where it was run with several.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Where it has several.")] = None,
+    decision: Annotated[
+        Rule, typer.Option(help="How it decides: as the strategy does, or by a rule fitted to validation.")
+    ] = "decided",
 ) -> None:
     """Write the kept repeat of a cell as one Keras model that needs no fer-bench; log it in MLflow, too.
 
     Pictures (N, height, width, 1 or 3) in 0..255 of any size in, a probability for each class out: resizing,
-    preprocessing and logit adjustment are inside.
+    preprocessing and the decision rule are inside. --decision temperature calibrates the probabilities; tau
+    shifts them by the prior so that validation has the highest macro-F1.
 
     [bold]Example[/bold]
 
@@ -51,7 +56,7 @@ def export(
     from fer_bench.study.file import study_name
 
     board = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
-    _print_exported(out, write_model(mlruns, study_name(study), cell, board, out))
+    _print_exported(out, write_model(mlruns, study_name(study), cell, board, out, decision))
 
 
 def predict(
@@ -189,6 +194,16 @@ def _load_keras() -> None:
         os.close(standard_error)
 
 
+def _decided(exported: Exported) -> str:
+    """How the model decides, where that isn't the strategy's own rule."""
+    found = exported.decision
+    if found.rule == "decided":
+        return ""
+    fitted = f" = {found.parameter:.2f}" if found.rule in ("temperature", "tau") else ""
+    own = exported.kept.record.metrics["test/macro_f1"]
+    return f" by {found.rule}{fitted}, fitted to validation ({own:.1%} by the strategy's own rule)"
+
+
 def _print_exported(out: Path, exported: Exported) -> None:
     """Print which model was written where, and how near its predictions are to the run's own."""
     kept = exported.kept
@@ -199,7 +214,7 @@ def _print_exported(out: Path, exported: Exported) -> None:
     lines = [
         f"wrote {out} ({out.stat().st_size / 2**20:.1f} MB)",
         f"  {kept.record.backbone}/{kept.record.strategy}, {shown_board}: {kept.place}",
-        f"  test macro-F1 {kept.record.metrics['test/macro_f1']:.1%}; classes: {', '.join(kept.classes)}",
+        f"  test macro-F1 {exported.macro_f1:.1%}{_decided(exported)}; classes: {', '.join(kept.classes)}",
         f"  trained on {width}x{height} {'grey' if channels == 1 else 'RGB'} images",
         f"  in MLflow: {exported.address}",
     ]

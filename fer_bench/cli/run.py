@@ -20,8 +20,6 @@ from fer_bench.cli.report import report_of_run
 from fer_bench.errors import UserError, phrase
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from fer_bench.runner.events import Event
     from fer_bench.study.plan import Plan
 
@@ -153,20 +151,19 @@ def ask_consent(plans: Sequence[Plan], yes: bool) -> None:
 
 def _show_results(plans: Sequence[Plan], study: str) -> None:
     mlruns, experiments = plans[0].mlruns, [plan.experiment for plan in plans]
-    frame = board(plans[0].study, mlruns, experiments)
-    show(frame)
+    show(board(plans[0].study, mlruns, experiments))
     page = report_of_run(plans[0].study, mlruns, experiments)
-    _log_leaderboard(plans, frame, [page] if page else [])
+    _log_leaderboard(plans, [page] if page else [])
     console.print(next_commands(study, mlruns), highlight=False, markup=False, soft_wrap=True)
 
 
-def _log_leaderboard(plans: Sequence[Plan], frame: pd.DataFrame, files: Sequence[Path]) -> None:
-    """Log a leaderboard and other files to MLflow; a store that is away costs no run."""
+def _log_leaderboard(plans: Sequence[Plan], files: Sequence[Path]) -> None:
+    """Log the leaderboard and other files to MLflow; a store that is away costs no run."""
     from fer_bench.leaderboard.in_mlflow import log_leaderboard
 
     try:
         only = [plan.experiment for plan in plans]
-        log_leaderboard(plans[0].mlruns, plans[0].study, frame, only, files)
+        log_leaderboard(plans[0].mlruns, plans[0].study, only, files)
     except Exception as error:  # MLflow lets the stores' own errors through
         reason = escape(phrase(error))
         console.print(f"cells in MLflow are shown as they were ({reason}); fer-bench ui tries again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,15 @@ class RepeatedScore:
     """A score of each of a cell's S repeats.
 
     slots (S,) name the repeats: two cells' repeats of one slot share a seed. scores (S,) float; influence
-    (S, G) float of each of G groups of test images on them.
+    (S, G) float of each of G groups of test images on them. What is `apart` shows nothing of seed noise: it
+    may be another cell once more.
     """
 
     backbone: str
     slots: tuple[int, ...]
     scores: np.ndarray
     influence: np.ndarray
+    apart: bool = False
 
     def at(self, slots: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and influence in some of its slots."""
@@ -41,15 +43,12 @@ class RepeatedScore:
 class Comparisons:
     """Effects of cells that were tested on the same images; what they show of seed noise is shared.
 
-    With `fixed_nets` other seeds are not asked about: intervals are of these nets on other images. Cells with
-    the numbers `apart` show nothing of seed noise: such as one that may be another cell once more.
+    With `fixed_nets` other seeds are not asked about: intervals are of these nets on other images.
     """
 
-    def __init__(
-        self, cells: Sequence[RepeatedScore], fixed_nets: bool = False, apart: Collection[int] = ()
-    ) -> None:
+    def __init__(self, cells: Sequence[RepeatedScore], fixed_nets: bool = False) -> None:
         self.cells, self._fixed_nets = cells, fixed_nets
-        backbones = _by_backbone([cell for number, cell in enumerate(cells) if number not in apart])
+        backbones = _by_backbone([cell for cell in cells if not cell.apart])
         self.of_cells: Prior = cell_prior(backbones)
         self.of_gains: Prior = gain_prior(backbones)
 

@@ -60,10 +60,9 @@ class Decomposition:
     """
 
     def __init__(self, decided: Sequence[RepeatedScore], at_tau: Sequence[RepeatedScore]) -> None:
-        self._decided = Comparisons([_padded(*pair) for pair in zip(decided, at_tau, strict=True)])
-        self._at_tau = Comparisons(at_tau)
-        pairs = zip(at_tau, self._decided.cells, strict=True)
-        self._free = Comparisons([_difference(*pair) for pair in pairs])
+        padded = [_padded(*pair) for pair in zip(decided, at_tau, strict=True)]
+        free = [_difference(*pair) for pair in zip(at_tau, padded, strict=True)]
+        self._decided, self._at_tau, self._free = map(Comparisons, (padded, at_tau, free))
 
     def parts(self, cell: int, baseline: int) -> dict[str, Effect] | None:
         """A cell's gain over a baseline by part, in the slots that both have; None where there is none."""

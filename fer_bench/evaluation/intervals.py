@@ -151,6 +151,13 @@ def _mixture(
     return np.diff(_EDGES)[:, None], np.sqrt(images + (np.maximum(ratio / factor, 1) - 1) * unit)
 
 
+def seed_variance(found: Effect, luck: np.ndarray) -> np.ndarray:
+    """Variance by seeds beyond what images explain, as it may be: (D,) at quantiles `luck` (D,) in (0, 1)."""
+    grid = np.linspace(0.0005, 0.9995, 1000)
+    factor = np.interp(luck, grid, chi2.ppf(grid, found.df) / found.df)
+    return (np.maximum(found.ratio / factor, 1) - 1) * found.unit
+
+
 def _beyond(distance: np.ndarray, weights: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """Probability (P,) to be further than `distance` (P,) from the middle; 1 at no distance."""
     with np.errstate(divide="ignore", invalid="ignore"):

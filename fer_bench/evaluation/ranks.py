@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import chi2
 
 from fer_bench.evaluation.comparisons import Comparisons
-from fer_bench.evaluation.intervals import Effect, effect, holm, p_values
+from fer_bench.evaluation.intervals import Effect, effect, holm, p_values, seed_variance
 
 LEVEL = 0.05
 DRAWS = 20_000
@@ -23,7 +22,7 @@ def shared_ranks(board: Comparisons, cells: Sequence[int]) -> list[int | None]:
     told apart leads from the first to the last. None for cells of which nobody can tell.
     """
     ranks: dict[int, int] = {}
-    left = [cell for cell in cells if len(board.cells[cell].slots) > 1]
+    left = [cell for cell in cells if not np.isnan(board.score(cell).images)]
     while left:
         good = board.as_good(left, LEVEL)
         leader = max(left, key=lambda cell: float(board.cells[cell].scores.mean()))
@@ -53,18 +52,18 @@ def rank_intervals(board: Comparisons, cells: Sequence[int]) -> tuple[np.ndarray
 
 
 def chances_of_best(board: Comparisons, cells: Sequence[int], seed: int = 0) -> np.ndarray:
-    """Share (C,) of draws in which each of `cells` has the highest score; NaN for those of one repeat.
+    """Share (C,) of draws in which each of `cells` has the highest score; NaN where its noise isn't known.
 
     Scores are drawn around those found, from a normal distribution with the covariance of images and, on top,
     the variance of seeds: that of a cell alone and that which a seed does to a whole backbone. The second is
     itself known from a few degrees of freedom, and drawn. It takes each cell by its own score, so the
     luckiest of equal cells is flattered: no chance of being right.
     """
-    several = [place for place, cell in enumerate(cells) if len(board.cells[cell].slots) > 1]
+    known = [place for place, cell in enumerate(cells) if not np.isnan(board.score(cell).images)]
     chances = np.full(len(cells), np.nan)
-    if several:
-        drawn = draws(board, [cells[place] for place in several], seed)
-        chances[several] = np.bincount(drawn.argmax(axis=1), minlength=len(several)) / len(drawn)
+    if known:
+        drawn = draws(board, [cells[place] for place in known], seed)
+        chances[known] = np.bincount(drawn.argmax(axis=1), minlength=len(known)) / len(drawn)
     return chances
 
 
@@ -82,8 +81,8 @@ def draws(board: Comparisons, cells: Sequence[int], seed: int = 0, count: int = 
     for backbone in dict.fromkeys(cell.backbone for cell in chosen):
         mine = [place for place, cell in enumerate(chosen) if cell.backbone == backbone]
         apart, together = _seed_noise(board, [cells[place] for place in mine])
-        alone = np.stack([_seed_variance(each, luck) for each in apart], axis=1)
-        common = np.maximum(_seed_variance(together, luck) - alone.mean(axis=1) / len(mine), 0)
+        alone = np.stack([seed_variance(each, luck) for each in apart], axis=1)
+        common = np.maximum(seed_variance(together, luck) - alone.mean(axis=1) / len(mine), 0)
         drawn[:, mine] += np.sqrt(alone) * rng.normal(size=(count, len(mine)))
         drawn[:, mine] += (np.sqrt(common) * rng.normal(size=count))[:, None]
     return drawn
@@ -107,13 +106,6 @@ def _seed_noise(board: Comparisons, cells: Sequence[int]) -> tuple[list[Effect],
     ]
     mean = effect(scores.mean(axis=0), influence.mean(axis=0), board.of_cells)
     return [each._replace(unit=each.unit * more) for each in apart], mean
-
-
-def _seed_variance(found: Effect, luck: np.ndarray) -> np.ndarray:
-    """Variance (D,) by seeds beyond what images explain, as it may be at quantiles `luck` (D,)."""
-    grid = np.linspace(0.0005, 0.9995, 1000)
-    factor = np.interp(luck, grid, chi2.ppf(grid, found.df) / found.df)
-    return (np.maximum(found.ratio / factor, 1) - 1) * found.unit
 
 
 def pareto_front(points: np.ndarray) -> np.ndarray:

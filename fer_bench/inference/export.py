@@ -14,39 +14,64 @@ import numpy as np
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import find_dataset
 from fer_bench.errors import UserError, phrase
+from fer_bench.evaluation.decisions import fit_ladder
+from fer_bench.evaluation.metrics import scores
 from fer_bench.files import copy_file
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
 from fer_bench.inference.model_file import ModelFile, open_model
 from fer_bench.inference.self_contained import affine, plain, self_contained, with_cosines
 from fer_bench.storage.mlflow_model import log_model
+from fer_bench.strategies.logit_adjustment import log_prior
 from fer_bench.training.net import Net
 
 COMPARED = 64  # test images on which the file is compared with what the run predicted
 
 
+OWN_RULE = "decided"
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """A rule by name and its parameter (T, tau or NaN): it decides by logits * scale + offset, each (K,)."""
+
+    rule: str
+    parameter: float
+    scale: np.ndarray
+    offset: np.ndarray
+
+    def macro_f1(self, kept: KeptRepeat) -> float:
+        """Macro-F1 of the test images of a repeat."""
+        return scores(kept.labels, kept.logits * self.scale + self.offset, kept.classes)["macro_f1"]
+
+
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """What was exported: the repeat, the model's address in MLflow, and how far the file is from the run.
+    """What was exported: the repeat, how it decides, its address in MLflow, and how far it is from the run.
 
-    `difference` is the largest from the run's own probabilities on up to 64 test images; None where these
-    images are not on this machine.
+    macro_f1: of the run's test images by that decision. difference: the largest from the run's probabilities,
+    decided so, on up to 64 test images; None where these images are not on this machine.
     """
 
     kept: KeptRepeat
+    decision: Decision
+    macro_f1: float
     address: str
     difference: float | None
 
 
-def export(mlruns: Path, study: str, cell: str, board: Mapping[str, str | None], out: Path) -> Exported:
+def export(
+    mlruns: Path, study: str, cell: str, board: Mapping[str, str | None], out: Path, rule: str = OWN_RULE
+) -> Exported:
     """Write a cell's kept repeat to `out`, a .keras file, and log it as a model of its run.
 
-    `cell` and `board` are those of `find_kept_repeat`. The net computes in float32 even where it was trained
-    in bfloat16. Raises UserError where `find_kept_repeat` or `rebuild` does, where the file can't be written,
-    and where it is written but can't be logged.
+    `cell` and `board` are those of `find_kept_repeat`, `rule` one of `decision`. The net computes in
+    float32 even where it was trained in bfloat16. Raises UserError where `find_kept_repeat`, `decision` or
+    `rebuild` does, where the file can't be written, and where it is written but can't be logged.
     """
     with tempfile.TemporaryDirectory() as folder:
         kept = find_kept_repeat(mlruns, study, cell, board, Path(folder))
-        model = rebuild(kept)
+        found = decision(kept, rule)
+        model = rebuild(kept, found)
         try:
             written = write(model, out, Path(folder))
         except OSError as error:
@@ -58,22 +83,36 @@ def export(mlruns: Path, study: str, cell: str, board: Mapping[str, str | None],
         raise UserError(
             f"wrote {out}, but could not log it in MLflow ({_reason(error)}): may you write to its store?"
         ) from None
-    return Exported(kept, address, difference(written, kept))
+    return Exported(kept, found, found.macro_f1(kept), address, difference(written, kept, found))
 
 
-def rebuild(kept: KeptRepeat) -> keras.Model:
-    """Build the self-contained model of a kept repeat; see `self_contained`.
+def decision(kept: KeptRepeat, rule: str) -> Decision:
+    """How a kept repeat decides: by "decided", its strategy's own rule, or one of `fit_ladder`.
+
+    Those of the ladder are fitted to the repeat's stored validation, as reports do it. Raises UserError for a
+    strategy whose own rule can't be part of a model.
+    """
+    if rule == OWN_RULE:
+        scale, offset = affine(kept.strategy, kept.class_counts)
+        return Decision(rule, np.nan, scale, offset + kept.decision_offset)
+    prior = log_prior(kept.class_counts)
+    fitted = fit_ladder(kept.val_logits, kept.val_labels, prior).rules[rule]
+    return Decision(rule, fitted.parameter, np.full(len(prior), 1 / fitted.temperature), fitted.offsets)
+
+
+def rebuild(kept: KeptRepeat, decided: Decision) -> keras.Model:
+    """Build the self-contained model of a kept repeat that decides so; see `self_contained`.
 
     Raises UserError for weights that are damaged or don't fit, and for a net or a strategy that Keras' own
     layers can't express.
     """
-    scale, offset = affine(kept.strategy, kept.class_counts)
     net = trained_net(kept)
     if kept.strategy.head == "cosine":
         model = with_cosines(plain(net.features), net.classifier[0])
     else:
         model = plain(net.whole)
-    return self_contained(model, kept.image_shape, kept.classes, scale, offset + kept.decision_offset)
+    affine = decided.scale, decided.offset
+    return self_contained(model, kept.image_shape, kept.classes, *affine, kept.antialias)
 
 
 def trained_net(kept: KeptRepeat) -> Net:
@@ -121,7 +160,7 @@ def requirements() -> list[str]:
     return [f"{name}=={version}" for name, version in {**versions, "numpy": np.__version__}.items()]
 
 
-def difference(written: ModelFile, kept: KeptRepeat) -> float | None:
+def difference(written: ModelFile, kept: KeptRepeat, decided: Decision) -> float | None:
     """Largest difference from the run's probabilities on some test images; None where these aren't here."""
     from scipy.special import softmax
 
@@ -137,6 +176,5 @@ def difference(written: ModelFile, kept: KeptRepeat) -> float | None:
     if not index_of.keys() >= set(names):  # imported anew from files of other names
         return None
     pixels = images.pixels[[index_of[name] for name in names]]
-    adjusted = kept.strategy.adjust_logits(kept.logits[compared], kept.class_counts)
-    expected = softmax(adjusted + kept.decision_offset, axis=1)
+    expected = softmax(kept.logits[compared] * decided.scale + decided.offset, axis=1)
     return float(np.abs(written.probabilities(pixels, len(pixels)) - expected).max())

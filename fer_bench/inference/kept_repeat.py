@@ -28,9 +28,11 @@ class KeptRepeat:
     - place: which repeat it is, of how many, for people;
     - classes: K names; class_counts: (K,) int, of the training split;
     - image_shape: (H, W, C) of the dataset's images;
-    - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`;
+    - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`; labels (n,) int;
+    - val_logits, val_labels: the same of validation;
     - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
-    - weights: a local copy of the weights file of the whole net.
+    - weights: a local copy of the weights file of the whole net;
+    - antialias: whether images that it was trained on went through a filter where they were made smaller.
     """
 
     record: RepeatRecord
@@ -41,9 +43,13 @@ class KeptRepeat:
     class_counts: np.ndarray
     image_shape: tuple[int, int, int]
     logits: np.ndarray
+    labels: np.ndarray
+    val_logits: np.ndarray
+    val_labels: np.ndarray
     decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
+    antialias: bool
 
 
 def find_kept_repeat(
@@ -165,6 +171,10 @@ def read_repeat(
             class_counts=file["class_counts"],
             image_shape=(height, width, channels),
             logits=file["test_logits"],
+            labels=file["test_labels"],
+            val_logits=file["val_logits"],
+            val_labels=file["val_labels"],
+            antialias=bool(file.get("antialias", False)),
             decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],
             weights=weights,

@@ -61,12 +61,13 @@ def self_contained(
     classes: Sequence[str],
     scale: np.ndarray,
     offset: np.ndarray,
+    antialias: bool = True,
 ) -> keras.Model:
     """Model of pictures (N, h, w, 1 or 3), 0..255, of any size -> probabilities (N, K) float32.
 
     Pictures are brought to `shape`, (H, W, C) of the images that the net was trained on, without distortion
     (the centre is cut out), then interpolated as `PixelBank` does. The net's logits are multiplied by `scale`
-    and `offset` is added, each (K,).
+    and `offset` is added, each (K,). Without `antialias` images are shrunk as they once were in training.
     """
     height, width, channels = shape
     size = net.input_shape[1]
@@ -81,20 +82,20 @@ def self_contained(
         # Red plus weighted differences from it: what is grey already stays as it is, to the last bit.
         red = x[..., :1]
         x = red + ops.sum(layers.Rescaling(LUMA, name=LUMINANCE_LAYER)(x - red), axis=-1, keepdims=True)
-    logits = net(_fitted(x, size))
+    logits = net(_fitted(x, size, antialias))
     if not (np.all(scale == 1) and np.all(offset == 0)):
         logits = layers.Rescaling(scale.tolist(), offset.tolist(), name="adjusted_logits")(logits)
     return keras.Model(pictures, layers.Softmax(name=layer_name(classes))(logits), name="fer_bench")
 
 
-def _fitted(x: keras.KerasTensor, size: int) -> keras.KerasTensor:
+def _fitted(x: keras.KerasTensor, size: int, antialias: bool) -> keras.KerasTensor:
     """Images (N, size, size, C) from (N, H, W, C), by layers that compute what `PixelBank` does."""
     _, height, width, channels = x.shape
-    if height > size:
+    if antialias and height > size:
         rows = layers.EinsumDense(SHRINK_ROWS, (size, width, channels), name="shrunk_rows")
         x = rows(x)
         rows.set_weights([shrinking(height, size)])
-    if width > size:
+    if antialias and width > size:
         columns = layers.EinsumDense(SHRINK_COLUMNS, (x.shape[1], size, channels), name="shrunk_columns")
         x = columns(x)
         columns.set_weights([shrinking(width, size)])

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
-from fer_bench.leaderboard.tested import TestedRuns
+from fer_bench.leaderboard.tested import Score, TestedRuns
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
 
@@ -109,14 +109,19 @@ class Board:
         pairs = [(number, found.get(cell.shared_key, number)) for number, cell in enumerate(tested)]
         return {number: baseline for number, baseline in pairs if number != baseline}
 
-    def comparisons(self, dedup: bool = False) -> Comparisons:
-        """Macro-F1 of the cells that were tested, in their order, to be compared."""
+    def comparisons(self, dedup: bool = False, score: Score | None = None) -> Comparisons:
+        """Macro-F1, or another score, of the cells that were tested, in their order, to be compared."""
         assert self.test
         tested = [cell for cell in self.cells if cell.repeats]
-        scored = all(repeat.tags.get("scored") for cell in tested for repeat in cell.repeats)
         # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
         apart = {number for number, cell in enumerate(tested) if cell.untuned}
-        return self.test.compare([(c.shared_key, c.runs) for c in tested], dedup, scored, apart)
+        runs = [(cell.shared_key, cell.runs) for cell in tested]
+        return self.test.compare(runs, dedup, self.scored, apart, score)
+
+    @property
+    def scored(self) -> bool:
+        """Whether it is of models from elsewhere, of which there are no other seeds."""
+        return all(repeat.tags.get("scored") for cell in self.cells for repeat in cell.repeats)
 
 
 def board_rows(board: Board) -> list[Row]:

@@ -17,12 +17,11 @@ from fer_bench.evaluation.decisions import Ladder, fit_ladder, unfitted_ladder
 from fer_bench.evaluation.decomposition import score_at_tau
 from fer_bench.evaluation.influence import by_group
 from fer_bench.leaderboard.board import Board, BoardCell
+from fer_bench.leaderboard.requirements import Score
 from fer_bench.storage.records import Outputs
 from fer_bench.strategies.logit_adjustment import log_prior
 
 DRAWS = 200  # of validation, in each of which tau is fitted again
-Score = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Labels (n,) and predictions (R, n) to scores (R,) and influence (R, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,13 +135,17 @@ class RuledBoard:
         """Macro-F1 of the strategies' own decisions."""
         return self.board.comparisons()
 
+    def compare(self, rule: str, score: Score) -> Comparisons:
+        """A score of all cells by a rule, to be compared."""
+        return Comparisons(self.scores(rule, score), self.board.scored)
+
     @cached_property
     def at_tau(self) -> list[RepeatedScore]:
         """Macro-F1 at the tau fitted to validation, whose noise has columns of its own."""
         found = []
         for cell, runs in zip(self.cells, self.runs, strict=True):
             scores, influence = map(np.stack, zip(*(run.at_tau for run in runs.values()), strict=True))
-            found.append(RepeatedScore(cell.shared_key, tuple(runs), scores, influence))
+            found.append(RepeatedScore(cell.shared_key, tuple(runs), scores, influence, cell.untuned))
         return found
 
     def scores(self, rule: str, score: Score) -> list[RepeatedScore]:
@@ -153,7 +156,7 @@ class RuledBoard:
             predicted = np.stack([run.predicted[rule] for run in runs.values()])
             values, influence = score(self.labels, predicted)
             moved = by_group(influence, groups).astype(np.float32)
-            found.append(RepeatedScore(cell.shared_key, tuple(runs), values, moved))
+            found.append(RepeatedScore(cell.shared_key, tuple(runs), values, moved, cell.untuned))
         return found
 
     def names(self, cell: int) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from fer_bench.evaluation.influence import by_group, macro_f1
 from fer_bench.storage.records import HeldOut, Predictions
 
 RUNS_AT_ONCE = 128
+Score = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From labels (n,) and predictions (R, n) to the score (R,) and its derivative by image (R, n)."""
 
 
 class TestedRuns:
@@ -30,20 +32,24 @@ class TestedRuns:
 
     @cached_property
     def _as_tested(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._scores(np.ones(len(self.images.labels), bool))
+        return self._scores(np.ones(len(self.images.labels), bool), self._macro_f1)
 
     @cached_property
     def _deduplicated(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._scores(self.images.dedup)
+        return self._scores(self.images.dedup, self._macro_f1)
 
-    def _scores(self, subset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Macro-F1 (R,) of each run on a subset (n,) of the images, and their influence (R, G) float32."""
-        labels, groups = self.images.labels[subset], self.images.groups[subset]
+    @property
+    def _macro_f1(self) -> Score:
         classes = 1 + int(max(self.images.labels.max(), *(each.max() for each in self.predicted)))
+        return partial(macro_f1, classes=classes)
+
+    def _scores(self, subset: np.ndarray, score: Score) -> tuple[np.ndarray, np.ndarray]:
+        """The score (R,) of each run on a subset (n,) of the images, and its influence (R, G) float32."""
+        labels, groups = self.images.labels[subset], self.images.groups[subset]
         scores, influences = [], []
         for begin in range(0, len(self.predicted), RUNS_AT_ONCE):
             predicted = np.stack(self.predicted[begin : begin + RUNS_AT_ONCE])[:, subset]
-            values, influence = macro_f1(labels, predicted, classes)
+            values, influence = score(labels, predicted)
             scores.append(values)
             influences.append(by_group(influence, groups).astype(np.float32))
         return np.concatenate(scores), np.concatenate(influences)
@@ -54,20 +60,24 @@ class TestedRuns:
         dedup: bool,
         fixed_nets: bool = False,
         apart: Collection[int] = (),
+        score: Score | None = None,
     ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot.
 
-        `fixed_nets` and `apart` as of `Comparisons`.
+        By macro-F1, or another `score` of all images. `fixed_nets` as of `Comparisons`; `apart` are the
+        numbers of cells that show nothing of seed noise.
         """
-        scores, influence = self._deduplicated if dedup else self._as_tested
+        if score:
+            scores, influence = self._scores(np.ones(len(self.images.labels), bool), score)
+        else:
+            scores, influence = self._deduplicated if dedup else self._as_tested
         return Comparisons(
             [
-                RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers])
-                for common, runs in cells
+                RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers], place in apart)
+                for place, (common, runs) in enumerate(cells)
                 for numbers in [list(runs.values())]
             ],
             fixed_nets,
-            apart,
         )
 
     def rarest_recall(self, runs: Sequence[int]) -> float:

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.influence import f1, recall
 from fer_bench.evaluation.intervals import intervals
 from fer_bench.evaluation.metrics import confusion_counts
@@ -30,7 +29,7 @@ def who_pays(board: RuledBoard) -> pd.DataFrame:
 
 
 def _changes(board: RuledBoard, measure: str, score: Callable, label: int) -> list[dict]:
-    scores = Comparisons(board.scores("decided", partial(score, label=label)))
+    scores = board.compare("decided", partial(score, label=label))
     pairs = board.board.baselines
     changes = {cell: found for cell, none in pairs.items() if (found := scores.difference(cell, none))}
     ends = dict(zip(changes, zip(*intervals(list(changes.values())), strict=True), strict=True))

@@ -11,6 +11,7 @@ import pandas as pd
 from fer_bench.leaderboard.analysis import BoardAnalysis
 from fer_bench.report.formats import count, present
 from fer_bench.report.tables import Column
+from fer_bench.storage.records import SCORED, UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,11 @@ class BoardView:
         """Rows of the leaderboard with "c", the number that the page knows a cell by, and its "label"."""
         cells = self.analysis.cells[self.analysis.cells["kind"] == "cell"].reset_index(drop=True)
         return cells.assign(c=range(len(cells)), label=_labels(cells))
+
+    @cached_property
+    def scored(self) -> bool:
+        """Whether it is of models from elsewhere: nothing was trained here, and nothing is known of seeds."""
+        return self.analysis.title.get("recipe_name") == SCORED
 
     @cached_property
     def tested(self) -> pd.DataFrame:
@@ -95,7 +101,9 @@ class BoardView:
 def _labels(cells: pd.DataFrame) -> list[str]:
     """What cells are called: by strategy, and by backbone and key where that is not enough."""
     names = cells["strategy"].astype(str)
-    if cells["backbone"].nunique() > 1:
+    if (names == UNKNOWN).all():
+        names = cells["backbone"].astype(str)
+    elif cells["backbone"].nunique() > 1:
         names = names + " · " + cells["backbone"].astype(str)
     seen = Counter(names)
     return [

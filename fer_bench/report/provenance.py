@@ -33,7 +33,7 @@ def facts(view: BoardView, repeats: Sequence[RepeatRecord]) -> Facts:
         ("Shared phases", title.get("shared_phases", "")),
         ("Budget", title.get("budget", "")),
         ("Pretrained weights", ", ".join(_distinct(_weights(each) for each in tags))),
-        ("Seeds of repeats", _seeds(repeats)),
+        ("Seeds of repeats", "" if view.scored else _seeds(repeats)),
         ("fer-bench's commit", ", ".join(_distinct(repeat.commit for repeat in repeats))),
         ("Versions", "; ".join(_distinct(_versions(each) for each in tags))),
         ("Computed on", "; ".join(_distinct(each.get("device", "") for each in tags))),
@@ -78,8 +78,12 @@ def keys(view: BoardView) -> Table:
 
 
 def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
-    """The command that runs the board's cells again, as a shell takes it."""
+    """The command that makes the board's cells again, as a shell takes it; one for each scored model."""
     title, cells = view.analysis.title, view.analysis.cells
+    if view.scored:
+        place = ["--dataset", title.get("dataset", ""), "--split", title.get("split", "")]
+        score = ["fer-bench", "score", "FILE", *place, "--name"]
+        return "\n".join(shlex.join([*score, name]) for name in cells["backbone"])
     words = ["fer-bench", "run", "--study", title.get("study", "")]
     for option, key in (
         ("dataset", "dataset"),

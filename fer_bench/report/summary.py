@@ -27,7 +27,7 @@ def findings(view: BoardView) -> list[Finding]:
     ranked = view.cells[view.cells["rank"].notna() & (view.cells["kind"] == "cell")]
     found = [
         Finding("Best", best(view, ranked)),
-        Finding("Gains", gains(ranked)),
+        Finding("Gains", "" if view.scored else gains(ranked)),
         Finding("What the strategies did", separated(view)),
         Finding("Who paid", who_paid(view)),
         Finding("What could not be told", resolution(ranked)),
@@ -256,7 +256,7 @@ def missing(view: BoardView, ranked: pd.DataFrame) -> str:
     if behind := len(cells) - len(ranked):
         words.append(f"{behind} of {len(cells)} cells have no rank, such as {_unranked(cells)}.")
     repeats = ranked["repeats"].dropna()
-    if len(repeats) and repeats.min() < FEW:
+    if len(repeats) and repeats.min() < FEW and not view.scored:
         few = f"{count(repeats.min())} repeats hardly show the noise of seeds, so intervals are wide"
         few = "A single repeat gives no interval" if repeats.min() == 1 else few
         words.append(f"{few}: take three or more (`--repeats`).")

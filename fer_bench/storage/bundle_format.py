@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from fer_bench.data.archive import printable
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
 from fer_bench.storage.records import CellStatus, TrialRecord
 
 FORMAT, VERSION = "fer-bench results", 1
-MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 1_000, 100_000
+MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 200, 100_000
 LARGEST = 2**53  # of whole numbers
+LONGEST = 20_000  # letters
+# What moves a terminal's cursor, or turns the direction of writing; tabs and ends of lines don't.
+CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
 Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
@@ -22,8 +27,8 @@ Number = FiniteFloat | None
 
 
 def _shown(text: str) -> str:
-    """A text that can be printed as it is: without the signs that move a terminal's cursor."""
-    if not text.isprintable() and not text.replace("\n", " ").replace("\t", " ").isprintable():
+    """A text that can be printed as it is."""
+    if CONTROL.search(text):
         raise ValueError("it has control characters")
     return text
 
@@ -40,7 +45,7 @@ def _plain(record: Any) -> Any:
     return record
 
 
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_shown)]
+Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_shown)]
 Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
 
 
@@ -57,7 +62,7 @@ class Manifest(_Plain):
     study_fingerprint: Name
     data_fingerprints: tuple[Text, ...]
     test_images: tuple[Name, ...]
-    made_by: dict[str, Text]
+    made_by: dict[Name, Text]
     members: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
 
 
@@ -75,7 +80,7 @@ class StoredRun(_Plain):
     """
 
     cell: Name
-    board: dict[str, Text]
+    board: dict[Name, Text]
     backbone: Name
     strategy: Name
     recipe: Text
@@ -86,14 +91,14 @@ class StoredRun(_Plain):
     run_id: Text
     commit: Text
     started: FiniteFloat
-    metrics: dict[str, Number]
-    tags: dict[str, Text]
+    metrics: dict[Name, Number]
+    tags: dict[Name, Text]
     images: Annotated[int, Field(ge=0)]
     logits: Literal["<f2", "<f4"] | None
     classes: Annotated[tuple[Name, ...], Field(max_length=MOST_CLASSES)]
     class_counts: tuple[Count, ...]
-    history: tuple[dict[str, Number], ...]
-    parameters: dict[str, Number]
+    history: tuple[dict[Name, Number], ...]
+    parameters: dict[Name, Number]
     decision_offset: tuple[FiniteFloat, ...] | None
 
 
@@ -122,7 +127,7 @@ def read_texts(file: BundleZip) -> tuple[Manifest, StoredStudy]:
     """Manifest and study of a bundle, checked; UserError in one line for what they shouldn't be."""
     manifest = _parsed(file, MANIFEST, Manifest)
     if manifest.format != FORMAT:
-        raise file.refusal(f"its manifest says {manifest.format[:40]!r}, not {FORMAT!r}")
+        raise file.refusal(f"its manifest says {printable(manifest.format[:40])!r}, not {FORMAT!r}")
     if manifest.version != VERSION:
         raise UserError(
             f"{file.path} has version {manifest.version} of its format, and this fer-bench reads {VERSION}: "
@@ -136,7 +141,7 @@ def _parsed(file: BundleZip, name: str, model: type[Any]) -> Any:
         return model.model_validate_json(file.read(name))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))[:100]
+        place = printable(".".join(map(str, first["loc"]))[:100])
         raise file.refusal(
             f"{name}: {place + ': ' if place else ''}{phrase(Exception(first['msg']))}"
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from fer_bench.errors import UserError
 from fer_bench.files import atomic
 from fer_bench.storage.bundle import ARRAYS, DECISIONS, SCALARS, id_hashes, images_of
 from fer_bench.storage.bundle_format import (
+    CONTROL,
     FORMAT,
+    LONGEST,
     VERSION,
     ImageSet,
     Manifest,
@@ -79,7 +81,9 @@ class _Content:
             self.runs.append(_stored(record, outputs, place, logits))
         self.study = StoredStudy(
             study=study,
-            statuses=runs.statuses,
+            statuses=[
+                replace(status, warnings=tuple(map(_printable, status.warnings))) for status in runs.statuses
+            ],
             trials=runs.trials,
             images=list(self.sets.values()),
             runs=self.runs,
@@ -117,8 +121,10 @@ def _outputs(record: RepeatRecord) -> Outputs:
 
 def _stored(record: RepeatRecord, outputs: Outputs, place: int, logits: np.ndarray | None) -> StoredRun:
     offset = outputs.decision_offset
+    fields = {name: getattr(record, name) for name in SCALARS}
+    tags = {name: _printable(value) for name, value in record.tags.items()}
     return StoredRun(
-        **{name: getattr(record, name) for name in SCALARS},
+        **{**fields, "tags": tags},
         metrics=_finite(record.metrics),
         images=place,
         logits=None if logits is None else "<f2" if logits.dtype == np.float16 else "<f4",
@@ -128,6 +134,11 @@ def _stored(record: RepeatRecord, outputs: Outputs, place: int, logits: np.ndarr
         parameters=_finite(outputs.parameters),
         decision_offset=None if offset is None else tuple(map(float, offset)),
     )
+
+
+def _printable(text: str) -> str:
+    """A text without control characters, such as the colours in a library's error."""
+    return CONTROL.sub(" ", text)[:LONGEST]
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:

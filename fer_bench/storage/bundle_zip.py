@@ -28,7 +28,7 @@ HEADER = re.compile(
     re.DOTALL,
 )
 MOST_MEMBERS = 300_000
-MOST_JSON = 512 * 2**20  # bytes; a study of 10,000 runs takes about 80 million
+MOST_JSON = 256 * 2**20  # bytes; a study of 10,000 runs takes about 90 million
 MOST_HEADER = 10_000  # bytes of an array's description
 # Results hardly compress: what unpacks to 100 times the file, and to more than 64 MiB, holds none.
 BOMB_RATIO, BOMB_BYTES = 100, 64 * 2**20

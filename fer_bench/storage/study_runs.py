@@ -46,5 +46,7 @@ def read_runs(
     if not only:
         boards = [status.board for status in statuses] + [repeat.board for repeat in repeats]
         finished, scored = scored_runs(mlruns, wanted, boards)
-        statuses, repeats = statuses + finished, repeats + scored
+        known = {repeat.run_id for repeat in scored}
+        repeats = [repeat for repeat in repeats if repeat.run_id not in known] + scored
+        statuses = statuses + finished
     return StudyRuns(statuses, repeats, read_trials(mlruns, wanted, only) if with_trials else [])

@@ -16,7 +16,7 @@ from fer_bench.storage.bundle import Bundle, hash_names, id_hashes
 from fer_bench.storage.bundle_format import StoredRun, data_fingerprints, study_fingerprint
 from fer_bench.storage.bundle_zip import MANIFEST
 from fer_bench.storage.decisions import adjusted
-from fer_bench.storage.records import Outputs, Predictions, safe_name
+from fer_bench.storage.records import CellStatus, Outputs, Predictions, TrialRecord, safe_name
 
 LOSS = 2e-4  # by which one may be off, as logits are rounded; decisions and what follows from them are exact
 EXACT = 1e-9
@@ -87,19 +87,24 @@ def _manifest(bundle: Bundle) -> Iterator[str]:
 
 def _counts(bundle: Bundle) -> Iterator[str]:
     """Cells whose repeats or trials aren't as many as their status says."""
-    repeats: dict[str, set[int]] = defaultdict(set)
-    trials: dict[str, set[int]] = defaultdict(set)
+    repeats, trials = defaultdict(set), defaultdict(set)
     for run in bundle.study.runs:
-        repeats[run.cell].add(run.slot)
+        repeats[_place(run)].add(run.slot)
     for trial in bundle.study.trials:
         if trial.value is not None:
-            trials[trial.cell].add(trial.slot)
+            trials[_place(trial)].add(trial.slot)
     for status in bundle.study.statuses:
+        here = len(repeats[_place(status)]), len(trials[_place(status)])
         name = f"{status.backbone}/{status.strategy} (cell {status.cell})"
-        if len(repeats[status.cell]) != status.repeats_done:
-            yield f"{name}: {status.repeats_done} repeats were done, and {len(repeats[status.cell])} are here"
-        if len(trials[status.cell]) < status.trials_done:
-            yield f"{name}: {status.trials_done} trials were done, and {len(trials[status.cell])} are here"
+        if here[0] != status.repeats_done:
+            yield f"{name}: {status.repeats_done} repeats were done, and {here[0]} are here"
+        if here[1] < status.trials_done:
+            yield f"{name}: {status.trials_done} trials were done, and {here[1]} are here"
+
+
+def _place(record: StoredRun | TrialRecord | CellStatus) -> tuple[str, ...]:
+    """A cell and its experiment: one may be repeated in several budgets."""
+    return record.cell, *(record.board.get(name, "") for name in ("recipe_name", "dataset", "budget"))
 
 
 def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:

@@ -143,7 +143,10 @@ def test_ui_serves_the_runs_and_leaves_no_process(study):
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
         shown = [ui.stdout.readline() for _ in range(6)]
-        assert f"http://127.0.0.1:{port}/#/experiments/1/runs" in shown[1]
+        page = shown[1].split()[-1]
+        assert page.startswith(f"http://127.0.0.1:{port}/")
+        with urllib.request.urlopen(page, timeout=30) as answer:
+            assert answer.status == 200
         assert [line.split(":")[0].strip() for line in shown[1:5]] == [
             "cells",
             "charts",

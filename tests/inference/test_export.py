@@ -284,14 +284,49 @@ def test_other_heads_and_fitted_decisions_are_in_the_file():
         assert float(re.search(r"to within (\S+)", said)[1]) < (1e-4 if strategy == "ldam" else 1e-5)
 
 
+def test_a_fitted_rule_is_in_the_file_and_decides_as_the_ladder_does(exported):
+    from fer_bench.evaluation.decisions import fit_ladder
+    from fer_bench.strategies.logit_adjustment import log_prior
+
+    code, said = export(
+        "--cell", CELLS[1], "--out", "shifted.keras", "--budget", "small", "--decision", "prior_shift"
+    )
+    assert code == 0, said
+    assert "by prior_shift, fitted to validation (" in said
+    assert float(re.search(r"to within (\S+)", said)[1]) < 1e-5
+    with np.load(artifacts(run_of(said)) / "predictions.npz", allow_pickle=False) as file:
+        stored = dict(file)
+    prior = log_prior(stored["class_counts"])
+    rule = fit_ladder(stored["val_logits"], stored["val_labels"], prior).rules["prior_shift"]
+    images = open_dataset("synthetic")
+    index_of = {str(name): i for i, name in enumerate(images.ids)}
+    pixels = images.pixels[[index_of[str(name)] for name in stored["test_ids"]]]
+    found = open_model(Path("shifted.keras")).model.predict(pixels, verbose=0)
+    expected = rule.logits(stored["test_logits"])
+    np.testing.assert_allclose(found, softmax(expected, axis=1), atol=1e-5)
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    own = STRATEGIES["tilted"]().adjust_logits(stored["test_logits"], stored["class_counts"])
+    assert not np.allclose(found, softmax(own, axis=1), atol=1e-3), "another rule than the strategy's own"
+
+
+def test_every_rule_of_the_ladder_can_be_exported():
+    from typing import get_args
+
+    from fer_bench.cli.model import Rule
+    from fer_bench.evaluation.decisions import fit_ladder
+
+    rules = fit_ladder(np.eye(3)[[0, 1, 2, 2]], np.array([0, 1, 2, 1]), np.log(np.ones(3) / 3)).rules
+    assert get_args(Rule) == ("decided", *rules)
+
+
 def test_a_net_trained_in_bfloat16_is_exported_in_float32(tmp_path):
-    from fer_bench.inference.export import rebuild, write
+    from fer_bench.inference.export import decision, rebuild, write
     from fer_bench.inference.kept_repeat import find_kept_repeat
     from fer_bench.training.net import leaves
 
     kept = find_kept_repeat(Path("mlruns"), "faces", CELLS[0], {"budget": "small"}, tmp_path)
     in_bfloat16 = replace(kept, recipe=kept.recipe.model_copy(update={"precision": "bfloat16"}))
-    opened = write(rebuild(in_bfloat16), tmp_path / "exported.keras", tmp_path)
+    opened = write(rebuild(in_bfloat16, decision(kept, "decided")), tmp_path / "exported.keras", tmp_path)
     assert {layer.compute_dtype for layer in leaves(opened.model)} == {"float32"}
 
 

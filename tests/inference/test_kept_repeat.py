@@ -69,6 +69,9 @@ def read(tmp_path):
         "class_counts": np.array([3, 1]),
         "image_shape": np.array([48, 40, 1]),
         "test_logits": np.eye(2, dtype="float32"),
+        "test_labels": np.array([0, 1]),
+        "val_logits": np.eye(2, dtype="float32"),
+        "val_labels": np.array([0, 1]),
         "test_ids": np.array(["1.png", "2.png"]),
     }
 

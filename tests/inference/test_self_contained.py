@@ -88,6 +88,19 @@ def test_resizing_is_that_of_training_for_any_data(tmp_path, shape):
     np.testing.assert_allclose(opened.probabilities(pixels, 8), softmax(logits, axis=1), atol=1e-5)
 
 
+def test_a_net_of_before_images_were_shrunk_through_a_filter_sees_them_as_it_did():
+    import keras
+
+    identity = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Flatten()])
+    pixels = np.indices((48, 48)).sum(axis=0)[None, :, :, None].astype("float32") % 2 * 200
+    for antialias, expected in ((False, [0, 200]), (True, [100])):
+        model = self_contained(identity, (48, 48, 1), ("a",) * 256, np.ones(256), np.zeros(256), antialias)
+        seen = np.asarray(keras.Model(model.input, model.layers[-1].input)(pixels)).reshape(16, 16)[
+            4:-4, 4:-4
+        ]
+        assert np.abs(seen[..., None] - expected).min(axis=-1).max() < 15
+
+
 def test_grey_nets_see_the_luminance_of_colours(model_file):
     import keras
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from leaderboard_records import CLASSES, example, repeat, status
+from leaderboard_records import CLASSES, example, repeat, status, with_untuned
 
 from fer_bench.leaderboard.analysis import analyse
 from fer_bench.storage.records import SCORED, TrialRecord
@@ -41,6 +42,16 @@ def test_parts_sum_to_the_gain_of_the_leaderboard(analysis):
     np.testing.assert_allclose(rest, parts["total"], atol=1e-12)
     np.testing.assert_allclose(parts["total"], gains[parts.index], atol=1e-6)
     assert (analysis.decomposition["low"] <= analysis.decomposition["high"]).sum() >= 4
+
+
+def test_an_untuned_cell_has_parts_too_and_changes_those_of_no_other():
+    statuses, repeats = with_untuned()
+    (found,), (without,) = analyse(statuses, repeats), analyse(statuses[:2], repeats[:6])
+    for name in ("decomposition", "who_pays"):
+        table, other = getattr(found, name), getattr(without, name)
+        assert "none (defaults)" in set(table["strategy"])
+        rest = table[table["strategy"] != "none (defaults)"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rest, other.reset_index(drop=True))
 
 
 def test_the_ladder_of_means_is_the_mean_of_the_ladders(analysis):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status
+from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status, with_untuned
 from rich.console import Console
 
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
@@ -137,21 +137,6 @@ def test_a_single_repeat_has_neither_sd_nor_interval():
 
 
 # `none` with the defaults of all that is searched
-
-
-def with_untuned():
-    """Records of a board with two cells that are tuned, and beside `none` what it does untuned."""
-    skills = {"none": (0.5, 2), "class_weights": (0.53, 2), "none (defaults)": (0.45, 0)}
-    statuses = [
-        status(strategy=name, repeats=3, trials_done=trials, trials_planned=trials)
-        for name, (_, trials) in skills.items()
-    ]
-    repeats = [
-        repeat(strategy=name, slot=slot, skill=skill, selected_from=trials)
-        for name, (skill, trials) in skills.items()
-        for slot in range(3)
-    ]
-    return statuses, repeats
 
 
 def test_an_untuned_cell_stands_on_the_board_with_its_gain_and_without_a_rank():

@@ -1,5 +1,6 @@
 """Where numbers come from, and the command that makes them again."""
 
+import dataclasses
 import json
 
 from board_analyses import STRATEGIES, board_analysis
@@ -7,6 +8,8 @@ from leaderboard_records import repeat, status
 
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.provenance import command, effective_priors, facts, keys
+from fer_bench.report.summary import findings
+from fer_bench.storage.records import SCORED, UNKNOWN
 
 VIEW = BoardView(board_analysis(strategies=STRATEGIES[:2]))
 CELLS = VIEW.cells["cell"].tolist()
@@ -33,6 +36,20 @@ def test_facts_are_what_the_repeats_logged_each_once():
     assert found["fer-bench's commit"] == "abc1234"
     assert found["Data's fingerprint"] == "0123456789abcdef0123"
     assert found["Runs began"] == "2023-11-14 22:13 to 2023-11-14 22:14 UTC"
+
+
+def test_models_from_elsewhere_are_scored_again_and_not_trained():
+    board = board_analysis(strategies=STRATEGIES[:2])
+    title = {**board.title, "recipe_name": SCORED}
+    cells = board.cells.assign(backbone=[f"theirs{n}" for n in range(len(board.cells))], strategy=UNKNOWN)
+    view = BoardView(dataclasses.replace(board, title=title, cells=cells))
+    assert command(view, []).splitlines()[0] == (
+        "fer-bench score FILE --dataset fer2013 --split official --name theirs0"
+    )
+    assert "Seeds of repeats" not in dict(facts(view, records()))
+    assert view.cells["label"].iloc[0] == "theirs0"
+    found = {finding.about for finding in findings(view)}
+    assert "Best" in found and not {"Gains", "What is missing"} & found
 
 
 def test_without_repeats_only_the_board_is_known():

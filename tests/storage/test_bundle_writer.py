@@ -8,7 +8,7 @@ import pytest
 from small_results import outputs, repeat, small_results
 
 from fer_bench.errors import UserError
-from fer_bench.storage.bundle import id_hashes
+from fer_bench.storage.bundle import Bundle, id_hashes
 from fer_bench.storage.bundle_writer import write_bundle
 
 
@@ -67,6 +67,19 @@ def test_a_bundle_is_written_completely_or_not_at_all(tmp_path):
         write_bundle(runs._replace(repeats=broken), "small", tmp_path / "results.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["results.zip"]
     assert (tmp_path / "results.zip").read_text() == "what was there before"
+
+
+def test_colours_in_an_error_dont_keep_a_study_from_being_bundled(tmp_path):
+    runs = small_results()
+    failed = replace(runs.statuses[0], warnings=("failed trial 0: \x1b[31mNaN loss\x1b[0m",))
+    noted = replace(
+        runs.repeats[0], tags={**runs.repeats[0].tags, "notes": "خشم\u200cگین\x07 " + "n" * 30_000}
+    )
+    changed = runs._replace(statuses=[failed, *runs.statuses[1:]], repeats=[noted, *runs.repeats[1:]])
+    write_bundle(changed, "small", tmp_path / "results.zip")
+    found = Bundle(tmp_path / "results.zip").runs()
+    assert found.statuses[0].warnings == ("failed trial 0:  [31mNaN loss [0m",)
+    assert found.repeats[0].tags["notes"].startswith("خشم\u200cگین  nnn")
 
 
 def test_where_it_cant_be_written_is_one_line(tmp_path):

@@ -8,7 +8,7 @@ from contextlib import closing
 import pandas as pd
 import pytest
 
-from fer_bench.leaderboard.in_mlflow import METRICS, log_leaderboard, refresh
+from fer_bench.leaderboard.in_mlflow import METRICS, log_leaderboard
 from fer_bench.leaderboard.ranking import leaderboard
 from fer_bench.speed import many_runs
 from fer_bench.storage.cell_runs import CellRun, log_study_files, scored, show_cells, study_run, summary
@@ -165,8 +165,8 @@ def board(mlruns):
 
 def test_the_numbers_are_those_of_the_leaderboard_which_stays_the_same(many):
     before = board(many)
-    log_leaderboard(many, many_runs.STUDY, before)
-    refresh(many, many_runs.STUDY)
+    for _ in range(2):
+        log_leaderboard(many, many_runs.STUDY)
     pd.testing.assert_frame_equal(board(many), before)
     tracker = Tracker(many, f"{many_runs.STUDY}-fer2013-budget_0")
     cells = {run.tags["cell"]: run for run in tracker.runs(kind="cell")}

@@ -37,7 +37,9 @@ def mlruns(tmp_path_factory):
 
 
 def test_models_are_ranked_among_themselves_and_a_name_scored_again_replaces_what_was(mlruns):
-    frame = leaderboard(*read_runs(mlruns, STUDY)[:2]).set_index("backbone")
+    statuses, repeats, _ = read_runs(mlruns, STUDY)
+    assert len(statuses) == len(repeats) == 2
+    frame = leaderboard(statuses, repeats).set_index("backbone")
     assert frame["rank"].to_dict() == {"theirs": 1, "others": 2}
     assert set(frame["recipe_name"]) == {SCORED} and set(frame["strategy"]) == {"unknown"}
     expected = f1_score(LABELS, outputs(2.0).logits.argmax(axis=1), average="macro")

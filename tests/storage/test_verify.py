@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_results import CLASSES, IMAGES, TEST, metrics, repeat, rewritten, small_results
+from small_results import BOARD, CLASSES, IMAGES, TEST, metrics, repeat, rewritten, small_results
 
 from fer_bench.data.images import FaceImages
 from fer_bench.errors import UserError
@@ -132,6 +132,17 @@ def test_a_repeat_or_a_trial_that_was_left_out_is_missed(tmp_path):
         "compact_cnn/none (cell key-of-none): 2 repeats were done, and 1 are here",
         "compact_cnn/none (cell key-of-none): 1 trials were done, and 0 are here",
     ]
+
+
+def test_a_cell_in_two_budgets_has_its_repeats_in_each(tmp_path):
+    runs = small_results()
+    evening = {**BOARD, "budget": "evening"}
+    more = runs._replace(
+        statuses=[*runs.statuses, replace(runs.statuses[0], board=evening, repeats_done=1, trials_done=0)],
+        repeats=[*runs.repeats, replace(runs.repeats[1], board=evening)],
+    )
+    write_bundle(more, "small", tmp_path / "r.zip")
+    assert verify(tmp_path / "r.zip").faults == []
 
 
 @pytest.mark.parametrize(

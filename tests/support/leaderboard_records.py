@@ -111,3 +111,18 @@ def example():
     repeats += [repeat("compact_cnn", "focal_loss", slot, predicted=collapsed) for slot in range(3)]
     statuses.append(status("vgg16", "none", trials_done=0, repeats_done=0))
     return statuses, repeats
+
+
+def with_untuned():
+    """Records of a board with two cells that are tuned, and beside `none` what it does untuned."""
+    skills = {"none": (0.5, 2), "class_weights": (0.53, 2), "none (defaults)": (0.45, 0)}
+    statuses = [
+        status(strategy=name, repeats=3, trials_done=trials, trials_planned=trials)
+        for name, (_, trials) in skills.items()
+    ]
+    repeats = [
+        repeat(strategy=name, slot=slot, skill=skill, selected_from=trials)
+        for name, (skill, trials) in skills.items()
+        for slot in range(3)
+    ]
+    return statuses, repeats

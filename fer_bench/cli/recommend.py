@@ -1,0 +1,91 @@
+"""`fer-bench recommend`: which cell and decision rule meets what is asked, how surely, at which price."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from fer_bench.cli.options import From, Mlruns, Study, console
+
+if TYPE_CHECKING:
+    from fer_bench.leaderboard.recommend import Recommendation
+    from fer_bench.leaderboard.requirements import Requirement
+
+SHOWN = 8  # candidates
+OWN = {"decided": "its own rule"}
+
+
+def recommend(
+    require: Annotated[
+        list[str], typer.Option(help='A condition, such as "recall/disgust >= 0.6"; may be given again.')
+    ],
+    study: Study = None,
+    maximize: Annotated[
+        str, typer.Option(help="The measure to be highest among those that meet it.")
+    ] = "macro_f1",
+    mlruns: Mlruns = Path("mlruns"),
+    from_file: From = None,
+) -> None:
+    """Say which cell, decided by which rule, is likely to meet all conditions, and what that costs.
+
+    Measures: macro_f1, accuracy, balanced_accuracy, and recall/CLASS, precision/CLASS, f1/CLASS. Rules: the
+    strategy's own, argmax, and those that are fitted to validation (prior_shift, tau, bias), which
+    fer-bench export --decision puts into the model.
+
+    [bold]Example[/bold]
+
+    fer-bench recommend --study imbalance --require "recall/disgust >= 0.6" --require "accuracy >= 0.65"
+    """
+    from fer_bench.leaderboard.recommend import recommend as find
+    from fer_bench.leaderboard.requirements import parse
+    from fer_bench.storage.study_runs import read_runs
+
+    asked = [parse(each) for each in require]
+    runs = read_runs(mlruns, study, from_file, with_trials=False)
+    for found in find(runs.statuses, runs.repeats, asked, maximize):
+        show(found, asked, maximize)
+
+
+def show(found: Recommendation, asked: list[Requirement], maximize: str) -> None:
+    """Print what was found of a board."""
+    words = [found.title[name] for name in ("recipe_name", "dataset", "split", "budget") if found.title[name]]
+    console.print(f"[bold]{', '.join(words)}[/bold]: {' and '.join(map(str, asked))}", highlight=False)
+    console.print(_answer(found, asked, maximize), highlight=False)
+    console.print(_table(found, maximize))
+    best = found.candidates.iloc[0]
+    console.print(
+        f"Chosen by the test images among {len(found.candidates)}, so the first is flattered. To export it: "
+        f"fer-bench export --study {found.title['study']} --cell {best['backbone']}/{best['strategy']} "
+        f"--decision {best['rule']} --out model.keras",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _answer(found: Recommendation, asked: list[Requirement], maximize: str) -> str:
+    from fer_bench.leaderboard.recommend import LIKELY
+
+    best = found.candidates.iloc[0]
+    names = dict.fromkeys([*(each.measure for each in asked), maximize])
+    scores = ", ".join(f"{name} {best[name]:.1%}" for name in names)
+    price = f"{100 * best['price']:.1f} points of {maximize} below the best without conditions"
+    which = f"{best['backbone']}/{best['strategy']}, decided by {OWN.get(best['rule'], best['rule'])}"
+    meets = f"meets all in {best['chance']:.0%} of draws of images and seeds"
+    if found.met:
+        return f"{which}, {meets}. {scores}; {price}."
+    return f"None does in {LIKELY:.0%} of draws. The nearest is {which}: it {meets}. {scores}; {price}."
+
+
+def _table(found: Recommendation, maximize: str) -> Table:
+    titles: dict[str, str] = {"chance": "Meets all", "price": f"Price, {maximize}"}
+    names = [str(name) for name in found.candidates if name not in ("cell", "backbone", "strategy", "rule")]
+    table = Table("Cell", "Decided by", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(titles.get(name, name), justify="right")
+    for row in found.candidates.head(SHOWN).to_dict("records"):
+        shown = [f"{row[name]:.0%}" if name == "chance" else f"{100 * row[name]:.1f}" for name in names]
+        table.add_row(f"{row['backbone']}/{row['strategy']}", OWN.get(row["rule"], row["rule"]), *shown)
+    return table
