@@ -14,6 +14,7 @@ from fer_bench.report.board_view import BoardView
 from fer_bench.report.formats import percent
 from fer_bench.report.tables import Column, Table, table
 from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.study.spec import UNTUNED
 
 Facts = list[tuple[str, str]]
 
@@ -93,7 +94,10 @@ def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
     ):
         words += [f"--{option}", title[key]] if title.get(key) else []
     words += ["--backbones", ",".join(dict.fromkeys(cells["backbone"]))]
-    strategies = sorted(dict.fromkeys(cells["strategy"]), key=lambda name: name != BASELINE)
+    asked = dict.fromkeys(
+        name for name in cells["strategy"] if not name.endswith(UNTUNED)
+    )  # those come along
+    strategies = sorted(asked, key=lambda name: name != BASELINE)
     words += ["--strategies", ",".join(strategies)]
     planned = [status for status in statuses if status.cell in set(cells["cell"])]
     trials, repeats = ({getattr(s, f"{name}_planned") for s in planned} for name in ("trials", "repeats"))

@@ -73,6 +73,11 @@ def test_the_command_names_all_that_decides_the_numbers():
     assert "--trials" not in command(VIEW, [status(cell=cell, trials_planned=0) for cell in CELLS])
 
 
+def test_a_row_that_comes_along_is_not_asked_for():
+    view = BoardView(board_analysis(strategies=("none", "none (defaults)", "mixup")))
+    assert "--strategies none,mixup" in command(view, [])
+
+
 def test_names_that_a_shell_would_read_are_quoted():
     view = BoardView(board_analysis(strategies=STRATEGIES[:1], study="a; rm -rf b"))
     assert "--study 'a; rm -rf b'" in command(view, [])
