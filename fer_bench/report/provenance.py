@@ -14,6 +14,7 @@ from fer_bench.report.board_view import BoardView
 from fer_bench.report.formats import percent
 from fer_bench.report.tables import Column, Table, table
 from fer_bench.storage.records import CellStatus, RepeatRecord
+from fer_bench.study.spec import UNTUNED
 
 Facts = list[tuple[str, str]]
 
@@ -71,6 +72,12 @@ def _dates(repeats: Sequence[RepeatRecord]) -> str:
     return f"{' to '.join(dict.fromkeys((min(days), max(days))))} UTC" if days else ""
 
 
+def keys(view: BoardView) -> Table:
+    """Key, recipe and commits of each cell."""
+    columns = [Column("cell", "Key"), Column("recipe", "Recipe"), Column("commits", "Commits")]
+    return table(view.cells, "Keys of the cells", [*view.cell_columns, *columns])
+
+
 def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
     """The command that makes the board's cells again, as a shell takes it; one for each scored model."""
     title, cells = view.analysis.title, view.analysis.cells
@@ -87,7 +94,10 @@ def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
     ):
         words += [f"--{option}", title[key]] if title.get(key) else []
     words += ["--backbones", ",".join(dict.fromkeys(cells["backbone"]))]
-    strategies = sorted(dict.fromkeys(cells["strategy"]), key=lambda name: name != BASELINE)
+    asked = dict.fromkeys(
+        name for name in cells["strategy"] if not name.endswith(UNTUNED)
+    )  # those come along
+    strategies = sorted(asked, key=lambda name: name != BASELINE)
     words += ["--strategies", ",".join(strategies)]
     planned = [status for status in statuses if status.cell in set(cells["cell"])]
     trials, repeats = ({getattr(s, f"{name}_planned") for s in planned} for name in ("trials", "repeats"))

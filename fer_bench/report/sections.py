@@ -41,6 +41,7 @@ class BoardPage:
     ensembles: Table | None
     sections: list[Section]
     facts: provenance.Facts
+    keys: Table
     command: str
     shared_warnings: list[str] = field(default_factory=list)
     own_warnings: list[tuple[str, str, list[str]]] = field(default_factory=list)
@@ -62,6 +63,7 @@ def board_page(view: BoardView, runs: StudyRuns) -> BoardPage:
         ensembles(view),
         sections(view, own),
         provenance.facts(view, own),
+        provenance.keys(view),
         provenance.command(view, runs.statuses),
         shared_warnings(view.cells),
         [

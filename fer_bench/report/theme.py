@@ -47,7 +47,7 @@ def config() -> dict[str, Any]:
     return {
         "font": FONT,
         "aria": False,  # the page labels each chart and has its data as a table
-        "background": "@surface",
+        "background": "transparent",  # exports put in white
         "padding": 4,
         "view": {"stroke": None},
         "axis": words

@@ -7,7 +7,7 @@ from board_analyses import STRATEGIES, board_analysis
 from leaderboard_records import repeat, status
 
 from fer_bench.report.board_view import BoardView
-from fer_bench.report.provenance import command, effective_priors, facts
+from fer_bench.report.provenance import command, effective_priors, facts, keys
 from fer_bench.report.summary import findings
 from fer_bench.storage.records import SCORED, UNKNOWN
 
@@ -58,6 +58,10 @@ def test_without_repeats_only_the_board_is_known():
     assert not {"Versions", "Seeds of repeats", "Runs began"} & set(found)
 
 
+def test_each_cell_has_its_key():
+    assert [row.words[1] for row in keys(VIEW).rows] == CELLS
+
+
 def test_the_command_names_all_that_decides_the_numbers():
     planned = [status(cell=cell, trials_planned=2, repeats_planned=3) for cell in CELLS]
     words = command(VIEW, planned).split()
@@ -67,6 +71,11 @@ def test_the_command_names_all_that_decides_the_numbers():
     assert options["--strategies"] == "none,class_weights"
     assert (options["--trials"], options["--repeats"]) == ("2", "3")
     assert "--trials" not in command(VIEW, [status(cell=cell, trials_planned=0) for cell in CELLS])
+
+
+def test_a_row_that_comes_along_is_not_asked_for():
+    view = BoardView(board_analysis(strategies=("none", "none (defaults)", "mixup")))
+    assert "--strategies none,mixup" in command(view, [])
 
 
 def test_names_that_a_shell_would_read_are_quoted():

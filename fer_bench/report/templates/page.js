@@ -56,9 +56,10 @@
     if (made.facet || made.concat) {
       const times = each ? columns : 1, after = space > 40 && !made.concat ? 56 : 8; // room for numbers
       const free = width - after - times * besides - (columns - 1) * space;
+      const ends = spec.resolve?.scale?.x === "independent" ? 16 : 0; // labels that stand out at the ends of an axis
       made.columns = columns;
       made.spacing = space;
-      for (const part of made.concat ?? [made.spec]) part.width = Math.max(least, Math.floor(free / columns));
+      for (const part of made.concat ?? [made.spec]) part.width = Math.max(least, Math.floor(free / columns) - ends);
     } else {
       made.width = Math.min(limit, Math.max(width - 8, least + besides));
       made.autosize = { type: "fit-x", contains: "padding" };
@@ -131,6 +132,7 @@
     const [spec, config] = specOf(id, page.light, 900);
     const cell = page.figures[id].perCell ? boardOf(id).cells[detail[parseInt(id, 10) - 1]].label + ", " : "";
     spec.title = { text: page.figures[id].title, subtitle: `${cell}${page.study}: ${boardOf(id).heading}` };
+    config.background = page.light["@surface"];
     const { view } = await vegaEmbed(element("div"), spec, options(config));
     save(await view.toImageURL(kind, 2), id, kind);
     view.finalize();
