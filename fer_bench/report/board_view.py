@@ -12,6 +12,7 @@ from fer_bench.leaderboard.analysis import BoardAnalysis
 from fer_bench.report.formats import count, present
 from fer_bench.report.tables import Column
 from fer_bench.storage.records import SCORED, UNKNOWN
+from fer_bench.study.spec import UNTUNED
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,11 @@ class BoardView:
         """A table of the analysis with "c" and "label", without rows of cells that are not on the board."""
         return self._numbered(getattr(self.analysis, name))
 
+    def answers(self, name: str) -> pd.DataFrame:
+        """`keyed`, without cells that are no answer to imbalance of their own, only another one untuned."""
+        frame = self.keyed(name)
+        return frame[~untuned(frame)].reset_index(drop=True)
+
     def _numbered(self, frame: pd.DataFrame) -> pd.DataFrame:
         numbers = dict(zip(reversed(self.cells["cell"]), reversed(self.cells["c"]), strict=True))
         places = frame["cell"].map(numbers)
@@ -96,6 +102,11 @@ class BoardView:
         if title.get("shared_phases"):
             facts.append(f"shared phases: {title['shared_phases']}")
         return facts
+
+
+def untuned(frame: pd.DataFrame) -> pd.Series:
+    """Which rows are of a cell that only shows another one's defaults."""
+    return frame["strategy"].str.endswith(UNTUNED)
 
 
 def _labels(cells: pd.DataFrame) -> list[str]:

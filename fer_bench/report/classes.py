@@ -27,7 +27,7 @@ SUBSETS = {"train": "Training", "val": "Validation", "test": "Test"}
 
 def who_pays(view: BoardView) -> Figure | None:
     """Change of recall and F1 of each class; blank where the interval holds 0."""
-    frame = view.keyed("who_pays")
+    frame = view.answers("who_pays")
     frame = frame[frame["measure"].isin(MEASURES) & frame["change"].notna()]
     if frame.empty:
         return None
@@ -63,7 +63,7 @@ def who_pays(view: BoardView) -> Figure | None:
 
 def exchange(view: BoardView) -> Table | None:
     """What the rarest class won, what the commonest lost, and the rate."""
-    frame = view.keyed("exchange")
+    frame = view.answers("exchange")
     if frame.empty:
         return None
     commonest, rarest = frame["commonest"].iloc[0], frame["rarest"].iloc[0]

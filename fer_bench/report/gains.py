@@ -67,7 +67,7 @@ def verdicts(frame: pd.DataFrame) -> np.ndarray:
 
 def decomposition(view: BoardView) -> Figure | None:
     """Each gain over `none` in its parts, with intervals."""
-    frame = view.keyed("decomposition")
+    frame = view.answers("decomposition")
     frame = frame[frame["part"].isin(PARTS)]
     if frame.empty:
         return None
@@ -140,7 +140,8 @@ def ranks(view: BoardView) -> Figure | None:
         "ranks",
         "Ranks",
         "Shared rank (cells that can't be told from their leader have the same) and 95 % interval of the "
-        "rank. Computed over all cells, whatever is filtered.",
+        "rank, for which all pairs are tested together: it is more careful than the test against the best. "
+        "Computed over all cells, whatever is filtered.",
         f"Rank intervals of {len(frame)} cells.",
         alt.layer(rule, point, data=ROWS, height=alt.Step(STEP)),
         chart_data(frame, ["c", "value", "low", "high"]),

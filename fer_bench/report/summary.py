@@ -8,7 +8,7 @@ import pandas as pd
 
 from fer_bench.leaderboard.board import BASELINE
 from fer_bench.leaderboard.terminal import DETECTED, LEVEL
-from fer_bench.report.board_view import BoardView
+from fer_bench.report.board_view import BoardView, untuned
 from fer_bench.report.formats import count, interval, listed, percent, points, present
 from fer_bench.report.warnings import own_warnings, shared_warnings
 
@@ -74,7 +74,8 @@ def _as_good(ranked: pd.DataFrame) -> str:
             else "The other may be as good."
         )
     if len(good) <= len(worse):
-        return f"{_sentence(listed(good))} may be as good; the other {len(worse)} can be told to be worse."
+        rest = f"the other {len(worse)}" if len(worse) > 1 else "the other one"
+        return f"{_sentence(listed(good))} may be as good; {rest} can be told to be worse."
     some = f"{len(good)} of the {len(others)} others may be as good"
     return f"{some}; only {listed(worse)} can be told to be worse."
 
@@ -126,7 +127,7 @@ def _with_intervals(rows: pd.DataFrame, most: int = 4) -> str:
 
 def separated(view: BoardView) -> str:
     """What of the gains is a moved threshold, and which strategies have a better representation."""
-    frame = view.keyed("decomposition")
+    frame = view.answers("decomposition")
     frame = frame[frame["low"].notna()]
     if frame.empty:
         return ""
@@ -185,7 +186,7 @@ def _by_chance(number: int, found: int) -> str:
 
 def who_paid(view: BoardView) -> str:
     """Whose recall rose and whose fell, by intervals that exclude 0, and whether F1 followed."""
-    frame = view.keyed("who_pays")
+    frame = view.answers("who_pays")
     frame = frame[frame["low"].notna()]
     if frame.empty:
         return ""
@@ -242,7 +243,7 @@ def data(view: BoardView, ranked: pd.DataFrame) -> str:
         if abs(first["dedup_macro_f1"] - first["macro_f1"]) >= 0.0005:
             scores = f"{percent(first['dedup_macro_f1'])} % instead of {percent(first['macro_f1'])} %"
             words.append(f"Without such images, `{first['label']}` has {scores}.")
-    if own := own_warnings(view.cells):
+    if own := own_warnings(view.cells[~untuned(view.cells)]):
         number = len({label for labels in own.values() for label in labels})
         have = "1 cell has warnings of its" if number == 1 else f"{number} cells have warnings of their"
         words.append(f"{have} own, below the leaderboard.")
@@ -252,7 +253,7 @@ def data(view: BoardView, ranked: pd.DataFrame) -> str:
 def missing(view: BoardView, ranked: pd.DataFrame) -> str:
     """What is not there yet, or too little of it."""
     words = []
-    cells = view.cells[view.cells["kind"] == "cell"]
+    cells = view.cells[~untuned(view.cells)]
     if behind := len(cells) - len(ranked):
         words.append(f"{behind} of {len(cells)} cells have no rank, such as {_unranked(cells)}.")
     repeats = ranked["repeats"].dropna()

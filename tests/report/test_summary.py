@@ -42,7 +42,7 @@ def test_the_best_has_its_interval_and_others_may_be_as_good():
     cells |= {"val_macro_f1": [0.6, 0.59, 0.58], "best_set": pd.array([True, True, False], "boolean")}
     words = text(made(cells=cells), "Best")
     assert words.startswith("`none` has the highest macro-F1 on test, 62.0 % [58.3, 65.7].")
-    assert "`class_weights` may be as good; the other 1 can be told to be worse." in words
+    assert "`class_weights` may be as good; the other one can be told to be worse." in words
     assert "Validation, which saw no test image, would choose the same." in words
     cells["best_set"] = pd.array([True, True, True], "boolean")
     assert "Each of the 2 others may be as good." in text(made(cells=cells), "Best")
@@ -154,3 +154,14 @@ def test_with_a_single_repeat_no_order_is_claimed():
 def test_several_backbones_are_named_with_each_cell():
     said = text(board_analysis(BACKBONES, STRATEGIES[:3]), "Best")
     assert any(f"· {backbone}` has the highest" in said for backbone in BACKBONES)
+
+
+def test_a_cell_that_is_another_one_untuned_is_no_answer_and_nothing_that_is_missing():
+    strategies = ("none", "none (defaults)", "mixup")
+    board = made(strategies=strategies)
+    ranks = [None if name.endswith("(defaults)") else place for place, name in enumerate(strategies, 1)]
+    untuned = dataclasses.replace(board, cells=board.cells.assign(rank=pd.array(ranks, "Int64")))
+    assert "none (defaults)" not in " ".join(finding.text for finding in findings(BoardView(untuned)))
+    for table in ("decomposition", "who_pays", "exchange"):
+        assert set(BoardView(untuned).answers(table)["strategy"]) <= {"none", "mixup"}
+    assert "of 1 cells" not in text(untuned, "Who paid")
