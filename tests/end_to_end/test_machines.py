@@ -20,8 +20,7 @@ PHASES = [
 STUDY = tiny_study(
     recipe={"image_size": 16, "phases": PHASES},
     strategies=["none", "class_weights", "focal_loss", "oversampling"],
-    search={"dropout": {"low": 0.0, "high": 0.5}},
-)  # fmt: skip
+)
 SLOTS = {"cells": 4, "trials": 2, "repeats": 2}
 
 

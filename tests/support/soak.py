@@ -108,7 +108,7 @@ def training(make):
 def stand_in(seconds=0.0):
     """Train nothing: sleep up to so many seconds and guess.
 
-    Keras isn't loaded, figures are blank, and workers are forked, with their imports done.
+    Keras isn't loaded, figures are blank, there is no report, and workers are forked, with their imports done.
     """
 
     def guess(load):
@@ -137,6 +137,7 @@ def stand_in(seconds=0.0):
     replace("multiprocessing:get_context", forked)
     for figure in ("confusion_matrix", "curves"):
         replace(f"fer_bench.evaluation.figures:{figure}", blank)
+    replace("fer_bench.cli.report:report_of_run", lambda write: lambda *args: None)
     replace("fer_bench.runner.worker:load_training", guess)
     replace("fer_bench.runner.worker:TrainerAtHand", without_net)
     replace("fer_bench.environment:device", lambda device: lambda: "none")
