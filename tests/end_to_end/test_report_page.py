@@ -142,7 +142,9 @@ def test_a_filter_of_names_that_are_not_there_shows_all(browser, report):
         assert page.complaints == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("dark", 400), ("light", 1400)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("dark", 400), pytest.param("light", 1400, marks=pytest.mark.slow)]
+)
 def test_each_theme_can_be_read_in_narrow_and_wide_windows(browser, tmp_path, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     small = [board_analysis(strategies=STRATEGIES[:2], classes=CLASSES[:3], dataset=name) for name in "ab"]
