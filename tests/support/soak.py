@@ -108,7 +108,7 @@ def training(make):
 def stand_in(seconds=0.0):
     """Train nothing: sleep up to so many seconds and guess.
 
-    Keras isn't loaded, figures are blank, there is no report, and workers are forked, with their imports done.
+    Keras isn't loaded, figures are blank, there is no report, and workers are forked, their imports done.
     """
 
     def guess(load):
