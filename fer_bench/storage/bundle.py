@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_bench.errors import UserError
 from fer_bench.hashing import bytes_digest
-from fer_bench.storage.bundle_format import read_texts
+from fer_bench.storage.bundle_format import MOST_CLASSES, read_texts
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip, most_bytes
 from fer_bench.storage.records import HeldOut, Outputs, Predictions, RepeatRecord, StudyRuns
 
@@ -112,14 +112,15 @@ class Bundle:
         return Predictions(held_out, self._decided(number)[size.validation :])
 
     def _decided(self, number: int) -> np.ndarray:
-        """Decisions (n_val + n,) int32 of a run, checked to be classes."""
+        """Decisions (n_val + n,) int32 of a run, checked to be classes: tables are as large as these say."""
         run, name = self.study.runs[number], f"runs/{number:04}/predicted.npy"
         size = self.study.images[run.images]
         decided = self.array(name, DECISIONS, (size.validation + size.test,)).astype("int32")
         held_out, val_labels = self.images(run.images)
-        for values in (decided, held_out.labels, val_labels) if run.classes else ():
-            if len(values) and values.max() >= len(run.classes):
-                raise self.file.refusal(f"{name} or its labels name a class beyond the {len(run.classes)}")
+        most = len(run.classes) or MOST_CLASSES
+        for values in (decided, held_out.labels, val_labels):
+            if len(values) and values.max() >= most:
+                raise self.file.refusal(f"{name} or its labels name a class beyond the {most}")
         return decided
 
     def outputs(self, number: int) -> Outputs:

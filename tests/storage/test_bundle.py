@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,3 +82,22 @@ def test_arrays_that_dont_fit_are_one_line(path, name, array, said):
     with pytest.raises(UserError, match=said) as found:
         Bundle(rewritten(path, change)).runs().repeats[0].outputs()
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("images/0000/labels.npy", np.full(90, 2**31 - 1, "<i4")),
+        ("runs/0000/predicted.npy", np.full(150, 2**16 - 1, "<u2")),
+    ],
+)
+def test_classes_without_names_are_no_reason_for_tables_of_any_size(path, name, array):
+    def change(members):
+        members[name] = array_bytes(array)
+        del members["runs/0000/logits.npy"]
+        study = json.loads(members["study.json"])
+        study["runs"][0] |= {"classes": [], "class_counts": [], "logits": None, "decision_offset": None}
+        members["study.json"] = json.dumps(study).encode()
+
+    with pytest.raises(UserError, match="a class beyond the 200"):
+        Bundle(rewritten(path, change)).runs().repeats[0].predictions()
