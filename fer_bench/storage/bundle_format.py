@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from fer_bench.data.archive import printable
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
-from fer_bench.storage.records import CellStatus, TrialRecord
+from fer_bench.storage.records import BOARD, CellStatus, TrialRecord
 
 FORMAT, VERSION = "fer-bench results", 1
 MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 200, 100_000
@@ -19,6 +20,8 @@ LARGEST = 2**53  # of whole numbers
 LONGEST = 20_000  # letters
 # What moves a terminal's cursor, or turns the direction of writing; tabs and ends of lines don't.
 CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NUMBERS = {"val_twins": int, "planned_repeats": int, "honest_ceiling": float}
+OBJECTS = ("reported", "effective_prior", "versions")  # in JSON
 
 Count = Annotated[int, Field(ge=0, le=MOST_IMAGES)]
 Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
@@ -34,7 +37,8 @@ def _shown(text: str) -> str:
 
 
 def _plain(record: Any) -> Any:
-    """A record whose texts can be printed and whose numbers are of a size that counts and scores have."""
+    """A record of a board whose texts can be printed and whose numbers are as large as counts and scores."""
+    _board(record.board)
     words = [value for value in vars(record).values() if isinstance(value, str)]
     for value in vars(record).values():
         words += value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
@@ -43,6 +47,28 @@ def _plain(record: Any) -> Any:
     for word in words:
         _shown(word)
     return record
+
+
+def _board(board: dict[str, str]) -> dict[str, str]:
+    """A board with all of its names, and no others."""
+    if set(board) != set(BOARD):
+        raise ValueError("it hasn't the names of a board")
+    return board
+
+
+def _read_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Tags of which those that are read as numbers or JSON are that."""
+    for name, kind in NUMBERS.items():
+        kind(tags.get(name) or 0)
+    for name in OBJECTS:
+        try:
+            found = json.loads(tags.get(name) or "{}")
+        except RecursionError:
+            found = None
+        values = found.values() if isinstance(found, dict) else [None]
+        if not all(isinstance(value, str if name == "versions" else int | float) for value in values):
+            raise ValueError(f"its tag {name} can't be read")
+    return tags
 
 
 Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_shown)]
@@ -80,7 +106,7 @@ class StoredRun(_Plain):
     """
 
     cell: Name
-    board: dict[Name, Text]
+    board: Annotated[dict[Name, Text], AfterValidator(_board)]
     backbone: Name
     strategy: Name
     recipe: Text
@@ -92,7 +118,7 @@ class StoredRun(_Plain):
     commit: Text
     started: FiniteFloat
     metrics: dict[Name, Number]
-    tags: dict[Name, Text]
+    tags: Annotated[dict[Name, Text], AfterValidator(_read_tags)]
     images: Annotated[int, Field(ge=0)]
     logits: Literal["<f2", "<f4"] | None
     classes: Annotated[tuple[Name, ...], Field(max_length=MOST_CLASSES)]
