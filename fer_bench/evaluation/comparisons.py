@@ -83,7 +83,11 @@ class Comparisons:
         leads = [self.difference(leader, cell) for cell in cells]
         chances = iter(p_values([lead for lead in leads if lead]) / 2 * max(len(cells) - 1, 1))
         found = [np.nan if lead is None else next(chances) for lead in leads]
-        return [None if np.isnan(chance) else bool(chance > level) for chance in found]
+        return [
+            # In the slots that both have, the other may be ahead: that is no lead, however sure.
+            None if lead is None or np.isnan(chance) else bool(lead.value <= 0 or chance > level)
+            for lead, chance in zip(leads, found, strict=True)
+        ]
 
 
 def _by_backbone(cells: Sequence[RepeatedScore]) -> list[tuple[np.ndarray, np.ndarray]]:

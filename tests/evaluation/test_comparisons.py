@@ -46,6 +46,17 @@ def test_as_good_as_the_best():
     assert board.as_good([2]) == [True]
 
 
+def test_who_is_behind_only_in_slots_of_its_own_may_be_as_good():
+    """The leader by its mean over four slots is surely worse in the two that both have."""
+    scores, other = np.array([0.5, 0.501, 0.9, 0.901]), np.array([0.6, 0.601])
+    noise = 1e-4 * np.random.default_rng(0).normal(size=(4, 20))
+    board = Comparisons(
+        [RepeatedScore("a", (0, 1, 2, 3), scores, noise), RepeatedScore("a", (0, 1), other, noise[:2])]
+    )
+    assert board.difference(0, 1).value == pytest.approx(-0.1)
+    assert board.as_good([0, 1]) == [True, True]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", interval_errors.KINDS)
 @pytest.mark.parametrize("seeds", [2, 5])
