@@ -77,6 +77,13 @@ class BoardView:
         return tuple(sorted(self.analysis.classes, key=lambda name: -counts.get(name, 0)))
 
     @cached_property
+    def rarest_in_test(self) -> str:
+        """The class that `rarest_class_recall` is of: with the fewest test images, of several the first."""
+        counts = self.analysis.counts
+        counts = counts[counts["test"] > 0]
+        return str(counts["class"].iloc[counts["test"].to_numpy().argmin()])
+
+    @cached_property
     def heading(self) -> str:
         """What the board is about, in a few words."""
         title = self.analysis.title

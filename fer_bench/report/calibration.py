@@ -84,7 +84,8 @@ def class_calibration(view: BoardView) -> Figure | None:
     return Figure(
         "class_calibration",
         "Calibration of each class",
-        "Expected calibration error of each class's probability, in points, before and after temperature.",
+        "Expected calibration error among the images that are taken for each class, in points, before and "
+        "after temperature.",
         f"Heat map of the calibration error of {len(view.classes)} classes for {frame['c'].nunique()} cells.",
         in_panels(chart, "when", names).resolve_axis(x="independent"),
         chart_data(frame, ["c", "class", "when"], percent=["ece"]),

@@ -141,9 +141,10 @@ def ranks(view: BoardView) -> Figure | None:
         "Ranks",
         "Shared rank (cells that can't be told from their leader have the same) and 95 % interval of the "
         "rank, for which all pairs are tested together: it is more careful than the test against the best. "
+        "P(best) takes each score as it was found, which flatters the luckiest. "
         "Computed over all cells, whatever is filtered.",
         f"Rank intervals of {len(frame)} cells.",
         alt.layer(rule, point, data=ROWS, height=alt.Step(STEP)),
         chart_data(frame, ["c", "value", "low", "high"]),
-        table(frame, "Shared ranks, their intervals and the probability to be the best", columns),
+        table(frame, "Shared ranks, their intervals and in how many draws each is the best", columns),
     )

@@ -32,7 +32,7 @@ def leaderboard_table(view: BoardView) -> Table:
     frame["gain_words"] = [
         f"{points(gain)}{mark}" for gain, mark in zip(frame["gain"], frame["real"], strict=True)
     ]
-    rarest = f"recall of {view.classes[-1]}, the rarest class in training"
+    rarest = f"recall of {view.rarest_in_test}, the class with the fewest test images"
     names = [Column("backbone", "Backbone")] if view.several_backbones else []
     columns = [Column("place", "#", str, "shared rank"), *names, Column("strategy", "Strategy")]
     columns += [Column("macro_f1", "Macro-F1", percent), Column("f1_interval", "95 % interval", str)]
@@ -42,7 +42,14 @@ def leaderboard_table(view: BoardView) -> Table:
     ]
     columns += [Column("accuracy", "Acc.", percent, "accuracy")]
     columns += [Column("rarest_class_recall", "Rarest", percent, rarest)]
-    columns += [Column("p_best", "P(best)", percent, "probability to be the best, in percent")]
+    columns += [
+        Column(
+            "p_best",
+            "P(best)",
+            percent,
+            "share of draws of images and seeds in which it is the best, in percent: flatters who was lucky",
+        )
+    ]
     columns += [
         Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val")
     ]

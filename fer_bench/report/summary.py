@@ -62,8 +62,8 @@ def _as_good(ranked: pd.DataFrame) -> str:
     others = ranked.iloc[1:]
     if others["best_set"].isna().all():
         return "With a single repeat there are no intervals: the order of the cells says nothing yet."
-    good = others.loc[others["best_set"].fillna(False).astype(bool), "label"].tolist()
-    worse = others.loc[~others["best_set"].fillna(True).astype(bool), "label"].tolist()
+    may = others["best_set"].fillna(True).astype(bool)  # as may one of which nobody can tell
+    good, worse = others.loc[may, "label"].tolist(), others.loc[~may, "label"].tolist()
     if not good:
         words = f"It can be told to be better than each of the {len(others)} others"
         return f"{words} ({100 * LEVEL:.0f} %, as the luckiest of all)."

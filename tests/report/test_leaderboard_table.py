@@ -36,6 +36,13 @@ def test_backbones_are_named_where_there_are_several_and_blank_columns_are_left_
     assert {row.words[0][-1] for row in found.rows[1:]} == {"?"}
 
 
+def test_the_rarest_class_is_that_of_the_test_images(view):
+    counts = view.analysis.counts.assign(test=[9, 8, 7, 6, 0, 6, 7])
+    found = leaderboard_table(BoardView(dataclasses.replace(view.analysis, counts=counts)))
+    (column,) = [column for column in found.columns if column.key == "rarest_class_recall"]
+    assert column.explained == "recall of happy, the class with the fewest test images"
+
+
 def test_warnings_of_some_are_marked():
     board = board_analysis(strategies=STRATEGIES[:2])
     found = leaderboard_table(with_cells(board, warnings=["leak", "leak; no-op"]))

@@ -48,6 +48,8 @@ def test_the_best_has_its_interval_and_others_may_be_as_good():
     assert "Each of the 2 others may be as good." in text(made(cells=cells), "Best")
     cells["best_set"] = pd.array([True, False, False], "boolean")
     assert "It can be told to be better than each of the 2 others" in text(made(cells=cells), "Best")
+    cells["best_set"] = pd.array([True, None, False], "boolean")
+    assert "`class_weights` may be as good; the other one can be told" in text(made(cells=cells), "Best")
 
 
 def test_what_validation_would_choose_is_said_with_its_score_on_test():
