@@ -11,7 +11,7 @@ import pandas as pd
 from fer_bench.leaderboard.analysis import BoardAnalysis
 from fer_bench.report.formats import count, present
 from fer_bench.report.tables import Column
-from fer_bench.storage.records import SCORED, UNKNOWN
+from fer_bench.storage.records import BOARD, SCORED, UNKNOWN, CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
 
 
@@ -53,6 +53,16 @@ class BoardView:
     def cell_columns(self) -> tuple[Column, ...]:
         """Columns that name a cell in tables of data."""
         return (Column("label", "Cell" if self.several_backbones else "Strategy"),)
+
+    def has(self, record: RepeatRecord | CellStatus) -> bool:
+        """Whether it is of one of these cells, on this board: one may be repeated in several budgets."""
+        title = self.analysis.title
+        here = all(record.board.get(name, "") == title.get(name, "") for name in BOARD)
+        return here and record.cell in self._keys
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(self.cells["cell"])
 
     def keyed(self, name: str) -> pd.DataFrame:
         """A table of the analysis with "c" and "label", without rows of cells that are not on the board."""

@@ -99,7 +99,7 @@ def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
     )  # those come along
     strategies = sorted(asked, key=lambda name: name != BASELINE)
     words += ["--strategies", ",".join(strategies)]
-    planned = [status for status in statuses if status.cell in set(cells["cell"])]
+    planned = [status for status in statuses if view.has(status)]
     trials, repeats = ({getattr(s, f"{name}_planned") for s in planned} for name in ("trials", "repeats"))
     words += ["--trials", str(max(trials))] if trials and max(trials) else []
     words += ["--repeats", str(max(repeats))] if repeats else []

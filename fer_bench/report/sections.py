@@ -54,8 +54,7 @@ class BoardPage:
 
 def board_page(view: BoardView, runs: StudyRuns) -> BoardPage:
     """Everything of a board; the runs may be of others as well."""
-    cells = set(view.cells["cell"])
-    own = [repeat for repeat in runs.repeats if repeat.cell in cells]
+    own = [repeat for repeat in runs.repeats if view.has(repeat)]
     return BoardPage(
         view,
         findings(view),

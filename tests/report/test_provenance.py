@@ -63,14 +63,18 @@ def test_each_cell_has_its_key():
 
 
 def test_the_command_names_all_that_decides_the_numbers():
-    planned = [status(cell=cell, trials_planned=2, repeats_planned=3) for cell in CELLS]
+    board = VIEW.analysis.title
+    planned = [status(cell=cell, board=board, trials_planned=2, repeats_planned=3) for cell in CELLS]
+    longer = {**board, "budget": "night"}  # the same cells, repeated with another budget
+    planned += [status(cell=cell, board=longer, trials_planned=4, repeats_planned=9) for cell in CELLS]
     words = command(VIEW, planned).split()
     assert words[:4] == ["fer-bench", "run", "--study", "imbalance"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
     assert options["--budget"] == "hour"
     assert options["--strategies"] == "none,class_weights"
     assert (options["--trials"], options["--repeats"]) == ("2", "3")
-    assert "--trials" not in command(VIEW, [status(cell=cell, trials_planned=0) for cell in CELLS])
+    none = [status(cell=cell, board=board, trials_planned=0) for cell in CELLS]
+    assert "--trials" not in command(VIEW, none) and "--repeats 2" in command(VIEW, none)
 
 
 def test_a_row_that_comes_along_is_not_asked_for():
