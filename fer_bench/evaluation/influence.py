@@ -54,6 +54,13 @@ def f1(labels: np.ndarray, predictions: np.ndarray, label: int) -> tuple[np.ndar
     return np.where(mine.any(), score, np.nan), influence * mine.any()
 
 
+def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean recall of the classes that have images, by R runs, as `recall`."""
+    found = [recall(labels, predictions, int(label)) for label in np.unique(labels)]
+    scores, influence = zip(*found, strict=True)
+    return np.mean(scores, axis=0), np.mean(influence, axis=0)
+
+
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Accuracy of R runs, as `recall`."""
     return _share(predictions == labels, np.ones(predictions.shape, bool))

@@ -13,8 +13,9 @@ from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import seed_variance
 from fer_bench.leaderboard.board import Board
 from fer_bench.leaderboard.ranking import find_boards
-from fer_bench.leaderboard.requirements import Requirement, Score, check_measure, measures
+from fer_bench.leaderboard.requirements import Requirement, check_measure, measures
 from fer_bench.leaderboard.ruled import RuledBoard, named
+from fer_bench.leaderboard.tested import Score
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
 
 RULES = ("decided", "argmax", "prior_shift", "tau", "bias")

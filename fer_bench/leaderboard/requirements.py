@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from fer_bench.errors import UserError
-from fer_bench.evaluation.influence import accuracy, f1, macro_f1, precision, recall
+from fer_bench.evaluation.influence import accuracy, balanced_accuracy, f1, macro_f1, precision, recall
+from fer_bench.leaderboard.tested import Score
 from fer_bench.registry import unknown
-
-Score = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Labels (n,) and predictions (R, n) to scores (R,) and influence (R, n)."""
 
 CONDITION = re.compile(r"\s*(\S+?)\s*(>=|<=)\s*([0-9.eE+-]+)\s*(%?)\s*")
 BY_CLASS = {"recall": recall, "precision": precision, "f1": f1}
@@ -38,11 +36,6 @@ class Requirement:
 
 def measures(classes: Sequence[str], tested: Sequence[int]) -> dict[str, Score]:
     """Every measure by name; those of a class for the classes (places `tested`) that have test images."""
-
-    def balanced_accuracy(labels: np.ndarray, runs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores, influence = zip(*(recall(labels, runs, label) for label in tested), strict=True)
-        return np.mean(scores, axis=0), np.mean(influence, axis=0)
-
     return {
         "macro_f1": partial(macro_f1, classes=len(classes)),
         "accuracy": accuracy,

@@ -17,7 +17,7 @@ from fer_bench.evaluation.decisions import Ladder, fit_ladder, unfitted_ladder
 from fer_bench.evaluation.decomposition import score_at_tau
 from fer_bench.evaluation.influence import by_group
 from fer_bench.leaderboard.board import Board, BoardCell
-from fer_bench.leaderboard.requirements import Score
+from fer_bench.leaderboard.tested import Score
 from fer_bench.storage.records import Outputs
 from fer_bench.strategies.logit_adjustment import log_prior
 

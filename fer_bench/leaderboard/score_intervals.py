@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from fer_bench.errors import UserError
-from fer_bench.evaluation.influence import accuracy, f1, recall
+from fer_bench.evaluation.influence import accuracy, balanced_accuracy, f1
 from fer_bench.evaluation.intervals import intervals
 from fer_bench.leaderboard.board import Board
 from fer_bench.leaderboard.tested import Score
@@ -37,22 +37,9 @@ def score_intervals(board: Board) -> dict[str, dict[str, tuple[float, float]]]:
 def _scores(board: Board) -> Mapping[str, Score]:
     assert board.test
     present = np.unique(board.test.images.labels)
-    scores: dict[str, Score] = {"accuracy": accuracy, "balanced_accuracy": partial(_mean_recall, present)}
+    scores: dict[str, Score] = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy}
     first = next(cell.repeats[0] for cell in board.cells if cell.repeats)
     with contextlib.suppress(UserError):
         classes = first.outputs().classes
         scores |= {f"f1/{classes[label]}": partial(f1, label=int(label)) for label in present}
     return scores
-
-
-def _mean_recall(
-    present: np.ndarray, labels: np.ndarray, predictions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean recall of the classes that are present (k,), as `recall` of one."""
-    scores = np.zeros(len(predictions))
-    influence = np.zeros(predictions.shape)
-    for label in present:
-        value, derivative = recall(labels, predictions, int(label))
-        scores += value / len(present)
-        influence += derivative / len(present)
-    return scores, influence

@@ -180,12 +180,13 @@ def _marks(rows: pd.DataFrame) -> dict[str, str]:
     phrases = dict.fromkeys(phrase for row in rows.to_dict("records") for phrase in _phrases(row))
     common = _common(rows)
     lettered = (phrase for phrase in phrases if phrase not in common)
-    return {phrase: _letters(number) for number, phrase in enumerate(lettered)}
+    return {phrase: letter(number) for number, phrase in enumerate(lettered)}
 
 
-def _letters(number: int) -> str:
+def letter(number: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
     first, last = divmod(number, 26)
-    return (_letters(first - 1) if first else "") + chr(ord("a") + last)
+    return (letter(first - 1) if first else "") + chr(ord("a") + last)
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[Text]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from fer_bench.leaderboard.terminal import letter
+
 
 def shared_warnings(cells: pd.DataFrame) -> list[str]:
     """Phrases that all tested cells have, such as those of the data."""
@@ -26,12 +28,6 @@ def marks(cells: pd.DataFrame) -> list[str]:
     """For each cell the letters of its own warnings, as `own_warnings` lists them."""
     letters = {phrase: letter(number) for number, phrase in enumerate(own_warnings(cells))}
     return [" ".join(letters[p] for p in _phrases(words) if p in letters) for words in cells["warnings"]]
-
-
-def letter(number: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
-    first, last = divmod(number, 26)
-    return (letter(first - 1) if first else "") + chr(ord("a") + last)
 
 
 def _phrases(words: object) -> list[str]:

@@ -16,7 +16,6 @@ def strategy_as_used(name: str, parameters: Mapping[str, float]) -> Strategy | N
     name = name.removesuffix(UNTUNED)
     if name == UNKNOWN:
         return Strategy()
-    name = name.removesuffix(UNTUNED)
     if name not in STRATEGIES:
         return None
     own = {
