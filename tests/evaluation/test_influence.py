@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fer_bench.evaluation.bootstrap import image_draws
+from fer_bench.evaluation.bootstrap import image_weights
+from fer_bench.evaluation.decisions import macro_f1_paths
 from fer_bench.evaluation.influence import accuracy, by_group, f1, macro_f1, precision, recall
 
 
@@ -82,7 +83,8 @@ def test_variance_is_that_of_the_bootstrap_also_of_a_difference():
     groups = np.where(rng.random(len(labels)) < 0.1, 0, np.arange(len(labels))) // 2
     one = np.where(rng.random(len(labels)) < 0.6, labels, rng.integers(7, size=len(labels)))
     runs = np.stack([one, np.where(rng.random(len(labels)) < 0.9, one, labels)])
-    draws, _ = image_draws(labels, runs, groups, np.ones(len(labels), bool), 7, 4000)
+    weights = np.concatenate(list(image_weights(groups, 4000)))
+    draws = macro_f1_paths(labels, runs, 7, weights)
     moves = by_group(macro_f1(labels, runs, 7)[1], groups)
     for drawn, by_image in ((draws[:, 0], moves[0]), (draws[:, 1] - draws[:, 0], moves[1] - moves[0])):
         assert np.square(by_image).sum() ** 0.5 == pytest.approx(drawn.std(), rel=0.05)
