@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from fer_bench.cli.options import From, Mlruns, Study, console
@@ -46,21 +48,25 @@ def recommend(
     asked = [parse(each) for each in require]
     runs = read_runs(mlruns, study, from_file, with_trials=False)
     for found in find(runs.statuses, runs.repeats, asked, maximize):
-        show(found, asked, maximize)
+        show(found, asked, maximize, mlruns)
 
 
-def show(found: Recommendation, asked: list[Requirement], maximize: str) -> None:
-    """Print what was found of a board."""
+def show(found: Recommendation, asked: list[Requirement], maximize: str, mlruns: Path) -> None:
+    """Print what was found of a board, and how to export it from `mlruns`."""
     words = [found.title[name] for name in ("recipe_name", "dataset", "split", "budget") if found.title[name]]
-    console.print(f"[bold]{', '.join(words)}[/bold]: {' and '.join(map(str, asked))}", highlight=False)
-    console.print(_answer(found, asked, maximize), highlight=False)
+    conditions = " and ".join(map(str, asked))
+    console.print(f"[bold]{escape(', '.join(words))}[/bold]: {escape(conditions)}", highlight=False)
+    console.print(_answer(found, asked, maximize), highlight=False, markup=False)
     console.print(_table(found, maximize))
     best = found.candidates.iloc[0]
+    command = ["fer-bench", "export", "--study", found.title["study"]]
+    command += [] if mlruns == Path("mlruns") else ["--mlruns", str(mlruns)]
+    command += ["--cell", f"{best['backbone']}/{best['strategy']}", "--decision", best["rule"]]
     console.print(
         f"Chosen by the test images among {len(found.candidates)}, so the first is flattered. To export it: "
-        f"fer-bench export --study {found.title['study']} --cell {best['backbone']}/{best['strategy']} "
-        f"--decision {best['rule']} --out model.keras",
+        + shlex.join([*command, "--out", "model.keras"]),
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 
@@ -90,8 +96,8 @@ def _table(found: Recommendation, maximize: str) -> Table:
         pad_edge=False,
     )
     for name in names:
-        table.add_column(titles.get(name, name), justify="right")
+        table.add_column(escape(titles.get(name, name)), justify="right")
     for row in candidates.head(SHOWN).to_dict("records"):
         shown = [f"{row[name]:.0%}" if name == "chance" else f"{100 * row[name]:.1f}" for name in names]
-        table.add_row(*(row[name] for name in named), OWN.get(row["rule"], row["rule"]), *shown)
+        table.add_row(*(escape(row[name]) for name in named), OWN.get(row["rule"], row["rule"]), *shown)
     return table

@@ -1,7 +1,10 @@
 """What `fer-bench recommend` says."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from leaderboard_records import example
+from leaderboard_records import BOARD, example
 
 from fer_bench.cli.recommend import show
 from fer_bench.leaderboard.recommend import recommend
@@ -12,10 +15,11 @@ from fer_bench.leaderboard.requirements import parse
 def said(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*conditions: str, maximize="macro_f1") -> str:
+    def run(*conditions: str, maximize="macro_f1", mlruns="mlruns", **changes) -> str:
         asked = [parse(each) for each in conditions]
-        for found in recommend(*example(), asked, maximize):
-            show(found, asked, maximize)
+        statuses, repeats = ([replace(each, **changes) for each in some] for some in example())
+        for found in recommend(statuses, repeats, asked, maximize):
+            show(found, asked, maximize, Path(mlruns))
         return " ".join(capsys.readouterr().out.split())
 
     return run
@@ -26,6 +30,13 @@ def test_the_answer_names_cell_rule_chance_and_price(said):
     assert "mobilenet_v2/oversampling, decided by" in text and "of draws of images and seeds" in text
     assert "points of macro_f1 below the best without conditions" in text
     assert "fer-bench export --study imbalance --cell mobilenet_v2/oversampling --decision" in text
+
+
+def test_the_command_finds_the_runs_and_names_of_a_bundle_are_printed_as_they_are(said):
+    board = BOARD | {"study": "a [/red] b", "dataset": "[/bold]"}
+    text = said("accuracy >= 0.6", mlruns="my runs", board=board)
+    assert "fer-bench export --study 'a [/red] b' --mlruns 'my runs' --cell mobilenet_v2/" in text
+    assert "[/bold]" in text
 
 
 def test_none_is_an_answer(said):
