@@ -33,8 +33,8 @@ def log_leaderboard(
 ) -> None:
     """Log a study's leaderboard to the runs of its cells, and with other `files` to that of the study.
 
-    Of all of the study's experiments or of `only` some. What is there already isn't logged again. Raises
-    UserError where the runs can't be read or the folder was moved.
+    Of all of the study's experiments or of `only` some. Numbers that are there already aren't logged again.
+    Raises UserError where the runs can't be read or the folder was moved.
     """
     boards = find_boards(*read_study_runs(mlruns, study, only))
     rows = [board_rows(board) for board in boards]

@@ -26,7 +26,7 @@ def findings(view: BoardView) -> list[Finding]:
     """All that a board says, the most important first."""
     ranked = view.cells[view.cells["rank"].notna() & (view.cells["kind"] == "cell")]
     found = [
-        Finding("Best", best(view, ranked)),
+        Finding("Best", best(ranked)),
         Finding("Gains", "" if view.scored else gains(ranked)),
         Finding("What the strategies did", separated(view)),
         Finding("Who paid", who_paid(view)),
@@ -37,7 +37,7 @@ def findings(view: BoardView) -> list[Finding]:
     return [finding for finding in found if finding.text]
 
 
-def best(view: BoardView, ranked: pd.DataFrame) -> str:
+def best(ranked: pd.DataFrame) -> str:
     """The best cell with its interval, which others may be as good, and what validation would choose."""
     if ranked.empty:
         return "Nothing can be ranked yet: no cell has all of its trials and repeats."
