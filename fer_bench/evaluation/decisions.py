@@ -121,10 +121,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def shifted(logits: np.ndarray, log_prior: np.ndarray, taus: np.ndarray) -> np.ndarray:
-    """Decisions (T, n) int8 by logits (n, K) less each of T taus times the log prior (K,)."""
+    """Decisions (T, n) int by logits (n, K) less each of T taus times the log prior (K,)."""
     columns = np.ascontiguousarray(logits.T, np.float64)
     best = columns[0] - np.multiply.outer(taus, log_prior[0])[:, None]
-    winner = np.zeros(best.shape, np.int8)
+    winner = np.zeros(best.shape, np.min_scalar_type(-len(columns)))
     for label in range(1, len(columns)):  # many times faster than argmax over a short axis
         rival = columns[label] - np.multiply.outer(taus, log_prior[label])[:, None]
         winner[rival > best] = label

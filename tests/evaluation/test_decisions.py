@@ -58,6 +58,13 @@ def test_shifted_by_hand():
     np.testing.assert_array_equal(found, [[0, 0], [0, 1], [0, 1], [1, 1]])
 
 
+def test_there_may_be_more_classes_than_a_byte_holds():
+    labels = np.arange(200)
+    decisions = shifted(np.eye(200)[labels], np.zeros(200), TAUS)
+    np.testing.assert_array_equal(decisions[0], labels)
+    np.testing.assert_array_equal(macro_f1_paths(labels, decisions, 200), np.ones((1, len(TAUS))))
+
+
 def test_of_equal_scores_the_tau_nearest_to_0_is_taken():
     taus = np.array([-1.0, -0.5, 0, 0.5, 1])
     scores = np.array([[0.2, 0.5, 0.4, 0.5, 0.3], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0.1]])
