@@ -32,7 +32,6 @@ def best_of(view: BoardView) -> Figure | None:
         return None
     frame = frame.assign(baseline=frame["strategy"] == BASELINE)
     most = int(frame["of"].max())
-    few = f" Only {most} were drawn: too few for more than a hint." if most < 16 else ""
     columns = (
         *view.cell_columns,
         Column("n", "Trials", count),
@@ -42,7 +41,7 @@ def best_of(view: BoardView) -> Figure | None:
         "best_of",
         "Best of n trials",
         "Expected validation macro-F1 of the best of n trials, from those that were drawn blindly; blue: "
-        "`none`." + few,
+        f"`none`. Only {most} were drawn: too few for more than a hint.",
         f"Lines of {frame['c'].nunique()} cells over up to {most} trials.",
         _best_of_chart(),
         chart_data(frame, ["c", "n", "baseline"], percent=["expected"]),
