@@ -14,7 +14,7 @@ from fer_bench.evaluation.influence import accuracy, balanced_accuracy, f1, macr
 from fer_bench.leaderboard.tested import Score
 from fer_bench.registry import unknown
 
-CONDITION = re.compile(r"\s*(\S+?)\s*(>=|<=)\s*([0-9.eE+-]+)\s*(%?)\s*")
+CONDITION = re.compile(r"\s*(\S.*?)\s*(>=|<=)\s*([0-9.eE+-]+)\s*(%?)\s*")
 BY_CLASS = {"recall": recall, "precision": precision, "f1": f1}
 
 

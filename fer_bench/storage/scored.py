@@ -50,12 +50,12 @@ def log_scored(mlruns: Path, name: str, images: FaceImages, parts: Split, output
     tags["attempt"] = str(1 + max((attempt for attempt, _ in before), default=0))
     run_id = tracker.start(name, tags, {})
     result = _result(run_id, tags, images, parts, outputs)
-    for _, earlier in before:
-        tracker.discount(earlier)
     with TemporaryDirectory() as folder:
         path = Path(folder) / PREDICTIONS
         write_result(result, path)
         tracker.log_result(run_id, result, _artifacts(result, images.classes), path)
+    for _, earlier in before:  # last: of two that count the younger is shown
+        tracker.discount(earlier)
 
 
 def _tags(name: str, images: FaceImages, parts: Split, notes: Collection[str]) -> dict[str, str]:

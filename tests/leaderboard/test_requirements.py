@@ -14,6 +14,7 @@ from fer_bench.leaderboard.requirements import Requirement, check_measure, measu
         ("recall/disgust >= 0.6", Requirement("recall/disgust", True, 0.6)),
         (" accuracy>=65% ", Requirement("accuracy", True, 0.65)),
         ("f1/happy <= 1e-1", Requirement("f1/happy", False, 0.1)),
+        ("recall/no face >= 0.6", Requirement("recall/no face", True, 0.6)),
     ],
 )
 def test_conditions(text, found):
