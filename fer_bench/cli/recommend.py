@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,7 +49,8 @@ def recommend(
     asked = [parse(each) for each in require]
     runs = read_runs(mlruns, study, from_file, with_trials=False)
     for found in find(runs.statuses, runs.repeats, asked, maximize):
-        show(found, asked, maximize, mlruns)
+        # A bundle holds no weights: they are in the folder that it was made from.
+        show(found, asked, maximize, Path("DIR") if from_file else mlruns)
 
 
 def show(found: Recommendation, asked: list[Requirement], maximize: str, mlruns: Path) -> None:
@@ -77,7 +79,8 @@ def _answer(found: Recommendation, asked: list[Requirement], maximize: str) -> s
     best = found.candidates.iloc[0]
     names = dict.fromkeys([*(each.measure for each in asked), maximize])
     scores = ", ".join(f"{name} {best[name]:.1%}" for name in names)
-    price = f"{100 * best['price']:.1f} points of {maximize} below the best without conditions"
+    lost = f"{100 * best['price']:.1f} points of {maximize} below the best without conditions"
+    price = lost if best["price"] > 0 else f"the highest {maximize}, conditions or not"
     which = f"{best['backbone']}/{best['strategy']}, decided by {OWN.get(best['rule'], best['rule'])}"
     meets = f"meets all in {best['chance']:.0%} of draws of images and seeds"
     if found.met:
@@ -96,8 +99,13 @@ def _table(found: Recommendation, maximize: str) -> Table:
         pad_edge=False,
     )
     for name in names:
-        table.add_column(escape(titles.get(name, name)), justify="right")
+        table.add_column(escape(_broken(titles.get(name, name))), justify="right", overflow="fold")
     for row in candidates.head(SHOWN).to_dict("records"):
         shown = [f"{row[name]:.0%}" if name == "chance" else f"{100 * row[name]:.1f}" for name in names]
         table.add_row(*(escape(row[name]) for name in named), OWN.get(row["rule"], row["rule"]), *shown)
     return table
+
+
+def _broken(title: str) -> str:
+    """A column's title in short lines, so that eighty columns hold the table of several measures."""
+    return re.sub(r"/|_|,? ", lambda found: found[0].rstrip() + "\n", title)

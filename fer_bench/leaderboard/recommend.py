@@ -61,8 +61,8 @@ def recommend(
     found = [_of_board(board, requirements, maximise) for board in boards]
     if not any(len(each.candidates) for each in found):
         raise UserError(
-            "no finished cell has two repeats yet: how sure a choice is can't be told from one; run with "
-            "--repeats 2"
+            "no finished cell has two repeats yet: how sure a choice is can't be told from one; finish the "
+            "run, with --repeats 2 or more"
         )
     return [each for each in found if len(each.candidates)]
 
