@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from fer_bench.report.figures import AXIS, ROWS, STEP, Figure, by_cell, effects,
 from fer_bench.report.formats import count, percent, points
 from fer_bench.report.tables import Column, chart_data, table
 
+FEW_RANKS = 10
 VERDICTS = ("real gain", "real loss", "not told from 0")
 PARTS = {
     "total": "Total gain",
@@ -128,7 +131,7 @@ def ranks(view: BoardView) -> Figure | None:
         return None
     frame = frame.assign(value=frame["shared_rank"], low=frame["rank_low"], high=frame["rank_high"])
     base = alt.Chart().encode(y=by_cell())
-    scale, axis = alt.Scale(zero=False, nice=False), alt.Axis(tickMinStep=1, format="d")
+    scale, axis = alt.Scale(zero=False, nice=False), alt.Axis(format="d", **_whole(int(frame["high"].max())))
     rule = base.mark_rule(strokeWidth=2.5, opacity=0.55, color="@accent", strokeCap="round").encode(
         x=alt.X("low:Q", title="rank", scale=scale, axis=axis), x2="high:Q"
     )
@@ -148,3 +151,8 @@ def ranks(view: BoardView) -> Figure | None:
         chart_data(frame, ["c", "value", "low", "high"]),
         table(frame, "Shared ranks, their intervals and in how many draws each is the best", columns),
     )
+
+
+def _whole(last: int) -> dict[str, Any]:
+    """What keeps the ticks of an axis of ranks whole: of few ranks Vega would draw halves, and round them."""
+    return {"values": list(range(1, last + 1))} if last <= FEW_RANKS else {"tickMinStep": 1}

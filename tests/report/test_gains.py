@@ -9,7 +9,7 @@ from board_analyses import STRATEGIES, board_analysis
 from charts import check, rows
 
 from fer_bench.report.board_view import BoardView
-from fer_bench.report.gains import decision_rules, decomposition, gains, ranks, verdicts
+from fer_bench.report.gains import FEW_RANKS, _whole, decision_rules, decomposition, gains, ranks, verdicts
 
 N = len(STRATEGIES)
 
@@ -51,3 +51,8 @@ def test_what_a_board_does_not_have_is_left_out():
     empty = {name: getattr(board, name)[:0] for name in ("ladder", "decomposition")}
     view = BoardView(dataclasses.replace(board, cells=board.cells.assign(shared_rank=np.nan), **empty))
     assert [make(view) for make in (gains, decomposition, decision_rules, ranks)] == [None] * 4
+
+
+def test_ticks_of_ranks_are_whole_where_they_are_few():
+    assert _whole(2) == {"values": [1, 2]}
+    assert _whole(FEW_RANKS + 1) == {"tickMinStep": 1}
