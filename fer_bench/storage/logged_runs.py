@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,12 +68,19 @@ def _experiments(mlruns: Path, study: str, only: Collection[str]) -> Iterator[_E
     client = open_client(tracking_uri(mlruns))
     experiments = find_experiments(client, study)
     if not experiments:
-        known = {tags["study"] for _, tags in find_experiments(client, None).values()}
-        hint = f"{unknown('study', study, known)}; " if known and study not in study_files() else ""
-        raise UserError(f"no runs of study {study!r} yet: {hint}fer-bench run --study {study} makes them")
+        raise UserError(_nothing_of(client, mlruns, study))
     for number, (name, description) in experiments.items():
         if not only or name in only:
             yield _Experiment(client, mlruns, number, description)
+
+
+def _nothing_of(client: MlflowClient, mlruns: Path, study: str) -> str:
+    """Message where a study has no runs: the command that makes them, if there is one, or what there is."""
+    known = {tags["study"] for _, tags in find_experiments(client, None).values()}
+    if known and study not in study_files():
+        return f"no runs of study {study!r} in {mlruns}: {unknown('study', study, known)}"
+    others = f"; {mlruns} holds runs of: {', '.join(sorted(known))}" if known else ""
+    return f"no runs of study {study!r} yet: fer-bench run --study {shlex.quote(study)} makes them{others}"
 
 
 @contextmanager

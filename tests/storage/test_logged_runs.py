@@ -164,7 +164,12 @@ def test_predictions_that_are_not_whole_are_one_line(mlruns, harm, said):
 
 
 def test_an_unknown_study_is_one_line_with_the_nearest_name(mlruns, tmp_path):
-    with pytest.raises(UserError, match=r"no runs of study 'mny' yet: .*many"):
+    with pytest.raises(UserError, match=r"no runs of study 'mny' in .*many") as found:
         read_study_runs(mlruns, "mny")
+    assert "fer-bench run" not in str(found.value)  # it knows no such study either
+    with pytest.raises(
+        UserError, match=r"fer-bench run --study imbalance makes them; .* holds runs of: many"
+    ):
+        read_study_runs(mlruns, "imbalance")
     with pytest.raises(UserError, match="holds no runs"):
         read_study_runs(tmp_path / "elsewhere", "many")
