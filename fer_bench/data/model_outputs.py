@@ -80,7 +80,9 @@ def _from_csv(path: Path, classes: Sequence[str]) -> _Table:
     lower = [name.strip().lower() for name in header]
     keys = [name for name in (*ID_COLUMNS, *POSITION_COLUMNS) if name in lower and name not in classes]
     if not keys:
-        raise UserError(f"{path} has no column that names the images; {FORMS}")
+        mark = next((mark for mark in (";", "\t") if len(header) == 1 and mark in header[0]), "")
+        why = f" (its fields are separated by {mark!r}: write commas)" if mark else ""
+        raise UserError(f"{path} has no column that names the images{why}; {FORMS}")
     left_out = {*ID_COLUMNS, *POSITION_COLUMNS, *LEFT_OUT} - set(classes)
     columns = [place for place, name in enumerate(lower) if name not in left_out]
     values = np.array([[_number(row[place]) for place in columns] for row in rows], "float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -22,6 +23,9 @@ from mlflow.tracking import MlflowClient
 
 from fer_bench.files import atomic
 from fer_bench.storage.databases import probe, refusal, remove_journals, tracking_uri
+
+# It tells of each new database in three lines, and of what is raised as well in a hundred.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

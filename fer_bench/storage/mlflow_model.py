@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,6 @@ from fer_bench.storage.databases import tracking_uri
 from fer_bench.storage.mlflow_client import open_client
 
 NAME = "model"
-# Of what is raised as well it would print a hundred lines.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 HISTORY = "mlflow.log-model.history"  # tag by which MLflow's page knows a model among a run's artifacts
 
 

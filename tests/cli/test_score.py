@@ -26,6 +26,7 @@ def test_a_model_is_scored_bundled_and_ranked_from_the_bundle(theirs, fer_bench)
     mlruns = theirs.with_name("mlruns")
     output = fer_bench("score", theirs, "--dataset", "synthetic", "--name", "theirs", "--mlruns", mlruns)
     assert "models from elsewhere, training data unknown: synthetic, split official" in output
+    assert "INFO mlflow" not in output
     study = "models-from-elsewhere"
     fer_bench("bundle", "--study", study, "--mlruns", mlruns, "--out", theirs.with_name("r.zip"))
     boards = []

@@ -139,6 +139,7 @@ def pickled():
     ("content", "name", "said"),
     [
         (b"", "theirs.csv", "is empty"),
+        (b"id;angry;happy;sad\n1;0.2;0.3;0.5\n", "theirs.csv", "are separated by ';': write commas"),
         (b"\xff\xfe\x00\x01", "theirs.csv", "is no CSV"),
         (b"id,angry\n1,2,3,4\n1,2\n", "theirs.csv", "row 1 has 4 fields, expected 2"),
         (b"id,angry,happy,sad\na,1,0,0,\n", "theirs.csv", "row 1 has 5 fields, expected 4"),
