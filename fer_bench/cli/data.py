@@ -16,7 +16,7 @@ from fer_bench.cli.options import console
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from fer_bench.data.cache import Draft, Track
+    from fer_bench.data.draft import Draft, ImportOptions, Track
     from fer_bench.data.images import FaceImages
 
 app = typer.Typer(
@@ -31,9 +31,11 @@ Name = Annotated[str | None, typer.Argument(help="A dataset; fer2013 if imported
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(help="fer2013, fer-49779, or folder for images of your own.")],
-    path: Annotated[Path, typer.Argument(help="Zip, folder or csv.")],
-    name: Annotated[str | None, typer.Option(help="Name for a folder of your own.")] = None,
+    source: Annotated[
+        str, typer.Argument(metavar="[NAME] PATH", help="What to import: folder, archive or table.")
+    ],
+    path: Annotated[Path | None, typer.Argument(hidden=True)] = None,
+    name: Annotated[str | None, typer.Option(help="Name to store images of your own under.")] = None,
     classes: Annotated[str | None, typer.Option(help='What folders mean: "1=surprise,2=fear".')] = None,
     size: Annotated[int | None, typer.Option(help="Side in pixels; else the common size, else 112.")] = None,
     allow_missing_classes: Annotated[
@@ -42,34 +44,37 @@ def import_(
 ) -> None:
     """Decode images once into a cache that every run reads.
 
+    What the files are is found by looking; NAME before PATH says it instead.
+
     [bold]Examples[/bold]
 
+    fer-bench data import archive.zip
+
+    fer-bench data import my_faces/ --name mine
+
+    fer-bench data import numbered.zip --name yours --classes "1=surprise,2=fear,3=disgust"
+
     fer-bench data import fer2013 archive.zip
-
-    fer-bench data import fer2013 fer2013.csv
-
-    fer-bench data import folder my_faces/ --name mine
-
-    fer-bench data import folder numbered.zip --name yours --classes "1=surprise,2=fear,3=disgust"
     """
-    from fer_bench.data.class_folders import parse_classes, read_folder
+    from fer_bench.data.archive import open_tree
+    from fer_bench.data.class_folders import parse_classes
+    from fer_bench.data.draft import ImportOptions
     from fer_bench.datasets.base import DATASETS
+    from fer_bench.datasets.recognise import recognise
 
     started = time.monotonic()
-    if kind == "folder":
-        if name is None or name in DATASETS:
-            raise UserError(
-                f"--name {name or 'is missing'}: expected a name of your own, not {', '.join(DATASETS)}"
-            )
-        class_names = parse_classes(classes) if classes else None
-        draft = read_folder(path, class_names, size, allow_missing_classes, _track("looking"))
-    elif name or classes or size is not None or allow_missing_classes:
-        raise UserError(
-            "--name, --classes, --size and --allow-missing-classes belong to: data import folder PATH"
-        )
+    if path is None:
+        tree = open_tree(Path(source))
+        kind, words = recognise(tree)
+        console.print(f"found: {escape(words)}", soft_wrap=True)
     else:
-        name, draft = kind, DATASETS[kind]().read(path, _track("looking"))
-    _store(name, draft, started)
+        kind = source
+        DATASETS[kind]  # an unknown one is told before a wrong path is
+        tree = open_tree(path)
+    options = ImportOptions(parse_classes(classes) if classes else {}, size, allow_missing_classes)
+    _check_options(kind, options)
+    name = _stored_name(kind, name)
+    _store(name, DATASETS[kind]().read(tree, options, _track("looking")), started)
 
 
 @app.command()
@@ -81,13 +86,15 @@ def download(name: Annotated[str, typer.Argument(help="fer2013 or fer-49779.")])
     fer-bench data download fer2013
     """
     from fer_bench.data import kaggle
+    from fer_bench.data.archive import open_tree
     from fer_bench.datasets.base import DATASETS
 
     dataset = DATASETS[name]()
     if dataset.kaggle is None:
         raise UserError(f"{name!r} isn't downloaded: {dataset.how}")
     started = time.monotonic()
-    _store(name, dataset.read(kaggle.download(dataset.kaggle, name), _track("looking")), started)
+    tree = open_tree(kaggle.download(dataset.kaggle, name))
+    _store(name, dataset.read(tree, track=_track("looking")), started)
 
 
 @app.command()
@@ -186,6 +193,31 @@ def _open(name: str | None) -> FaceImages:
     images = open_dataset(name or ("fer2013" if dataset_available("fer2013") else "synthetic"))
     images.check_intact()
     return images
+
+
+def _check_options(kind: str, options: ImportOptions) -> None:
+    """Raise UserError for an option that the reader doesn't heed."""
+    from fer_bench.data.draft import NO_OPTIONS
+    from fer_bench.datasets.base import DATASETS
+
+    flags = {"classes": "--classes", "size": "--size", "allow_missing": "--allow-missing-classes"}
+    for field, flag in flags.items():
+        if getattr(options, field) != getattr(NO_OPTIONS, field) and field not in DATASETS[kind].options:
+            heeding = [name for name in DATASETS if field in DATASETS[name].options]
+            raise UserError(f"{flag} is not for {kind}, but for: {', '.join(heeding)}")
+
+
+def _stored_name(kind: str, name: str | None) -> str:
+    """Name to store under: the dataset's own, or the user's; UserError where that is missing or another's."""
+    from fer_bench.datasets.base import DATASETS
+
+    if name and name in DATASETS and (name != kind or DATASETS[kind].generic):
+        raise UserError(f"--name {name}: expected a name of your own, not {', '.join(DATASETS)}")
+    if name is None and DATASETS[kind].generic:
+        raise UserError(
+            "--name is missing: expected a name of your own for these images, such as --name mine"
+        )
+    return name or kind
 
 
 def _store(name: str, draft: Draft, started: float) -> None:

@@ -13,6 +13,7 @@ from typing import IO
 from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"}
+TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".lst", ".parquet"}
 SUBSET_FOLDERS = {
     **{"train": "train", "training": "train"},
     **{"val": "val", "valid": "val", "validation": "val", "publictest": "val"},
@@ -43,6 +44,10 @@ class FileTree:
     def open(self, name: str) -> IO[bytes]:
         """Open one file for reading."""
         raise NotImplementedError
+
+    def source(self, name: str) -> str:
+        """Where a file lies, for people: `archive.zip: folder/table.csv`."""
+        return printable(name if name == self.path.name else f"{self.path.name}: {name}")
 
 
 class FolderTree(FileTree):
@@ -119,14 +124,31 @@ class ZipTree(FileTree):
         return self._zip.open(name)
 
 
+class FileAlone(FileTree):
+    """One file that is no archive, such as a table."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.folders = path, []
+        try:
+            self.sizes = {path.name: path.stat().st_size}
+        except OSError as error:
+            raise UserError(f"{path} can't be read: {error.strerror}") from error
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open the file for reading."""
+        return self.path.open("rb")
+
+
 def open_tree(path: Path) -> FileTree:
-    """Open a folder or a zip; UserError for anything else."""
+    """Open a folder, a zip, or a table as a tree of one file; UserError for anything else."""
     if os.path.isdir(path):
         return FolderTree(path)
     if not os.path.isfile(path):
         raise UserError(
-            f"{printable(str(path))} isn't there: expected a folder or a zip (of FER-2013 also a csv)"
+            f"{printable(str(path))} isn't there: expected a folder, an archive or a table (csv, parquet)"
         )
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return FileAlone(path)
     if path.suffix.lower() in {".gz", ".tgz", ".tar", ".rar", ".7z"}:
         raise UserError(f"{path}: expected a folder or a zip; unpack it and give its folder")
     return ZipTree(path)

@@ -4,88 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any
 
 import numpy as np
 
+from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
 from fer_bench.data.images import SUBSETS, FaceImages, fingerprint
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
 
-Item = TypeVar("Item")
-
-
-class Track(Protocol):
-    """Passes items on unchanged and may show progress; `total` is how many to expect."""
-
-    def __call__(self, items: Iterable[Item], total: int) -> Iterable[Item]:
-        """The same items."""
-        ...
-
-
-def quiet(items: Iterable[Item], total: int) -> Iterable[Item]:
-    """The same items; shows nothing."""
-    return items
-
-
-@dataclass(frozen=True)
-class ImageRecord:
-    """One image to import: its id within the source, the name of its class, one of SUBSETS."""
-
-    id: str
-    label: str
-    subset: str
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What there is to import in a file or folder, and how to get its pixels; nothing is decoded yet.
-
-    - shape: (H, W, C) of every image;
-    - records: the images; pixels: called once, gives for each record its (H, W, C) uint8 array, or why it
-      can't be read;
-    - source: one line, where the images come from; notes: warnings, shown wherever they are used;
-    - skipped: "id: reason" for images already found broken; remarks: lines shown at the import;
-    - least: images that every class needs, in train where there is one.
-    """
-
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
-    records: Sequence[ImageRecord]
-    pixels: Callable[[], Iterator[np.ndarray | str]]
-    source: str
-    notes: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    least: int = 1
-
-    def check(self, records: Sequence[ImageRecord], broken: Sequence[str] = ()) -> None:
-        """Raise UserError where a class has too few readable images; `broken`: "id: reason" of the others."""
-        unread = [*self.skipped, *broken]
-        if not records:
-            unreadable = (
-                f"none of its {len(unread)} images can be read (first: {unread[0]})" if unread else ""
-            )
-            raise UserError(f"{self.source}: {unreadable or 'no images'}")
-        subset = "train" if any(r.subset == "train" for r in records) else None
-        labels = [r.label for r in records if subset in (None, r.subset)]
-        few = {name: n for name in self.classes if (n := labels.count(name)) < self.least}
-        if few:
-            counts = ", ".join(f"{name} {n}" for name, n in few.items())
-            if unread:
-                counts += f"; {len(unread):,} can't be read, such as {unread[0]}"
-            raise UserError(
-                f"{self.source}: too few {'training ' if subset else ''}images of a class ({counts}): "
-                f"each needs {self.least}; add some, or import a folder with --allow-missing-classes"
-            )
+EXTRAS = "extras.npz"
+ATTRIBUTE = "attribute/"  # before its name, in that file
 
 
 def home() -> Path:
@@ -149,7 +86,8 @@ def load(name: str) -> FaceImages:
         folder = home() / "datasets" / name / about["version"]
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         labels, subsets, ids = (np.load(folder / f"{part}.npy") for part in ("labels", "subsets", "ids"))
-        lists = {key: tuple(about[key]) for key in ("classes", "notes", "skipped")}
+        extras = _load_extras(folder / EXTRAS, about.get("extras", ""))
+        lists: dict[str, Any] = {key: tuple(about[key]) for key in ("classes", "notes", "skipped")}
         return FaceImages(
             pixels,
             labels,
@@ -159,6 +97,7 @@ def load(name: str) -> FaceImages:
             source=about["source"],
             fingerprint=about["fingerprint"],
             **lists,
+            **extras,
         )
     except Exception as error:  # NumPy's reader raises nearly anything on a broken file
         raise _damaged(name, error) from error
@@ -202,12 +141,14 @@ def _build(dataset: Path, draft: Draft, track: Track) -> str:
         arrays: dict[str, np.ndarray] = {"labels": labels, "subsets": subsets, "ids": ids}
         for part, values in arrays.items():
             np.save(folder / f"{part}.npy", values)
+        extras = _save_extras(folder / EXTRAS, draft, records)
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         digest = fingerprint(pixels, labels, subsets, draft.classes)
         about = {
             "version": folder.name, "classes": draft.classes, "images": len(records), "shape": draft.shape,
             "source": draft.source, "notes": draft.notes, "remarks": draft.remarks,
             "skipped": [*draft.skipped, *broken], "fingerprint": digest,
+            "extras": extras,
         }  # fmt: skip
         (folder / "meta.json").write_text(json.dumps(about, indent=1), "utf-8")
         os.replace(folder / "meta.json", dataset / "meta.json")
@@ -215,6 +156,39 @@ def _build(dataset: Path, draft: Draft, track: Track) -> str:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder.name
+
+
+def _save_extras(path: Path, draft: Draft, records: Sequence[ImageRecord]) -> str:
+    """Write what records have beside labels and subsets; returns the file's SHA-256, "" without any."""
+    extras: dict[str, Any] = {}
+    if any(record.group for record in records):
+        numbers: dict[str, int] = {}
+        names = (record.group or f"\0{i}" for i, record in enumerate(records))  # of nobody else
+        extras["subjects"] = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+    if any(record.votes for record in records):
+        votes = np.array([record.votes for record in records], float)
+        extras["votes"] = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
+    for place, name in enumerate(draft.attributes):
+        extras[ATTRIBUTE + name] = np.array([record.attributes[place] for record in records], str)
+    if not extras:
+        return ""
+    np.savez(path, **extras)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _load_extras(path: Path, digest: str) -> dict[str, Any]:
+    """Fields of FaceImages that `_save_extras` wrote; ValueError where they are no longer the same."""
+    if not digest:
+        return {}
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{path.name} has changed")
+    with np.load(io.BytesIO(content), allow_pickle=False) as extras:
+        arrays = {name: extras[name] for name in extras.files}
+    attributes = {
+        name.removeprefix(ATTRIBUTE): arrays.pop(name) for name in list(arrays) if name.startswith(ATTRIBUTE)
+    }
+    return {**arrays, "attributes": attributes}
 
 
 def _decode(path: Path, draft: Draft, track: Track) -> tuple[list[ImageRecord], list[str]]:

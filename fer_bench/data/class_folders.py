@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from fer_bench.data import decode
-from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, open_tree, printable
-from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
+from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, printable
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.errors import UserError
 
 NUMBERED = {  # hints for two datasets whose folders are numbers
@@ -20,24 +19,18 @@ NUMBERED = {  # hints for two datasets whose folders are numbers
 }
 
 
-def read_folder(
-    path: Path,
-    classes: Mapping[str, str] | None = None,
-    size: int | None = None,
-    allow_missing: bool = False,
-    track: Track = quiet,
-) -> Draft:
-    """Look through a folder or zip of images in class folders; `classes` renames folders.
+def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
+    """Look through images in class folders; the options' `classes` renames folders.
 
-    All images are brought to `size` x `size` pixels, by default to the size that they have in common. Raises
+    All images are brought to the options' `size`, by default to the size that they have in common. Raises
     UserError for a layout without class folders, numbered folders without `classes`, two names that differ in
     case only and (unless `allow_missing`) classes of fewer than two images.
     """
+    size, path = options.size, tree.path
     if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
         raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
-    tree = open_tree(path)
     places = image_places(tree)
-    names = _class_names(class_folders(tree, places), classes or {})
+    names = _class_names(class_folders(tree, places), options.classes)
     labels = {name: names[place.folder] for name, place in places.items()}
     if len(set(names.values())) < 2:
         raise UserError(
@@ -45,12 +38,12 @@ def read_folder(
         )
     draft = draft_images(tree, places, labels, size=size, track=track)
     empty = sorted(set(names.values()) - set(labels.values()))
-    if empty and not allow_missing:
+    if empty and not options.allow_missing:
         raise UserError(
             f"{path}: no image of {', '.join(empty)}; add some, or leave it out with --allow-missing-classes"
         )
     left_out = (f"left out, without an image: {', '.join(empty)}",) if empty else ()
-    return replace(draft, remarks=draft.remarks + left_out, least=0 if allow_missing else 2)
+    return replace(draft, remarks=draft.remarks + left_out, least=0 if options.allow_missing else 2)
 
 
 def draft_images(

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fer_bench.data.archive import FileTree
-from fer_bench.data.cache import Track
+from fer_bench.data.draft import Track
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64 * 10**6

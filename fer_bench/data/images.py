@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +24,10 @@ class FaceImages:
     - ids: (N,) str, file or row within the source; classes: names in alphabetical order;
     - source: one line, where it came from; notes: warnings, shown wherever the images are used;
     - fingerprint: hex SHA-256 over pixels, labels, subsets and classes (computed here unless given);
-    - skipped: "id: reason" for every image of the source that could not be read.
+    - skipped: "id: reason" for every image of the source that could not be read;
+    - subjects: (N,) int64, images of one person or sequence share a number; None where the source has none;
+    - votes: (N, K) float32, shares of raters for each class, each row of sum 1; None without any;
+    - attributes: (N,) str by name (age, gender), "" where unknown.
 
     Raises ValueError where the arrays don't fit one another.
     """
@@ -38,6 +42,9 @@ class FaceImages:
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
     skipped: tuple[str, ...] = ()
+    subjects: np.ndarray | None = None
+    votes: np.ndarray | None = None
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8 or self.pixels.shape[-1] not in (1, 3):
@@ -46,6 +53,9 @@ class FaceImages:
             )
         if {len(self.labels), len(self.subsets), len(self.ids)} != {len(self.pixels)}:
             raise ValueError("pixels, labels, subsets and ids differ in length")
+        for extra in (self.subjects, self.votes, *self.attributes.values()):
+            if extra is not None and len(extra) != len(self.pixels):
+                raise ValueError("subjects, votes and attributes need a row for each image")
         if list(self.classes) != sorted(set(self.classes)):
             raise ValueError(f"classes {self.classes} are not in alphabetical order, each once")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
@@ -67,6 +77,14 @@ class FaceImages:
         Groups are numbered in the order of their first image.
         """
         return self._twins
+
+    def groups(self) -> np.ndarray:
+        """Number of each image, (N,) int64, that the images which a split keeps on one side share.
+
+        These are those of one subject, and those with identical pixels; so are all that are linked by such
+        pairs.
+        """
+        return self._groups
 
     def in_subset(self, *names: str) -> np.ndarray:
         """Which images were imported in one of these subsets: (N,) bool."""
@@ -99,6 +117,30 @@ class FaceImages:
         return np.fromiter(
             (groups.setdefault(digest, len(groups)) for digest in digests), np.int64, len(self)
         )
+
+    @cached_property
+    def _groups(self) -> np.ndarray:
+        return self.twins() if self.subjects is None else linked(self.twins(), self.subjects)
+
+
+def linked(*groupings: np.ndarray) -> np.ndarray:
+    """Numbers (N,) int64 shared by all that are linked: by a number shared in any of the groupings (N,).
+
+    They are numbered in the order of their first member.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count, offset, rows, columns = len(groupings[0]), len(groupings[0]), [], []
+    for grouping in groupings:
+        _, number = np.unique(grouping, return_inverse=True)
+        rows.append(np.arange(count))
+        columns.append(offset + number)
+        offset += int(number.max(initial=-1)) + 1
+    edges = np.ones(count * len(groupings), np.int8), (np.concatenate(rows), np.concatenate(columns))
+    _, component = connected_components(coo_array(edges, (offset, offset)), directed=False)
+    _, first, member = np.unique(component[:count], return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[member].astype(np.int64)
 
 
 def imbalance_ratio(counts: np.ndarray) -> float:

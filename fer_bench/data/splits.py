@@ -92,13 +92,13 @@ def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.nd
     if name == "test_as_validation":
         return train, both, both
     if name == "union":
-        train, val = _hold_out(images, train, 0.1, images.twins())
+        train, val = _hold_out(images, train, 0.1, images.groups())
         return train, val, both
     if name == "random_80_20":
         train, test = _hold_out(images, everything, 0.2, everything)
         return train, test, test
-    rest, test = _hold_out(images, everything, 0.1, images.twins())
-    train, val = _hold_out(images, rest, 1 / 9, images.twins())
+    rest, test = _hold_out(images, everything, 0.1, images.groups())
+    train, val = _hold_out(images, rest, 1 / 9, images.groups())
     return train, val, test
 
 

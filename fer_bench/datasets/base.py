@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from fer_bench.data import cache
-from fer_bench.data.cache import Draft, Track, quiet
+from fer_bench.data.archive import FileTree
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
 from fer_bench.data.images import FaceImages
 from fer_bench.errors import UserError
 from fer_bench.registry import Registry, unknown
@@ -15,7 +15,9 @@ from fer_bench.registry import Registry, unknown
 class Dataset:
     """An entry of DATASETS: where labelled face images come from.
 
-    A built-in dataset overrides `load`; one that a user brings derives from `Imported` and overrides `read`.
+    A built-in dataset overrides `load`; one that a user brings derives from `Imported` and overrides
+    `recognise` and `read`. A `generic` one is only a form that images of many sets come in, such as class
+    folders: what it reads is stored under a name of the user's.
     """
 
     title: ClassVar[str] = ""
@@ -25,6 +27,11 @@ class Dataset:
     """Accuracy, 0..1, above which a single model more likely profits from a leak than from skill."""
     kaggle: ClassVar[str | None] = None
     """Name on Kaggle for `data download`, owner/dataset."""
+    generic: ClassVar[bool] = False
+    forms: ClassVar[str] = ""
+    """What it can be imported from, in a phrase: shown where nothing is recognised."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """Fields of ImportOptions that `read` heeds; a user who gives another one is told so."""
 
     def load(self) -> FaceImages:
         """All images; raises UserError with how to get them where they aren't there."""
@@ -34,8 +41,15 @@ class Dataset:
         """Whether `load` would work now, without a download."""
         return True
 
-    def read(self, path: Path, track: Track = quiet) -> Draft:
-        """What to import from a file or folder of the user's; UserError if it doesn't hold this dataset."""
+    def recognise(self, tree: FileTree) -> str:
+        """What these files are, in words ("RAF-DB, Kaggle's layout"); "" where they aren't this dataset.
+
+        By names and first lines alone: it is asked of everything that anybody imports.
+        """
+        return ""
+
+    def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
+        """What to import from these files; UserError if they don't hold this dataset."""
         raise UserError(f"{self.title or type(self).__name__} isn't imported: {self.how}")
 
 
@@ -56,9 +70,9 @@ class Imported(Dataset):
 
 
 class UserFolder(Imported):
-    """A folder that the user imported under a name of their own."""
+    """Images that the user imported under a name of their own."""
 
-    how = "fer-bench data import folder PATH --name NAME"
+    how = "fer-bench data import PATH --name NAME"
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -68,12 +82,12 @@ DATASETS: Registry[type[Dataset]] = Registry("dataset", "fer_bench.datasets")
 
 
 def find_dataset(name: str) -> Dataset:
-    """A registered dataset, else a folder imported under this name; UserError with the known names."""
-    if name in DATASETS:
+    """A registered dataset, else what was imported under this name; UserError with the known names."""
+    if name in DATASETS and not DATASETS[name].generic:
         return DATASETS[name]()
     if name in cache.stored():
         return UserFolder(name)
-    known = {*DATASETS, *cache.stored()}
+    known = known_datasets()
     raise UserError(f"{unknown('dataset', name, known)}; your own: {UserFolder.how}")
 
 
@@ -89,4 +103,4 @@ def dataset_available(name: str) -> bool:
 
 def known_datasets() -> list[str]:
     """Names of all registered and all imported datasets, sorted."""
-    return sorted({*DATASETS, *cache.stored()})
+    return sorted({*(name for name in DATASETS if not DATASETS[name].generic), *cache.stored()})

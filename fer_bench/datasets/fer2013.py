@@ -7,20 +7,18 @@ by name, because fer2013.csv doesn't number them in alphabetical order.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import PurePosixPath
 
 import numpy as np
 
-from fer_bench.data.archive import IMAGE_SUFFIXES, FileTree, image_places, open_tree, printable
-from fer_bench.data.cache import Draft, ImageRecord, Track, quiet
+from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_places
 from fer_bench.data.class_folders import draft_images
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
+from fer_bench.data.tables import header, rows
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
 
@@ -35,8 +33,8 @@ SYNONYMS = {
     "surprised": "surprise",
 }
 USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+COLUMNS = ("emotion", "pixels", "Usage")
 SIDE = 48
-LONGEST_LINE = 200_000  # characters, twenty times a row's: more than csv takes for one field
 SPLIT_UNKNOWN = (
     "official split not to be had: these file names don't tell PublicTest (val) from PrivateTest (test); "
     "scores are not comparable with those of the official split"
@@ -52,18 +50,31 @@ class Fer2013(Imported):
     how = "fer-bench data download fer2013 (or data import fer2013 PATH: zip, folder or csv)"
     honest_ceiling = 0.77
     kaggle = "msambare/fer2013"
+    forms = "fer2013.csv, icml_face_data.csv or Kaggle's archive of FER-2013"
 
-    def read(self, path: Path, track: Track = quiet) -> Draft:
+    def recognise(self, tree: FileTree) -> str:
+        """By its table's name or columns, or by file names that begin with a usage."""
+        if (table := _table(tree)) and set(COLUMNS) <= set(header(tree, table)):
+            return f"FER-2013's table, {tree.source(table)}"
+        words = {PurePosixPath(name).name.split("_")[0].lower() for name in tree.sizes}
+        return "FER-2013, Kaggle's image folders" if {"training", "privatetest"} <= words else ""
+
+    def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
         """Tell the four forms apart by their content; UserError for anything else."""
-        if path.suffix.lower() == ".csv" and path.is_file():
-            return _read_csv(lambda: path.open("rb"), printable(path.name))
-        tree = open_tree(path)
-        images = any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes)
-        tables = [n for n in tree.sizes if PurePosixPath(n).name in ("fer2013.csv", "icml_face_data.csv")]
-        if tables and not images:
-            source = printable(f"{path.name}: {tables[0]}")
-            return _read_csv(lambda: tree.open(tables[0]), source)
+        if table := _table(tree):
+            return _read_csv(tree, table)
         return _read_images(tree, track)
+
+
+def _table(tree: FileTree) -> str:
+    """Name of the table of FER-2013 among files without images; "" where there is none."""
+    if isinstance(tree, FileAlone):
+        [table] = tree.sizes
+        return table if tree.path.suffix.lower() == ".csv" else ""
+    if any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes):
+        return ""
+    tables = (n for n in tree.sizes if PurePosixPath(n).name in ("fer2013.csv", "icml_face_data.csv"))
+    return next(tables, "")
 
 
 def class_name(folder: str) -> str:
@@ -91,58 +102,40 @@ def _read_images(tree: FileTree, track: Track) -> Draft:
     return replace(draft, classes=CLASSES, notes=() if has_val else (SPLIT_UNKNOWN,))
 
 
-def _read_csv(open_file: Callable[[], IO[bytes]], source: str) -> Draft:
+def _read_csv(tree: FileTree, table: str) -> Draft:
     """Draft of a table with the columns emotion, pixels and Usage; pixels are read when it is saved.
 
     Raises UserError, naming the row, for wrong columns, labels, usages or pixels. Row 1 is the first image.
     """
+    source = tree.source(table)
     records = [
         ImageRecord(f"row {number}", _label(source, number, row), _subset(source, number, row))
-        for number, row in _rows(open_file, source)
+        for number, row in rows(tree, table, COLUMNS)
     ]
-    return Draft(CLASSES, (SIDE, SIDE, 1), records, lambda: _pixels(open_file, source), source)
-
-
-def _rows(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows, numbered from 1, by column name without the spaces around it."""
-    number = 0
-    try:
-        with open_file() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-            table = csv.DictReader(iter(lambda: text.readline(LONGEST_LINE), ""))
-            table.fieldnames = [name.strip() for name in table.fieldnames or ()]
-            if missing := {"emotion", "pixels", "Usage"} - set(table.fieldnames):
-                raise UserError(
-                    f"{source} has the columns {', '.join(table.fieldnames) or 'none'}: expected emotion, "
-                    f"pixels and Usage; {', '.join(sorted(missing))} not found"
-                )
-            for number, row in enumerate(table, start=1):
-                yield number, row
-    except UserError:
-        raise
-    except Exception as error:  # a broken member of a zip raises nearly anything
-        raise UserError(f"{source} can't be read as a csv table after row {number}: {error}") from error
+    return Draft(CLASSES, (SIDE, SIDE, 1), records, lambda: _pixels(tree, table), source)
 
 
 def _label(source: str, number: int, row: dict[str, str]) -> str:
-    text = (row["emotion"] or "").strip()
+    text = row["emotion"].strip()
     if text not in map(str, range(len(CSV_ORDER))):
         raise UserError(f"{source}, row {number}: emotion {text!r}, expected 0 to {len(CSV_ORDER) - 1}")
     return CSV_ORDER[int(text)]
 
 
 def _subset(source: str, number: int, row: dict[str, str]) -> str:
-    usage = (row["Usage"] or "").strip()
+    usage = row["Usage"].strip()
     if usage not in USAGES:
         raise UserError(f"{source}, row {number}: Usage {usage!r}, expected {', '.join(USAGES)}")
     return USAGES[usage]
 
 
-def _pixels(open_file: Callable[[], IO[bytes]], source: str) -> Iterator[np.ndarray]:
-    for number, row in _rows(open_file, source):
+def _pixels(tree: FileTree, table: str) -> Iterator[np.ndarray]:
+    source = tree.source(table)
+    for number, row in rows(tree, table, COLUMNS):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", DeprecationWarning)  # older NumPy only warns of other text
-                values = np.fromstring(row["pixels"] or "", dtype=np.int64, sep=" ")
+                values = np.fromstring(row["pixels"], dtype=np.int64, sep=" ")
         except (ValueError, DeprecationWarning) as error:
             raise UserError(f"{source}, row {number}: pixels are not whole numbers throughout") from error
         if len(values) != SIDE * SIDE:

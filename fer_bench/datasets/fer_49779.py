@@ -6,10 +6,11 @@ https://www.kaggle.com/datasets/fahadullaha/facial-emotion-recognition-dataset (
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePosixPath
 
-from fer_bench.data.cache import Draft, Track, quiet
+from fer_bench.data.archive import FileTree
 from fer_bench.data.class_folders import read_folder
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
 from fer_bench.datasets.base import DATASETS, Imported
 
 LEAKS = (
@@ -26,7 +27,15 @@ class Fer49779(Imported):
     title = "49,779 processed faces, no split, augmented copies inside"
     how = "fer-bench data download fer-49779 (or data import fer-49779 PATH: zip or folder)"
     kaggle = "fahadullaha/facial-emotion-recognition-dataset"
+    forms = "processed_data/CLASS/IMAGE of the 49,779 faces"
 
-    def read(self, path: Path, track: Track = quiet) -> Draft:
+    def recognise(self, tree: FileTree) -> str:
+        """By the folder `processed_data` above those of the classes."""
+        above = {parts[-3] for name in tree.sizes if len(parts := PurePosixPath(name).parts) > 2}
+        return (
+            "the 49,779 processed faces, class folders without a split" if "processed_data" in above else ""
+        )
+
+    def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
         """Look through the class folders; UserError for other layouts."""
-        return replace(read_folder(path, track=track), notes=(LEAKS,))
+        return replace(read_folder(tree, options, track), notes=(LEAKS,))

@@ -92,6 +92,17 @@ def test_import_says_counts_what_was_skipped_and_where_it_lies(kaggle_folder, ho
     assert len(open_dataset("fer2013")) == 56
 
 
+def test_import_says_what_it_found(tmp_path, kaggle_folder):
+    assert "found: FER-2013, Kaggle's image folders" in run("import", kaggle_folder)
+    root = save_faces(tmp_path / "faces", ("train/a", "train/b", "test/a", "test/b"))
+    assert "found: class folders, test and train" in run("import", root, "--name", "mine")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/read.me").write_text("nothing")
+    said = refused("import", tmp_path / "notes")
+    assert "1 files (1 .me; such as read.me), which is none of the known forms" in said
+    assert "fer2013.csv" in said and "CLASS/IMAGE" in said
+
+
 def test_import_folder_with_all_its_options(tmp_path):
     root = save_faces(tmp_path / "raf", "123")
     save_faces(tmp_path / "raf", "4", n=1)
@@ -105,11 +116,11 @@ def test_import_folder_with_all_its_options(tmp_path):
 
 def test_import_that_makes_no_sense_is_refused(tmp_path, kaggle_folder):
     root = save_faces(tmp_path / "faces", "ab")
-    assert "--name is missing" in refused("import", "folder", root)
+    assert "--name is missing" in refused("import", root)
     assert "--name fer2013: expected a name of your own" in refused(
         "import", "folder", root, "--name", "fer2013"
     )
-    assert "belong to: data import folder" in refused("import", "fer2013", kaggle_folder, "--size", 32)
+    assert "--size is not for fer2013, but for: " in refused("import", "fer2013", kaggle_folder, "--size", 32)
     assert "did you mean 'fer2013'" in refused("import", "fer-2013", kaggle_folder)
     assert "isn't imported: built in" in refused("import", "synthetic", root)
     assert "isn't there" in refused("import", "fer2013", tmp_path / "nowhere")

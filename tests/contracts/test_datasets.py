@@ -12,6 +12,7 @@ from fer_bench.testing import DatasetContract
 
 SOURCES = {  # files to import, by the name of the dataset
     "fer2013": fer2013_files(),
+    "folder": class_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
 }
 

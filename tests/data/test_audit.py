@@ -54,12 +54,13 @@ def test_dataset_without_a_class_in_train_can_be_audited():
 )
 def test_real_fer2013_has_the_faults_that_are_known_of_it(monkeypatch, tmp_path):
     from fer_bench.data import cache
+    from fer_bench.data.archive import open_tree
     from fer_bench.data.splits import split
     from fer_bench.datasets.base import DATASETS, open_dataset
 
     monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path))
     archive = Path(os.environ["FER_BENCH_TEST_DATA"]) / "fer2013-archive.zip"
-    cache.save("fer2013", DATASETS["fer2013"]().read(archive))
+    cache.save("fer2013", DATASETS["fer2013"]().read(open_tree(archive)))
     images = open_dataset("fer2013")
     assert images.pixels.shape == (35887, 48, 48, 1)
     assert images.classes == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")

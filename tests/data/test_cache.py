@@ -1,14 +1,14 @@
 """Imports that replace one another, run at once, break off or get damaged."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import class_files, import_folder, picture, write
+from image_files import class_files, folder_draft, import_folder, picture, write
 
 from fer_bench.data import cache
-from fer_bench.data.class_folders import read_folder
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 
@@ -24,7 +24,7 @@ def test_second_import_replaces_the_first_only_at_its_end(tmp_path, workplace):
                 raise KeyboardInterrupt
             yield item
 
-    draft = read_folder(write(tmp_path / "y", class_files(n=5)))
+    draft = folder_draft(write(tmp_path / "y", class_files(n=5)))
     with pytest.raises(KeyboardInterrupt):
         cache.save("mine", draft, fails)
     assert open_dataset("mine").fingerprint == first.fingerprint
@@ -35,7 +35,7 @@ def test_second_import_replaces_the_first_only_at_its_end(tmp_path, workplace):
 
 
 def test_two_imports_of_one_name_do_not_mix(tmp_path):
-    draft = read_folder(write(tmp_path / "x", class_files()))
+    draft = folder_draft(write(tmp_path / "x", class_files()))
 
     def meanwhile(items, total):
         with pytest.raises(UserError, match="another import of 'mine' is running"):
@@ -66,7 +66,7 @@ def test_class_left_with_one_readable_image_is_refused_and_nothing_stays(tmp_pat
 
 
 def test_names_that_are_paths_are_refused(tmp_path):
-    draft = read_folder(write(tmp_path / "x", class_files()))
+    draft = folder_draft(write(tmp_path / "x", class_files()))
     for name in ("../up", "a/b", "", ".hidden"):
         with pytest.raises(UserError, match="expected letters"):
             cache.save(name, draft)
@@ -116,3 +116,21 @@ def test_arrays_are_computed_where_nothing_can_be_stored(workplace, monkeypatch)
     for _ in range(2):
         arrays = cache.computed_once("faces", lambda: {"labels": np.arange(3)}, Path(__file__))
         assert arrays["labels"].tolist() == [0, 1, 2]
+
+
+def test_subjects_votes_and_attributes_come_back(tmp_path, workplace):
+    draft = folder_draft(write(tmp_path / "x", class_files()))
+    records = [
+        replace(record, group="" if i > 3 else f"S{i // 2}", votes=(i, 6 - i), attributes=(f"{20 + i}",))
+        for i, record in enumerate(draft.records)
+    ]
+    cache.save("mine", replace(draft, records=records, attributes=("age",)))
+    images = open_dataset("mine")
+    assert images.subjects.tolist() == [0, 0, 1, 1, 2, 3]
+    np.testing.assert_allclose(images.votes[:2], [[0, 1], [1 / 6, 5 / 6]], rtol=1e-6)
+    assert images.attributes["age"].tolist() == ["20", "21", "22", "23", "24", "25"]
+    assert images.groups().tolist() == [0, 0, 1, 1, 2, 3]
+    [extras] = workplace.rglob("extras.npz")
+    extras.write_bytes(extras.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"extras.npz has changed\): import it again"):
+        open_dataset("mine")

@@ -1,10 +1,10 @@
 """Folders and zips of class folders, as users bring them."""
 
 import pytest
-from image_files import class_files, import_folder, picture, write, zipped
+from image_files import class_files, folder_draft, import_folder, picture, write, zipped
 
 from fer_bench.data import cache
-from fer_bench.data.class_folders import parse_classes, read_folder
+from fer_bench.data.class_folders import parse_classes
 from fer_bench.data.images import SUBSETS
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets import fer2013
@@ -28,13 +28,13 @@ def test_folder_without_and_with_splits(tmp_path):
 def test_numbered_folders_need_names(tmp_path):
     files = class_files(tuple("1234567"))
     with pytest.raises(UserError, match=r"--classes \"1=\.\.\..*RAF-DB has 1=surprise"):
-        read_folder(write(tmp_path / "raf", files))
+        folder_draft(write(tmp_path / "raf", files))
     named = parse_classes("1=surprise, 2=fear,3=disgust,4=happy,5=sad,6=angry,7=neutral")
     images = import_folder(tmp_path / "raf", classes=named)
     assert images.classes == fer2013.CLASSES
     assert images.ids[images.labels == 6].tolist() == ["1/0.png", "1/1.png", "1/2.png"]
     with pytest.raises(UserError, match="--classes names 8"):
-        read_folder(tmp_path / "raf", {**named, "8": "contempt"})
+        folder_draft(tmp_path / "raf", classes={**named, "8": "contempt"})
     for wrong in ("", "1", "1=", "1=a=b"):
         with pytest.raises(UserError, match="expected FOLDER=CLASS"):
             parse_classes(wrong)
@@ -47,12 +47,12 @@ def test_empty_and_one_image_classes_are_refused_unless_allowed(tmp_path):
     (root / "fear").mkdir()
     with pytest.raises(UserError, match="no image of fear"):
         import_folder(root)
-    draft = read_folder(root, allow_missing=True)
+    draft = folder_draft(root, allow_missing=True)
     assert draft.remarks == ("left out, without an image: fear",)
     assert cache.save("mine", draft).counts().tolist() == [3, 3, 1]
     archive = zipped(tmp_path / "x.zip", {**class_files(), "fear/": b""})
     with pytest.raises(UserError, match="no image of fear"):
-        read_folder(archive)
+        folder_draft(archive)
 
 
 def test_class_absent_from_the_training_subset_is_refused(tmp_path):
@@ -74,4 +74,4 @@ def test_class_absent_from_the_training_subset_is_refused(tmp_path):
 )
 def test_layouts_that_tell_no_class_are_refused(tmp_path, files, message):
     with pytest.raises(UserError, match=message):
-        read_folder(write(tmp_path / "x", files))
+        folder_draft(write(tmp_path / "x", files))

@@ -6,10 +6,9 @@ import zlib
 
 import numpy as np
 import pytest
-from image_files import class_files, import_folder, picture, write, zipped
+from image_files import class_files, folder_draft, import_folder, picture, write, zipped
 from PIL import Image
 
-from fer_bench.data.class_folders import read_folder
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 
@@ -21,17 +20,17 @@ def test_mixed_sizes_and_modes_are_brought_together_and_said(tmp_path):
     files["angry/wide.png"] = picture(1, (90, 30), "RGB", "PNG")
     files["happy/clear.png"] = picture(2, (20, 60), "RGBA", "PNG")
     files["happy/notes.txt"] = b"read me"
-    draft = read_folder(write(tmp_path / "mixed", files))
+    draft = folder_draft(write(tmp_path / "mixed", files))
     assert draft.shape == (112, 112, 3)
     said = "; ".join(draft.remarks)
     assert "10 images not 112x112 (48x48: 8, " in said
     assert "8 grey and 2 colour images: all kept as RGB" in said
     assert "1 other files ignored" in said
-    assert read_folder(tmp_path / "mixed", size=32).shape == (32, 32, 3)
+    assert folder_draft(tmp_path / "mixed", size=32).shape == (32, 32, 3)
     images = import_folder(write(tmp_path / "grey", class_files(size=(60, 60))), "grey")
     assert images.pixels.shape == (6, 60, 60, 1)
     with pytest.raises(UserError, match="--size 4"):
-        read_folder(tmp_path / "grey", size=4)
+        folder_draft(tmp_path / "grey", size=4)
 
 
 def test_short_side_is_resized_and_the_centre_kept(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from noise import noise_images
 
-from fer_bench.data.images import FaceImages, fingerprint
+from fer_bench.data.images import FaceImages, fingerprint, linked
 
 
 def test_twins_share_a_number_and_blank_images_are_found():
@@ -57,3 +57,15 @@ def test_fingerprint_depends_on_pixels_labels_subsets_and_classes_only(tmp_path)
 def test_arrays_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match=r"pixels|labels|classes|length"):
         noise_images(**wrong)
+
+
+def test_linked_are_those_of_one_number_in_any_grouping():
+    # The first links 0 and 1, the second 1 and 3; 2 and 4 are alone.
+    groups = linked(np.array([5, 5, 6, 7, 8]), np.array([10, 2, 3, 2, 4]))
+    assert groups.tolist() == [0, 0, 1, 0, 2]
+    assert groups.dtype == np.int64
+
+
+def test_a_row_of_votes_is_missing():
+    with pytest.raises(ValueError, match="a row for each image"):
+        noise_images(votes=np.ones((3, 2), np.float32))

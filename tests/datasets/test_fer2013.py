@@ -8,6 +8,7 @@ from image_files import fer2013_files, picture, write, zipped
 from PIL import Image
 
 from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import DATASETS, dataset_available, open_dataset
@@ -36,7 +37,7 @@ def fer_csv(path, files, icml=False):
 
 
 def import_fer2013(path):
-    return cache.save("fer2013", DATASETS["fer2013"]().read(path))
+    return cache.save("fer2013", DATASETS["fer2013"]().read(open_tree(path)))
 
 
 def test_all_forms_of_fer2013_give_the_same_images(tmp_path):
@@ -133,7 +134,7 @@ def test_bad_row_of_a_csv_is_named_and_nothing_is_imported(tmp_path, row, messag
 
 def test_csv_of_other_columns_or_no_text_is_refused(tmp_path):
     (tmp_path / "a.csv").write_text("label,image\n1,2\n")
-    with pytest.raises(UserError, match=r"columns label, image: expected emotion, pixels and Usage"):
+    with pytest.raises(UserError, match=r"columns label, image: expected emotion, pixels, Usage; "):
         import_fer2013(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x01" * 50)
     with pytest.raises(UserError, match="can't be read as a csv table"):

@@ -2,6 +2,7 @@ import pytest
 from image_files import class_files, write
 
 from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets.base import DATASETS, open_dataset
 
@@ -10,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("workplace")
 
 def test_an_import_says_that_any_split_of_it_leaks(tmp_path):
     files = {f"processed_data/{name}": data for name, data in class_files(size=(96, 96), mode="RGB").items()}
-    draft = DATASETS["fer-49779"]().read(write(tmp_path / "kaggle", files))
+    draft = DATASETS["fer-49779"]().read(open_tree(write(tmp_path / "kaggle", files)))
     images = cache.save("fer-49779", draft)
     assert images.pixels.shape == (6, 96, 96, 3)
     assert images.classes == ("angry", "happy")

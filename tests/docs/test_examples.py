@@ -251,7 +251,7 @@ def test_backbone_builds(plugged):
 
 def test_dataset_is_imported_and_loads(plugged, faces_csv, fer_bench):
     assert not DATASETS["listed_faces"]().available()
-    fer_bench("data", "import", "listed_faces", faces_csv)
+    fer_bench("data", "import", faces_csv.parent)
     images, drawn = open_dataset("listed_faces"), open_dataset("synthetic")
     assert images.pixels.shape == (350, 48, 48, 1)
     assert images.classes == drawn.classes
@@ -331,7 +331,7 @@ def test_all_four_together_make_a_leaderboard_like_the_sample(plugged, faces_csv
     study = yaml.safe_load(path.read_text("utf-8"))
     study["budgets"]["tiny"] = TINY
     path.write_text(yaml.safe_dump(study), "utf-8")
-    fer_bench("data", "import", "listed_faces", faces_csv)
+    fer_bench("data", "import", faces_csv.parent)
     plan = make_plan(
         "small_cnn", dataset="listed_faces", budget="tiny", backbones=("compact_cnn", "plain_cnn"),
         strategies=("none", "prior_correction"), keep_weights="none",

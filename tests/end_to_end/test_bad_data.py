@@ -361,9 +361,10 @@ def test_a_folder_changed_after_import_changes_nothing_until_it_is_imported_agai
 
 
 def test_a_folder_that_changes_during_the_import_loses_only_what_is_gone(folder, imported):
+    from fer_bench.data.archive import open_tree
     from fer_bench.data.class_folders import read_folder
 
-    draft = read_folder(write(folder / "source", faces(n=5)))
+    draft = read_folder(open_tree(write(folder / "source", faces(n=5))))
     (folder / "source/sad/2.png").unlink()
     (folder / "source/sad/3.png").write_bytes(b"")
     images = cache.save("other", draft)
@@ -459,6 +460,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
 from fer_bench.data.class_folders import read_folder
 
 def track(items, total):
@@ -467,7 +469,7 @@ def track(items, total):
             os.kill(os.getpid(), 9)
         yield item
 
-cache.save("mine", read_folder(Path(sys.argv[1])), track)
+cache.save("mine", read_folder(open_tree(Path(sys.argv[1]))), track)
 """
 
 

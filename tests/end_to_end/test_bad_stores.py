@@ -13,6 +13,7 @@ from servers import free_port
 from tiny_study import tiny_study
 
 from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
 from fer_bench.data.class_folders import read_folder
 from fer_bench.errors import UserError
 from fer_bench.storage import databases
@@ -180,7 +181,7 @@ def study(backbones=("compact_cnn",), weights="none"):
 @pytest.fixture
 def pretrained(folder):
     """Write a study of backbones that want pretrained weights."""
-    cache.save("mine", read_folder(faces(folder / "faces", seed=1)))
+    cache.save("mine", read_folder(open_tree(faces(folder / "faces", seed=1))))
     return lambda *backbones: (folder / "mine.yaml").write_text(study(backbones, "imagenet"))
 
 

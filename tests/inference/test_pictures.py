@@ -36,6 +36,7 @@ def refused(path, detect=False) -> str:
 
 def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
     from fer_bench.data import cache
+    from fer_bench.data.archive import open_tree
     from fer_bench.data.class_folders import read_folder
 
     monkeypatch.setenv("FER_BENCH_HOME", str(tmp_path / "home"))
@@ -43,7 +44,7 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
         (tmp_path / "faces" / label).mkdir(parents=True)
         for i in range(2):
             noise(i).save(tmp_path / "faces" / label / f"{i}.jpg")
-    images = cache.save("mine", read_folder(tmp_path / "faces"))
+    images = cache.save("mine", read_folder(open_tree(tmp_path / "faces")))
     paths = list_pictures([str(tmp_path / "faces")])
     assert len(paths) == len(images) == 4
     assert images.pixels.shape[1:] == SHAPE

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
 from fer_bench.data.class_folders import read_folder
+from fer_bench.data.draft import Draft, ImportOptions
 from fer_bench.data.images import FaceImages
 from fer_bench.datasets import fer2013
 
@@ -66,5 +68,10 @@ def fer2013_files(prefix: bool = True) -> dict[str, bytes]:
 
 
 def import_folder(path: Path, name: str = "mine", **options) -> FaceImages:
-    """Import a folder or zip of class folders under a name; options are those of `read_folder`."""
-    return cache.save(name, read_folder(path, **options))
+    """Import a folder or zip of class folders under a name; options are fields of ImportOptions."""
+    return cache.save(name, folder_draft(path, **options))
+
+
+def folder_draft(path: Path, **options) -> Draft:
+    """Draft of a folder or zip of class folders; options are fields of ImportOptions."""
+    return read_folder(open_tree(path), ImportOptions(**options))
