@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fer_bench.data import decode
 from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, printable
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
+from fer_bench.data.listed_images import ListedImage, listed_draft
 from fer_bench.errors import UserError
 
 NUMBERED = {  # hints for two datasets whose folders are numbers
@@ -26,9 +26,7 @@ def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Trac
     UserError for a layout without class folders, numbered folders without `classes`, two names that differ in
     case only and (unless `allow_missing`) classes of fewer than two images.
     """
-    size, path = options.size, tree.path
-    if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
-        raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
+    path = tree.path
     places = image_places(tree)
     names = _class_names(class_folders(tree, places), options.classes)
     labels = {name: names[place.folder] for name, place in places.items()}
@@ -36,7 +34,7 @@ def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Trac
         raise UserError(
             f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
         )
-    draft = draft_images(tree, places, labels, size=size, track=track)
+    draft = draft_images(tree, places, labels, size=options.size, track=track)
     empty = sorted(set(names.values()) - set(labels.values()))
     if empty and not options.allow_missing:
         raise UserError(
@@ -56,20 +54,15 @@ def draft_images(
     track: Track = quiet,
 ) -> Draft:
     """Draft of image files whose class names are known (`labels`); subsets are those of their places."""
-    survey = decode.survey(tree, list(places), track)
-    names = [name for name in places if name not in survey.broken]
-    shape = survey.shape(size, grey)
     ids = {name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()}
+    listed = [
+        ListedImage(name, ImageRecord(ids[name], labels[name], place.subset))
+        for name, place in places.items()
+    ]
+    draft = listed_draft(tree, listed, sorted(set(labels.values())), size=size, grey=grey, track=track)
     ignored = len(tree.sizes) - len(places)
-    return Draft(
-        classes=tuple(sorted(set(labels.values()))),
-        shape=shape,
-        records=[ImageRecord(ids[name], labels[name], places[name].subset) for name in names],
-        pixels=lambda: decode.decoded(tree, names, shape),
-        source=printable(tree.path.name),
-        skipped=tuple(f"{ids[name]}: {why}" for name, why in survey.broken.items()),
-        remarks=survey.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
-    )
+    remarks = (f"{ignored:,} other files ignored",) if ignored else ()
+    return replace(draft, remarks=draft.remarks + remarks)
 
 
 def parse_classes(text: str) -> dict[str, str]:

@@ -19,17 +19,22 @@ MAX_PIXELS = 64 * 10**6
 DEFAULT_SIDE = 112
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, which would run Ghostscript
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom of a part of an image, pixels; right and bottom are outside of it."""
 GREY_MODES = {"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the headers of image files say: sizes as (width, height), grey or colour, and which are broken."""
+    """What the headers of image files say: sizes as (width, height), grey or colour.
+
+    `broken`: why some can't be read, by their places among the files.
+    """
 
     sizes: Counter[tuple[int, int]]
     grey: int
     colour: int
-    broken: dict[str, str]
+    broken: dict[int, str]
 
     def shape(self, side: int | None, grey: bool | None = None) -> tuple[int, int, int]:
         """(H, W, C) to bring all images to: `side` if given, else the common size, else 112; grey if all are.
@@ -60,28 +65,42 @@ class Survey:
         return tuple(lines)
 
 
-def survey(tree: FileTree, names: Sequence[str], track: Track) -> Survey:
-    """Read the header of every file."""
+def survey(tree: FileTree, faces: Sequence[tuple[str, Box | None]], track: Track) -> Survey:
+    """Read the header of every file, of which a box may be the part that counts."""
     sizes: list[tuple[int, int]] = []
     grey, broken = 0, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        for name in track(names, len(names)):
+        for place, (name, box) in enumerate(track(faces, len(faces))):
             try:
                 size, is_grey = _header(tree, name)
+                if box:
+                    left, top, right, bottom = _inside(box, size)
+                    size = right - left, bottom - top
             except Exception as error:  # Pillow's readers raise nearly anything on a broken file
-                broken[name] = reason(error)
+                broken[place] = reason(error)
                 continue
             sizes.append(size)
             grey += is_grey
     return Survey(Counter(sizes), grey, len(sizes) - grey, broken)
 
 
-def decoded(tree: FileTree, names: Sequence[str], shape: tuple[int, int, int]) -> Iterator[np.ndarray | str]:
-    """Pixels of each file, `shape` (H, W, C) uint8, or the reason why they can't be read."""
+def decoded(
+    tree: FileTree, faces: Sequence[tuple[str, Box | None]], shape: tuple[int, int, int]
+) -> Iterator[np.ndarray | str]:
+    """Pixels of each file, or of a box in it, `shape` (H, W, C) uint8, or why they can't be read."""
     # One after the other: on FER-2013's small images, threads took twice as long.
-    for name in names:
-        yield _pixels(tree, name, shape)
+    for name, box in faces:
+        yield _pixels(tree, name, box, shape)
+
+
+def _inside(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that is within an image of a size (width, height); ValueError where none is."""
+    left, top, right, bottom = box
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
+    if left >= right or top >= bottom:
+        raise ValueError(f"its box {box} holds nothing of the {size[0]}x{size[1]} pixels")
+    return left, top, right, bottom
 
 
 def _header(tree: FileTree, name: str) -> tuple[tuple[int, int], bool]:
@@ -98,12 +117,13 @@ def _header(tree: FileTree, name: str) -> tuple[tuple[int, int], bool]:
         return (height, width) if turned else (width, height), image.mode in GREY_MODES
 
 
-def _pixels(tree: FileTree, name: str, shape: tuple[int, int, int]) -> np.ndarray | str:
+def _pixels(tree: FileTree, name: str, box: Box | None, shape: tuple[int, int, int]) -> np.ndarray | str:
     try:
         with tree.open(name) as file:
             data = file.read(MAX_BYTES)
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            return fitted(upright(opened), shape)
+            image = upright(opened)
+            return fitted(image.crop(_inside(box, image.size)) if box else image, shape)
     except Exception as error:  # see survey
         return reason(error)
 

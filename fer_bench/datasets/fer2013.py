@@ -7,7 +7,6 @@ by name, because fer2013.csv doesn't number them in alphabetical order.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,21 +16,14 @@ import numpy as np
 
 from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_places
 from fer_bench.data.class_folders import draft_images
+from fer_bench.data.class_names import COMMON, class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.tables import header, rows
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
 
-CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+CLASSES = COMMON
 CSV_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # of fer2013.csv's numbers
-SYNONYMS = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-}
 USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 COLUMNS = ("emotion", "pixels", "Usage")
 SIDE = 48
@@ -77,10 +69,9 @@ def _table(tree: FileTree) -> str:
     return next(tables, "")
 
 
-def class_name(folder: str) -> str:
+def class_of(folder: str) -> str:
     """Class of a folder such as `angry`, `Happiness` or `0 angry`; UserError for any other."""
-    word = re.sub(r"^\d+[\s_-]+", "", folder.strip()).lower()
-    name = SYNONYMS.get(word, word)
+    name = class_name(folder)
     if name not in CLASSES:
         raise UserError(
             f"folder {folder!r} is none of FER-2013's classes ({', '.join(CLASSES)}); for other data, or "
@@ -96,7 +87,7 @@ def _read_images(tree: FileTree, track: Track) -> Draft:
         name: replace(place, subset=prefixes.get(place.file.split("_")[0].lower(), place.subset))
         for name, place in image_places(tree).items()
     }
-    labels = {name: class_name(place.folder) for name, place in places.items()}
+    labels = {name: class_of(place.folder) for name, place in places.items()}
     draft = draft_images(tree, places, labels, size=SIDE, grey=True, track=track)
     has_val = any(place.subset == "val" for place in places.values())
     return replace(draft, classes=CLASSES, notes=() if has_val else (SPLIT_UNKNOWN,))

@@ -1,0 +1,62 @@
+"""Image files with what is known of each: the draft that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fer_bench.data import decode
+from fer_bench.data.archive import FileTree, printable
+from fer_bench.data.decode import Box
+from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
+from fer_bench.errors import UserError
+
+NOT_THERE = "named in the list, but not there"
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image file of a tree, its record, and the part of it that is the face; None is all of it."""
+
+    file: str
+    record: ImageRecord
+    box: Box | None = None
+
+
+def listed_draft(
+    tree: FileTree,
+    listed: Sequence[ListedImage],
+    classes: Sequence[str],
+    *,
+    size: int | None = None,
+    grey: bool | None = None,
+    track: Track = quiet,
+) -> Draft:
+    """Draft of these images, brought to `size` x `size` pixels, by default to the size they have in common.
+
+    `classes` are those of the records, in any order. Files that aren't there, and those that can't be read,
+    are left out and named. Raises UserError for a size out of range, and where none of the files is there.
+    """
+    if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
+        raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
+    there = [image for image in listed if image.file in tree.sizes]
+    missing = [image for image in listed if image.file not in tree.sizes]
+    if listed and not there:
+        raise UserError(
+            f"{tree.path}: none of the {len(listed):,} images that its list names is there "
+            f"(first: {printable(missing[0].file)}): give the folder or archive that holds list and images"
+        )
+    survey = decode.survey(tree, [(image.file, image.box) for image in there], track)
+    readable = [image for place, image in enumerate(there) if place not in survey.broken]
+    shape = survey.shape(size, grey)
+    broken = {there[place].record.id: why for place, why in survey.broken.items()}
+    skipped = broken | {image.record.id: NOT_THERE for image in missing}
+    return Draft(
+        classes=tuple(sorted(classes)),
+        shape=shape,
+        records=[image.record for image in readable],
+        pixels=lambda: decode.decoded(tree, [(image.file, image.box) for image in readable], shape),
+        source=printable(tree.path.name),
+        skipped=tuple(f"{printable(name)}: {why}" for name, why in skipped.items()),
+        remarks=survey.remarks(shape),
+    )
