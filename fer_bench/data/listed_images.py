@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from fer_bench.data.draft import Draft, ImageRecord, Track, choose, quiet
 from fer_bench.errors import UserError
 
 NOT_THERE = "named in the list, but not there"
+TWICE = "named more than once: only the first counts"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ def listed_draft(
     """Draft of these images, brought to `size` x `size` pixels, by default to the size they have in common.
 
     `classes` are those of the records, in the order of their votes; `choice` says which of them to keep, and
-    under which names. Files that aren't there, and those that can't be read, are left out and named. Raises
-    UserError for a size out of range, where none of the files is there, and as ClassChoice.apply does.
+    under which names. Of one id the first image counts. Files that aren't there, and those that can't be
+    read, are left out and named. Raises UserError for a size out of range, where none of the files is there,
+    and as ClassChoice.apply does.
     """
     if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
         raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
@@ -48,8 +51,12 @@ def listed_draft(
         for image, record in zip(listed, chosen.records, strict=True)
         if record is not None
     ]
-    there = [image for image in listed if image.file in tree.sizes]
-    missing = [image for image in listed if image.file not in tree.sizes]
+    first: dict[str, ListedImage] = {}
+    for image in listed:
+        first.setdefault(image.record.id, image)
+    again = [name for name, times in Counter(image.record.id for image in listed).items() if times > 1]
+    there = [image for image in first.values() if image.file in tree.sizes]
+    missing = [image for image in first.values() if image.file not in tree.sizes]
     if listed and not there:
         raise UserError(
             f"{tree.path}: none of the {len(listed):,} images that its list names is there "
@@ -59,7 +66,7 @@ def listed_draft(
     readable = [image for place, image in enumerate(there) if place not in survey.broken]
     shape = survey.shape(size, grey)
     broken = {there[place].record.id: why for place, why in survey.broken.items()}
-    skipped = broken | {image.record.id: NOT_THERE for image in missing}
+    skipped = dict.fromkeys(again, TWICE) | broken | {image.record.id: NOT_THERE for image in missing}
     return Draft(
         classes=chosen.classes,
         shape=shape,

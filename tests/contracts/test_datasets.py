@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from ferplus_files import ferplus_rows, joined_files
 from image_files import class_files, fer2013_files, write
 
 from fer_bench.datasets import fer2013
@@ -13,6 +14,7 @@ from fer_bench.testing import DatasetContract
 SOURCES = {  # files to import, by the name of the dataset
     "fer2013": fer2013_files(),
     "folder": class_files(),
+    "ferplus": joined_files(ferplus_rows()),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
 }
 

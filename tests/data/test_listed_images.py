@@ -44,3 +44,11 @@ def test_what_is_named_and_not_there_is_left_out_and_said(tmp_path):
         UserError, match=r"none of the 1 images that its list names is there \(first: c.png\)"
     ):
         listed_draft(tree, [listed("c.png", 0)], "ab")
+
+
+def test_of_an_image_named_twice_the_first_counts(tmp_path):
+    tree = open_tree(write(tmp_path / "x", {"a.png": picture(1), "b.png": picture(2)}))
+    again = ListedImage("a.png", ImageRecord("a.png 0", "b", "none"))
+    draft = listed_draft(tree, [listed("a.png", 0), listed("b.png", 1), again], "ab")
+    assert [(record.id, record.label) for record in draft.records] == [("a.png 0", "a"), ("b.png 1", "b")]
+    assert draft.skipped == ("a.png 0: named more than once: only the first counts",)
