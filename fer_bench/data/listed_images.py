@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ from fer_bench.data import decode
 from fer_bench.data.archive import FileTree, printable
 from fer_bench.data.class_choice import ALL_CLASSES, ClassChoice
 from fer_bench.data.decode import Box
-from fer_bench.data.draft import Draft, ImageRecord, Track, choose, quiet
+from fer_bench.data.draft import Chosen, Draft, ImageRecord, Track, choose, quiet
 from fer_bench.errors import UserError
 
 NOT_THERE = "named in the list, but not there"
@@ -46,20 +45,12 @@ def listed_draft(
     if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
         raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
     chosen = choose([image.record for image in listed], classes, choice)
-    listed = [
-        replace(image, record=record)
-        for image, record in zip(listed, chosen.records, strict=True)
-        if record is not None
-    ]
-    first: dict[str, ListedImage] = {}
-    for image in listed:
-        first.setdefault(image.record.id, image)
-    again = [name for name, times in Counter(image.record.id for image in listed).items() if times > 1]
-    there = [image for image in first.values() if image.file in tree.sizes]
-    missing = [image for image in first.values() if image.file not in tree.sizes]
-    if listed and not there:
+    first, again = _first_of_each(listed, chosen)
+    there = [image for image in first if image.file in tree.sizes]
+    missing = [image for image in first if image.file not in tree.sizes]
+    if missing and not there:
         raise UserError(
-            f"{tree.path}: none of the {len(listed):,} images that its list names is there "
+            f"{tree.path}: none of the {len(missing):,} images that its list names is there "
             f"(first: {printable(missing[0].file)}): give the folder or archive that holds list and images"
         )
     survey = decode.survey(tree, [(image.file, image.box) for image in there], track)
@@ -76,3 +67,17 @@ def listed_draft(
         skipped=tuple(f"{printable(name)}: {why}" for name, why in skipped.items()),
         remarks=chosen.remarks + survey.remarks(shape),
     )
+
+
+def _first_of_each(listed: Sequence[ListedImage], chosen: Chosen) -> tuple[list[ListedImage], list[str]]:
+    """The images that are chosen, of one id the first, and the ids that come more than once."""
+    kept: dict[str, ListedImage] = {}
+    again = []
+    for image, record in zip(listed, chosen.records, strict=True):
+        if record is None:
+            continue
+        if record.id in kept:
+            again.append(record.id)
+        else:
+            kept[record.id] = replace(image, record=record)
+    return list(kept.values()), again

@@ -25,11 +25,11 @@ def ferplus_rows(train: int = 2) -> list[tuple[str, str, list[int]]]:
 
 
 def joined_files(rows) -> dict[str, bytes]:
-    """fer2013new.csv and fer2013.csv of these rows; the pixels of row n are n, the first one 9."""
+    """fer2013new.csv and fer2013.csv of these rows; the pixels of row n are n, the first one 255."""
     votes = [HEADER, *(f"{usage},{name},{','.join(map(str, votes))}" for usage, name, votes in rows)]
     pixels = ["emotion,pixels,Usage"]
     for number, (usage, _, _) in enumerate(rows, start=1):
-        pixels.append(f"{number % 7},{' '.join(['9', *[str(number)] * 2303])},{usage}")
+        pixels.append(f"{number % 7},{' '.join(['255', *[str(number)] * 2303])},{usage}")
     return {"fer2013new.csv": "\n".join(votes).encode(), "fer2013.csv": "\n".join(pixels).encode()}
 
 
