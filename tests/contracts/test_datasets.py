@@ -6,6 +6,7 @@ import sys
 import pytest
 from ferplus_files import ferplus_rows, joined_files
 from image_files import class_files, fer2013_files, write
+from raf_db_files import author_files
 
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import DATASETS
@@ -15,6 +16,7 @@ SOURCES = {  # files to import, by the name of the dataset
     "fer2013": fer2013_files(),
     "folder": class_files(),
     "ferplus": joined_files(ferplus_rows()),
+    "raf-db": author_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
 }
 
