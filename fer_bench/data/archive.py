@@ -25,6 +25,9 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".g
 TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".lst", ".parquet"}
 TAR_SUFFIXES = {".tar", ".gz", ".tgz"}
 OTHER_ARCHIVES = {".rar", ".7z", ".bz2", ".xz", ".zst"}
+ARCHIVES = {".zip", *TAR_SUFFIXES, *OTHER_ARCHIVES}
+ABOUT = {"readme", "license", "licence"}  # names of files that say something about others
+SOURCES = "expected a folder, an archive (zip, tar, tar.gz) or a table (csv, parquet)"
 SUBSET_FOLDERS = {
     **{"train": "train", "training": "train"},
     **{"val": "val", "valid": "val", "validation": "val", "publictest": "val"},
@@ -127,19 +130,27 @@ class FileAlone(FileTree):
 
 
 def open_tree(path: Path) -> FileTree:
-    """Open a folder, a zip, a tar, or a table as a tree of one file; UserError for anything else."""
+    """Open a folder, a zip, a tar, or a table as a tree of one file; UserError for anything else.
+
+    A folder that holds an archive and nothing else, but for a read-me, is this archive.
+    """
     if os.path.isdir(path):
-        return FolderTree(path)
+        tree = FolderTree(path)
+        files = [name for name in tree.sizes if PurePosixPath(name).stem.lower() not in ABOUT]
+        packed = len(files) == 1 and PurePosixPath(files[0]).suffix.lower() in ARCHIVES
+        return open_tree(path / files[0]) if packed else tree
     if not os.path.isfile(path):
-        raise UserError(
-            f"{printable(str(path))} isn't there: expected a folder, an archive or a table (csv, parquet)"
-        )
+        raise UserError(f"{printable(str(path))} isn't there: {SOURCES}")
     if path.suffix.lower() in TABLE_SUFFIXES:
         return FileAlone(path)
     if path.suffix.lower() in TAR_SUFFIXES:
         return TarTree(path)
     if path.suffix.lower() in OTHER_ARCHIVES:
         raise UserError(f"{path}: expected a folder, a zip or a tar.gz; unpack it and give its folder")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(f"{path} is a single image: {SOURCES}; to classify it: fer-bench predict")
+    if path.suffix.lower() not in ("", ".zip") and not zipfile.is_zipfile(path):
+        raise UserError(f"{printable(str(path))}: {SOURCES}")
     return ZipTree(path)
 
 
@@ -160,7 +171,11 @@ def image_places(tree: FileTree) -> dict[str, Place]:
         shown = " and ".join(
             printable(_shortened("/".join(wrapper))) or "the top" for wrapper in wrappers[:2]
         )
-        raise UserError(f"{tree.path}: class folders lie at different depths, in {shown}; {LAYOUTS}")
+        example = printable(_shortened(max(sorted(places), key=lambda name: name.count("/"))))
+        raise UserError(
+            f"{tree.path}: class folders lie in different places, in {shown} (such as {example}): of several "
+            f"data sets give one; {LAYOUTS}"
+        )
     return dict(sorted(places.items(), key=lambda item: (item[1].subset, item[1].folder, item[1].file)))
 
 
