@@ -7,10 +7,10 @@ import json
 import pandas as pd
 
 from fer_bench.leaderboard.terminal import LEVEL
+from fer_bench.leaderboard.warnings import marks
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.formats import count, interval, percent, points, present, word
 from fer_bench.report.tables import Column, Table, table
-from fer_bench.report.warnings import marks
 
 NAMES = {
     "macro_f1": "Macro-F1",

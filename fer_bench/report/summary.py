@@ -8,9 +8,9 @@ import pandas as pd
 
 from fer_bench.leaderboard.board import BASELINE
 from fer_bench.leaderboard.terminal import DETECTED, LEVEL
+from fer_bench.leaderboard.warnings import own_warnings, shared_warnings
 from fer_bench.report.board_view import BoardView, untuned
 from fer_bench.report.formats import count, interval, listed, percent, points, present
-from fer_bench.report.warnings import own_warnings, shared_warnings
 
 FEW = 3  # repeats, from which on seed noise is known well enough
 
