@@ -36,7 +36,12 @@ def import_(
     ],
     path: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     name: Annotated[str | None, typer.Option(help="Name to store images of your own under.")] = None,
-    classes: Annotated[str | None, typer.Option(help='What folders mean: "1=surprise,2=fear".')] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help='Names of classes: "1=happy,2=sad"; "contempt=-" leaves one out; "common" keeps seven.'
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Side in pixels; else the common size, else 112.")] = None,
     allow_missing_classes: Annotated[
         bool, typer.Option("--allow-missing-classes", help="Accept classes of no or one image.")
@@ -57,7 +62,7 @@ def import_(
     fer-bench data import fer2013 archive.zip
     """
     from fer_bench.data.archive import open_tree
-    from fer_bench.data.class_folders import parse_classes
+    from fer_bench.data.class_choice import ALL_CLASSES, parse_classes
     from fer_bench.data.draft import ImportOptions
     from fer_bench.datasets.base import DATASETS
     from fer_bench.datasets.recognise import recognise
@@ -71,7 +76,9 @@ def import_(
         kind = source
         DATASETS[kind]  # an unknown one is told before a wrong path is
         tree = open_tree(path)
-    options = ImportOptions(parse_classes(classes) if classes else {}, size, allow_missing_classes)
+    options = ImportOptions(
+        ALL_CLASSES if classes is None else parse_classes(classes), size, allow_missing_classes
+    )
     _check_options(kind, options)
     name = _stored_name(kind, name)
     _store(name, DATASETS[kind]().read(tree, options, _track("looking")), started)

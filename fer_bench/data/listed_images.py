@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fer_bench.data import decode
 from fer_bench.data.archive import FileTree, printable
+from fer_bench.data.class_choice import ALL_CLASSES, ClassChoice
 from fer_bench.data.decode import Box
-from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
+from fer_bench.data.draft import Draft, ImageRecord, Track, choose, quiet
 from fer_bench.errors import UserError
 
 NOT_THERE = "named in the list, but not there"
@@ -27,6 +28,7 @@ def listed_draft(
     tree: FileTree,
     listed: Sequence[ListedImage],
     classes: Sequence[str],
+    choice: ClassChoice = ALL_CLASSES,
     *,
     size: int | None = None,
     grey: bool | None = None,
@@ -34,11 +36,18 @@ def listed_draft(
 ) -> Draft:
     """Draft of these images, brought to `size` x `size` pixels, by default to the size they have in common.
 
-    `classes` are those of the records, in any order. Files that aren't there, and those that can't be read,
-    are left out and named. Raises UserError for a size out of range, and where none of the files is there.
+    `classes` are those of the records, in the order of their votes; `choice` says which of them to keep, and
+    under which names. Files that aren't there, and those that can't be read, are left out and named. Raises
+    UserError for a size out of range, where none of the files is there, and as ClassChoice.apply does.
     """
     if size is not None and not decode.SMALLEST_SIDE <= size <= decode.LARGEST_SIDE:
         raise UserError(f"--size {size}: expected {decode.SMALLEST_SIDE} to {decode.LARGEST_SIDE} pixels")
+    chosen = choose([image.record for image in listed], classes, choice)
+    listed = [
+        replace(image, record=record)
+        for image, record in zip(listed, chosen.records, strict=True)
+        if record is not None
+    ]
     there = [image for image in listed if image.file in tree.sizes]
     missing = [image for image in listed if image.file not in tree.sizes]
     if listed and not there:
@@ -52,11 +61,11 @@ def listed_draft(
     broken = {there[place].record.id: why for place, why in survey.broken.items()}
     skipped = broken | {image.record.id: NOT_THERE for image in missing}
     return Draft(
-        classes=tuple(sorted(classes)),
+        classes=chosen.classes,
         shape=shape,
         records=[image.record for image in readable],
         pixels=lambda: decode.decoded(tree, [(image.file, image.box) for image in readable], shape),
         source=printable(tree.path.name),
         skipped=tuple(f"{printable(name)}: {why}" for name, why in skipped.items()),
-        remarks=survey.remarks(shape),
+        remarks=chosen.remarks + survey.remarks(shape),
     )

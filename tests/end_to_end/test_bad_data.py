@@ -209,7 +209,7 @@ def test_folders_hundreds_deep_are_refused(folder, refused, imported):
         ([], "--name is missing: expected a name of your own"),
         (["--name", "mine", "--size", "0"], "--size 0: expected 8 to 1024 pixels"),
         (["--name", "mine", "--size", "99999"], "--size 99999: expected 8 to 1024 pixels"),
-        (["--name", "mine", "--classes", "angry"], "--classes 'angry': expected FOLDER=CLASS pairs"),
+        (["--name", "mine", "--classes", "angry"], "--classes 'angry': expected CLASS=NAME pairs"),
         (["--name", "mine", "--classes", "angry=a,angry=b"], "names a folder twice: keep one"),
         (
             ["--name", "mine", "--classes", "fear=a"],
