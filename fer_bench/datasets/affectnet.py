@@ -132,7 +132,8 @@ def _without_annotation(tree: FileTree, annotations: set[str]) -> list[str]:
         if images and "/" not in file and file.endswith(".jpg"):
             annotation = f"{folder}annotations/{file.removesuffix('.jpg')}{LABEL}"
             if annotation not in annotations:
-                lost.append(printable(f"{folder}{file}: no annotation, {PurePosixPath(annotation).name}"))
+                shown = f"{PurePosixPath(folder).name}/{file.removesuffix('.jpg')}"
+                lost.append(printable(f"{shown}: no annotation, {PurePosixPath(annotation).name}"))
     return lost
 
 

@@ -146,13 +146,14 @@ def test_annotations_that_are_none_are_left_out_and_named(tmp_path):
     files["train_set/images/96.jpg"] = encoded(face("sad", 3))
     draft = read(write(tmp_path / "x", files))
     assert sorted(draft.skipped) == [
-        "train_set/90: its annotation can't be used (holds 2 values of type int64, where one number was expected)",
+        "train_set/90: its annotation can't be used "
+        "(holds 2 values of type int64, where one number was expected)",
         "train_set/91: its annotation can't be used (holds 'happy', where a whole number was expected)",
         "train_set/92: its annotation can't be used (holds '1.5', where a whole number was expected)",
         "train_set/93: its annotation can't be used (EOF: reading magic string, expected 8 bytes got 6)",
         "train_set/94: its annotation can't be used (80,120 bytes, where one number was expected)",
         "train_set/95: named in the list, but not there",
-        "train_set/images/96.jpg: no annotation, 96_exp.npy",
+        "train_set/96: no annotation, 96_exp.npy",
     ]
     files["train_set/annotations/97_exp.npy"] = npy("11")
     with pytest.raises(UserError, match=r"97_exp.npy: expression '11', expected 0 to 10"):
