@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from annotated_sets import affectnet_files, ck_plus_files, expw_files
 from image_files import class_files, fer2013_files, write
 
 from fer_bench.datasets import fer2013
@@ -11,6 +12,9 @@ from fer_bench.datasets.base import DATASETS
 from fer_bench.testing import DatasetContract
 
 SOURCES = {  # files to import, by the name of the dataset
+    "affectnet": affectnet_files(),
+    "ck_plus": ck_plus_files(42),
+    "expw": expw_files(20),
     "fer2013": fer2013_files(),
     "folder": class_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},

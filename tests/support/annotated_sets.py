@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from fer_bench.datasets import affectnet, expw, synthetic
+from fer_bench.datasets import affectnet, ck_plus, expw, synthetic
 
 AFFECTNET_COLUMNS = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
@@ -87,3 +87,44 @@ def affectnet_npy_files(train: int = 4, validation: int = 2, text: bool = True) 
             files[f"{folder}/annotations/{k}_exp.npy"] = npy(str(number) if text else number)
             files[f"{folder}/annotations/{k}_val.npy"] = npy("0.1" if text else 0.1)
     return files
+
+
+def ck_plus_files(people: int = 24, frames: int = 6) -> dict[str, bytes]:
+    """CK+'s official tree: each person has a sequence of one class, and one without a label."""
+    files = {}
+    for person in range(people):
+        number = 1 + person % 7
+        for sequence in (1, 2):
+            folder = f"S{person:03}/{sequence:03}"
+            stem = folder.replace("/", "_")
+            for i in range(frames):
+                label = ck_plus.OFFICIAL[number] if i >= frames - 3 else "neutral"
+                files[f"cohn-kanade-images/{folder}/{stem}_{i + 1:08}.png"] = encoded(
+                    face(label, 100 * person + 10 * sequence + i)
+                )
+            if sequence == 1:
+                annotation = f"Emotion/{folder}/{stem}_{frames:08}_emotion.txt"
+                files[annotation] = f"   {number:.7e}\n".encode()
+    return files
+
+
+def ck_plus_folders(people: int = 24) -> dict[str, bytes]:
+    """CK+'s copy in class folders: three frames of one sequence of each person."""
+    words = {"angry": "anger", "sad": "sadness"}
+    files = {}
+    for person in range(people):
+        label = ck_plus.OFFICIAL[1 + person % 7]
+        for i in range(11, 14):
+            name = f"CK+48/{words.get(label, label)}/S{person:03}_001_{i:08}.png"
+            files[name] = encoded(face(label, 100 * person + i))
+    return files
+
+
+def ck_plus_table(rows: int = 24) -> bytes:
+    """CK+'s table of 48x48 pixels, with a usage for each row, and classes 0 to 7."""
+    lines = ["emotion,pixels,Usage"]
+    for row in range(rows):
+        label = ck_plus.TABLE_ORDER[row % 8]
+        pixels = " ".join(map(str, np.asarray(face(label, row)).ravel()))
+        lines.append(f"{row % 8},{pixels},{('Training', 'PublicTest', 'PrivateTest')[row % 3]}")
+    return "\n".join(lines).encode()
