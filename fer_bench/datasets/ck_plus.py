@@ -32,8 +32,8 @@ TABLE_ORDER = (*CSV_ORDER, "contempt")  # by the numbers of the table of 48x48 p
 LAST = 3  # frames of a sequence that show its expression
 POSED = "posed in a laboratory, and without a split of its own"
 PEOPLE = (
-    f"{POSED}: the split random_80_10_10 keeps all frames of a person on one side, and scores are below those "
-    "of splits that don't"
+    f"{POSED}: the split random_80_10_10 keeps all frames of a person on one side, and scores are below "
+    "those of splits that don't"
 )
 NO_PEOPLE = (
     f"{POSED}: this table doesn't say who is who, so that frames of one sequence can be on both sides of a "

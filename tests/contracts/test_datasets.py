@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from annotated_sets import affectnet_files, ck_plus_files, expw_files
+from annotated_sets import affectnet_files, ck_plus_files, expw_files, parquet_files
 from image_files import class_files, fer2013_files, write
 
 from fer_bench.datasets import fer2013
@@ -17,6 +17,7 @@ SOURCES = {  # files to import, by the name of the dataset
     "expw": expw_files(20),
     "fer2013": fer2013_files(),
     "folder": class_files(),
+    "parquet": parquet_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
 }
 
@@ -32,7 +33,18 @@ class TestEveryDataset(DatasetContract):
 
 
 def test_looking_entries_up_imports_nothing_heavy():
-    heavy = {"keras", "tensorflow", "jax", "mlflow", "optuna", "sklearn", "scipy", "matplotlib", "pandas"}
+    heavy = {
+        "keras",
+        "tensorflow",
+        "jax",
+        "mlflow",
+        "optuna",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "pandas",
+        "pyarrow",
+    }
     code = f"import sys, fer_bench.datasets.base as b; list(b.DATASETS); print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
