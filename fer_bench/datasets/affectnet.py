@@ -56,7 +56,7 @@ class AffectNet(Imported):
     def recognise(self, tree: FileTree) -> str:
         """By the columns of its lists, or by its annotation files; class folders 0..7 could be any set's."""
         if tables := _tables(tree):
-            return f"AffectNet's lists of 2017, {' and '.join(map(tree.source, tables))}"
+            return f"AffectNet's lists of 2017, {' and '.join(PurePosixPath(t).name for t in tables)}"
         return "AffectNet, images and .npy annotations" if any(map(_is_annotation, tree.sizes)) else ""
 
     def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:

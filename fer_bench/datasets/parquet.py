@@ -14,6 +14,7 @@ from typing import Any
 from fer_bench.data.archive import SUBSET_FOLDERS, FileTree, printable
 from fer_bench.data.class_choice import ClassChoice
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
+from fer_bench.data.images import SUBSETS
 from fer_bench.data.listed_images import ListedImage, classes_of, listed_draft
 from fer_bench.data.parquet_rows import Column, ParquetRows, parquet_columns
 from fer_bench.datasets.base import DATASETS, Dataset
@@ -37,8 +38,9 @@ class Parquet(Dataset):
 
     def recognise(self, tree: FileTree) -> str:
         """By the ending of a file."""
-        subsets = sorted({_subset(name) for name in _files(tree)} - {"none"})
-        return f"Parquet files, {' and '.join(subsets) or 'without a split'}" if _files(tree) else ""
+        found = {_subset(name) for name in _files(tree)}
+        subsets = ", ".join(subset for subset in SUBSETS[:3] if subset in found)
+        return f"Parquet files: {subsets or 'without a split'}" if found else ""
 
     def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
         """Read the labels now, images a few at a time; rows without either are left out and named.

@@ -9,8 +9,8 @@ from PIL import Image
 
 from fer_bench.data import cache
 from fer_bench.data.archive import open_tree
-from fer_bench.data.draft import ImageRecord
-from fer_bench.data.listed_images import ListedImage, listed_draft
+from fer_bench.data.draft import ImageRecord, ImportOptions, quiet
+from fer_bench.data.listed_images import ListedImage, Listing, listed_draft
 from fer_bench.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -24,9 +24,12 @@ def test_boxes_are_cut_out_where_they_are_inside(tmp_path):
     data = picture(1, size=(40, 30), form="PNG")
     tree = open_tree(write(tmp_path / "x", {"x.png": data}))
     whole = np.asarray(Image.open(io.BytesIO(data)))
-    boxes = [(0, 0, 10, 10), (30, 20, 40, 30), (-5, 2, 10, 40), (40, 0, 50, 10)]
+    boxes = [(0, 0, 10, 10), (30, 20, 40, 30), (-5, 2, 10, 40), (40, 0, 50, 10), (20, 10, 200, 190)]
     draft = listed_draft(tree, [listed("x.png", i, box) for i, box in enumerate(boxes)], "ab", size=10)
-    assert draft.skipped == ("x.png 3: its box (40, 0, 50, 10) holds nothing of the 40x30 pixels",)
+    assert draft.skipped == (
+        "x.png 3: its box (40, 0, 50, 10) holds nothing of the 40x30 pixels",
+        "x.png 4: its box (20, 10, 200, 190) lies outside of its 40x30 pixels: is it cut already?",
+    )
     images = cache.save("boxes", draft)
     assert images.pixels.shape == (3, 10, 10, 1)
     np.testing.assert_array_equal(images.pixels[0, ..., 0], whole[:10, :10])
@@ -44,3 +47,39 @@ def test_what_is_named_and_not_there_is_left_out_and_said(tmp_path):
         UserError, match=r"none of the 1 images that its list names is there \(first: c.png\)"
     ):
         listed_draft(tree, [listed("c.png", 0)], "ab")
+
+
+def test_rows_of_a_list_are_taken_once_and_found_by_the_end_of_their_names(tmp_path):
+    names = ("a/faces/1/x.png", "a/other/1/x.png", "b/2/y.png", "c/2/y.png", "d/3/z.png")
+    tree = open_tree(write(tmp_path / "x", {name: picture(k) for k, name in enumerate(names)}))
+    listing = Listing(tree, 2, "faces")
+    rows = [("1/x.png", "a"), ("2/y.png", "b"), ("3/z.png", "b"), ("3/z.png", "b"), ("1/x.png", "b")]
+    for number, (name, label) in enumerate(rows, start=1):
+        listing.add(f"row {number}", name, ImageRecord(name, label, "none"), ("4", "4", "40", "40.4"))
+    listing.add("row 6", "gone.png", ImageRecord("gone", "a", "none"), ("1", "1", "2", "2"), sized=True)
+    draft = listing.draft(ImportOptions(), quiet)
+    assert [(record.id, record.label) for record in draft.records] == [("1/x.png", "a"), ("3/z.png", "b")]
+    assert draft.skipped == (
+        "row 2: several files are called 2/y.png",
+        "row 4: the image of row 3 again",
+        "row 5: the image of row 1 again, but as b instead of a",
+        "gone: named in the list, but not there",
+    )
+    assert draft.shape == (36, 36, 1)
+
+
+@pytest.mark.parametrize(
+    ("box", "sized", "why"),
+    [
+        (("1", "2", "x", "4"), False, "its box (1, 2, x, 4) isn't four numbers of pixels"),
+        (("1", "2", "", "4"), False, "its box (1, 2, , 4) isn't four numbers of pixels"),
+        (("nan", "2", "3", "4"), False, "its box (nan, 2, 3, 4) isn't four numbers of pixels"),
+        (("1", "2", "inf", "4"), True, "its box (1, 2, inf, 4) isn't four numbers of pixels"),
+        (("5", "2", "3", "4"), False, "its box (5, 2, 3, 4) is empty"),
+        (("5", "2", "3", "-4"), True, "its box (5, 2, 3, -4) is empty"),
+    ],
+)
+def test_a_box_that_is_none_is_said(tmp_path, box, sized, why):
+    listing = Listing(open_tree(write(tmp_path / "x", {"x.png": picture(1)})), 1, "")
+    listing.add("row 1", "x.png", ImageRecord("x", "a", "none"), box, sized)
+    assert listing.draft(ImportOptions(), quiet).skipped == (f"row 1: {why}",)

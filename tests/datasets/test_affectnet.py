@@ -43,11 +43,8 @@ def with_row(row):
 
 def test_faces_of_2017_are_cut_out_and_validation_is_test(tmp_path):
     path = write(tmp_path / "affectnet", affectnet_files())
-    kind, words = recognise(open_tree(path))
-    assert kind == "affectnet"
-    assert words.startswith(
-        "AffectNet's lists of 2017, affectnet: Manually_Annotated_file_lists/training.csv"
-    )
+    words = "AffectNet's lists of 2017, training.csv and validation.csv"
+    assert recognise(open_tree(path)) == ("affectnet", words)
     draft = read(path)
     assert draft.remarks[0] == "left out, without an expression: 2 none, 2 uncertain, 2 non-face"
     images = cache.save("affectnet", draft)
@@ -171,3 +168,15 @@ def test_lists_of_other_columns_are_not_affectnets(tmp_path):
     path = write(tmp_path / "z", {"training.csv": affectnet_files()[LIST]})
     with pytest.raises(UserError, match="none of the 32 images that its list names is there"):
         read(path)
+
+
+def test_lists_of_uncut_images_beside_cut_ones_are_told(tmp_path):
+    files = affectnet_files()
+    for name in ("training", "validation"):
+        list_ = f"Manually_Annotated_file_lists/{name}.csv"
+        files[list_] = files[list_].replace(b",16,16,48,48,", b",134,134,899,899,")
+    draft = read(write(tmp_path / "x", files))
+    with pytest.raises(
+        UserError, match=r"none of its 48 images .*first: 0/training0.png: its box"
+    ):
+        draft.check(draft.records)

@@ -34,7 +34,7 @@ def drawn(number=0, label="happy"):
 
 def test_names_come_from_the_schema_and_splits_from_the_files(tmp_path):
     path = write(tmp_path / "set", parquet_files())
-    assert recognise(open_tree(path)) == ("parquet", "Parquet files, test and train")
+    assert recognise(open_tree(path)) == ("parquet", "Parquet files: train, test")
     images = cache.save("mine", read(path))
     assert images.classes == SORTED
     assert images.counts(images.in_subset("train")).tolist() == [5] * 7
