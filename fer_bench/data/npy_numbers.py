@@ -1,4 +1,7 @@
-"""One number from each of many small .npy files: NumPy's own reader takes ten times as long over them."""
+"""One number from each of many small .npy files, whose content is not trusted.
+
+NumPy's own reader takes three times as long over them, and reserves what a file says that it holds.
+"""
 
 from __future__ import annotations
 
