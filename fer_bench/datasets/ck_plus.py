@@ -45,13 +45,13 @@ CUSTOM = (
 )
 
 
-@DATASETS.register("ck_plus")
+@DATASETS.register("ck-plus")
 class CKPlus(Imported):
     """Imported from the official tree, the 981 cut faces in class folders, or their table."""
 
-    name = "ck_plus"
+    name = "ck-plus"
     title = "CK+, 327 posed sequences of 118 people, no split"
-    how = "fer-bench data import ck_plus PATH (the official tree, class folders or a csv of 48x48 pixels)"
+    how = "fer-bench data import ck-plus PATH (the official tree, class folders or a csv of 48x48 pixels)"
     forms = "CK+'s cohn-kanade-images and Emotion, its class folders, or its csv (ckextended.csv)"
     options = ("classes", "size")
 

@@ -13,7 +13,7 @@ from fer_bench.testing import DatasetContract
 
 SOURCES = {  # files to import, by the name of the dataset
     "affectnet": affectnet_files(),
-    "ck_plus": ck_plus_files(42),
+    "ck-plus": ck_plus_files(42),
     "expw": expw_files(20),
     "fer2013": fer2013_files(),
     "folder": class_files(),

@@ -83,3 +83,14 @@ def test_a_box_that_is_none_is_said(tmp_path, box, sized, why):
     listing = Listing(open_tree(write(tmp_path / "x", {"x.png": picture(1)})), 1, "")
     listing.add("row 1", "x.png", ImageRecord("x", "a", "none"), box, sized)
     assert listing.draft(ImportOptions(), quiet).skipped == (f"row 1: {why}",)
+
+
+def test_a_box_of_a_very_large_picture_is_in_its_own_pixels(tmp_path):
+    picture = Image.new("L", (6000, 120))
+    picture.paste(255, (5800, 0, 5920, 120))
+    for name in ("x.png", "x.jpg"):
+        picture.save(tmp_path / name)
+    faces = [listed(name, k, (5800, 0, 5920, 120)) for k, name in enumerate(("x.png", "x.jpg"))]
+    draft = listed_draft(open_tree(tmp_path), faces, "ab", size=16)
+    assert not draft.skipped
+    assert all(pixels.mean() > 240 for pixels in draft.pixels())

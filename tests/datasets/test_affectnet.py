@@ -176,7 +176,5 @@ def test_lists_of_uncut_images_beside_cut_ones_are_told(tmp_path):
         list_ = f"Manually_Annotated_file_lists/{name}.csv"
         files[list_] = files[list_].replace(b",16,16,48,48,", b",134,134,899,899,")
     draft = read(write(tmp_path / "x", files))
-    with pytest.raises(
-        UserError, match=r"none of its 48 images .*first: 0/training0.png: its box"
-    ):
+    with pytest.raises(UserError, match=r"none of its 48 images .*first: 0/training0.png: its box"):
         draft.check(draft.records)

@@ -21,16 +21,16 @@ LABEL = "Emotion/S000/001/S000_001_00000006_emotion.txt"
 
 
 def read(path, **options):
-    return DATASETS["ck_plus"]().read(open_tree(path), ImportOptions(**options))
+    return DATASETS["ck-plus"]().read(open_tree(path), ImportOptions(**options))
 
 
 def test_last_frames_of_a_labelled_sequence_have_its_label_and_the_first_is_neutral(tmp_path):
     path = write(tmp_path / "ck", ck_plus_files())
-    assert recognise(open_tree(path)) == ("ck_plus", "CK+, the official tree")
+    assert recognise(open_tree(path)) == ("ck-plus", "CK+, the official tree")
     draft = read(path)
     assert draft.remarks == ("24 sequences without a label are left out",)
     assert not draft.skipped
-    images = cache.save("ck_plus", draft)
+    images = cache.save("ck-plus", draft)
     assert images.classes == SORTED
     assert images.counts().tolist() == [12, 12, 12, 9, 9, 24, 9, 9]
     assert images.notes == (ck_plus.PEOPLE, ck_plus.CUSTOM)
@@ -42,7 +42,7 @@ def test_last_frames_of_a_labelled_sequence_have_its_label_and_the_first_is_neut
 
 @pytest.mark.parametrize("form", [ck_plus_files, ck_plus_folders])
 def test_a_split_keeps_a_person_on_one_side(tmp_path, form):
-    images = cache.save("ck_plus", read(write(tmp_path / "ck", form(70))))
+    images = cache.save("ck-plus", read(write(tmp_path / "ck", form(70))))
     assert available_splits(images) == ("random_80_10_10", "random_80_20")
     parts = split(images, "random_80_10_10")
     sides = [set(images.subjects[part]) for part in (parts.train, parts.val, parts.test)]
@@ -52,14 +52,14 @@ def test_a_split_keeps_a_person_on_one_side(tmp_path, form):
 
 def test_class_folders_say_who_is_who_and_their_split_is_ignored(tmp_path):
     path = zipped(tmp_path / "archive.zip", ck_plus_folders())
-    assert recognise(open_tree(path)) == ("ck_plus", "CK+, class folders")
-    images = cache.save("ck_plus", read(path))
+    assert recognise(open_tree(path)) == ("ck-plus", "CK+, class folders")
+    images = cache.save("ck-plus", read(path))
     assert images.classes == tuple(name for name in SORTED if name != "neutral")
     assert len(images) == 72
     assert "anger/S000_001_00000011.png" in images.ids
     assert images.notes == (ck_plus.PEOPLE,)
     divided = {name.replace("48/", "48/train/"): data for name, data in ck_plus_folders().items()}
-    assert not cache.save("ck_plus", read(write(tmp_path / "x", divided))).in_subset("train").any()
+    assert not cache.save("ck-plus", read(write(tmp_path / "x", divided))).in_subset("train").any()
     with pytest.raises(UserError, match="folder 'bored' is none of CK"):
         read(write(tmp_path / "y", {"bored/S001_001_00000001.png": encoded(face("sad", 1))}))
 
@@ -73,8 +73,8 @@ def test_a_few_frames_among_other_images_make_no_ck_plus(tmp_path):
 @pytest.mark.parametrize("name", ["ckextended.csv", "faces.csv"])
 def test_its_table_is_told_from_that_of_fer2013(tmp_path, name):
     path = write(tmp_path, {name: ck_plus_table()}) / name
-    assert recognise(open_tree(path)) == ("ck_plus", f"CK+'s table, {name}")
-    images = cache.save("ck_plus", read(path))
+    assert recognise(open_tree(path)) == ("ck-plus", f"CK+'s table, {name}")
+    images = cache.save("ck-plus", read(path))
     assert images.classes == SORTED
     assert images.counts().tolist() == [3] * 8
     assert not images.in_subset("train", "val", "test").any()
@@ -91,12 +91,12 @@ def test_a_table_of_fer2013_is_not_ck_plus(tmp_path):
     path = write(tmp_path, {"faces.csv": b"\n".join(rows)}) / "faces.csv"
     assert recognise(open_tree(path))[0] == "fer2013"
     named = zipped(tmp_path / "ck.zip", {"CK/ckextended.csv": b"\n".join(rows)})
-    assert recognise(open_tree(named)) == ("ck_plus", "CK+'s table, ck.zip: CK/ckextended.csv")
+    assert recognise(open_tree(named)) == ("ck-plus", "CK+'s table, ck.zip: CK/ckextended.csv")
 
 
 def test_contempt_is_left_out_where_it_is_said(tmp_path):
     table = write(tmp_path, {"ckextended.csv": ck_plus_table()}) / "ckextended.csv"
-    images = cache.save("ck_plus", read(table, classes=parse_classes("common")))
+    images = cache.save("ck-plus", read(table, classes=parse_classes("common")))
     assert images.counts().tolist() == [3] * 7
     place = images.ids.tolist().index("row 9")
     np.testing.assert_array_equal(images.pixels[place, ..., 0], np.asarray(face("angry", 8)))
