@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from fer_bench.data.archive import BOMB_BYTES, BOMB_RATIO, FileTree, printable
+from fer_bench.data.file_tree import BOMB_BYTES, BOMB_RATIO, FileTree, printable
 from fer_bench.errors import UserError
 
 ROWS = 64  # held at a time

@@ -20,7 +20,8 @@ from fer_bench.data.class_folders import draft_images
 from fer_bench.data.class_names import class_name
 from fer_bench.data.decode import reason
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
-from fer_bench.data.listed_images import ListedImage, Listing, classes_of, listed_draft
+from fer_bench.data.listed_images import ListedImage, listed_draft
+from fer_bench.data.listing import Listing, classes_of
 from fer_bench.data.npy_numbers import whole_number
 from fer_bench.data.tables import header, rows
 from fer_bench.datasets.base import DATASETS, Imported

@@ -18,7 +18,8 @@ from pathlib import PurePosixPath
 from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_places, printable
 from fer_bench.data.class_names import class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, choose, quiet
-from fer_bench.data.listed_images import ListedImage, classes_of, listed_draft
+from fer_bench.data.listed_images import ListedImage, listed_draft
+from fer_bench.data.listing import classes_of
 from fer_bench.data.pixel_tables import CSV_ORDER, SIDE, is_ck_plus, table_pixels, table_records
 from fer_bench.data.tables import header, lines
 from fer_bench.datasets.base import DATASETS, Imported

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from fer_bench.data.archive import FileTree, printable
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
-from fer_bench.data.listed_images import Listing
+from fer_bench.data.listing import Listing
 from fer_bench.data.tables import lines
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from fer_bench.data.archive import FileAlone, FileTree, image_places
+from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_places
 from fer_bench.data.class_folders import draft_images
 from fer_bench.data.class_names import COMMON, class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
@@ -62,11 +62,17 @@ class Fer2013(Imported):
 
 
 def find_table(tree: FileTree) -> str:
-    """Name of the fullest table of FER-2013 among files, by its name and columns; "" where there is none."""
-    if isinstance(tree, FileAlone):
-        return tree.path.name if "pixels" in header(tree, tree.path.name) else ""
-    named = (file for name in TABLES if (file := file_named(tree, name)))
-    return next((file for file in named if "pixels" in header(tree, file)), "")
+    """Name of the fullest table of FER-2013 among files, by its name and columns; "" where there is none.
+
+    Where there are no images, one called fer2013.csv or icml_face_data.csv is it, whatever its columns.
+    """
+    alone = isinstance(tree, FileAlone)
+    files = list(tree.sizes) if alone else [file for name in TABLES if (file := file_named(tree, name))]
+    if fitting := [file for file in files if "pixels" in header(tree, file)]:
+        return fitting[0]
+    if any(PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES for name in tree.sizes):
+        return ""
+    return next((file for file in files if PurePosixPath(file).name in TABLES[:2]), "")
 
 
 def file_named(tree: FileTree, name: str) -> str:

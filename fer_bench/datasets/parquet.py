@@ -15,7 +15,8 @@ from fer_bench.data.archive import SUBSET_FOLDERS, FileTree, printable
 from fer_bench.data.class_choice import ClassChoice
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.images import SUBSETS
-from fer_bench.data.listed_images import ListedImage, classes_of, listed_draft
+from fer_bench.data.listed_images import ListedImage, listed_draft
+from fer_bench.data.listing import classes_of
 from fer_bench.data.parquet_rows import Column, ParquetRows, parquet_columns
 from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError

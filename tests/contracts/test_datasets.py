@@ -5,7 +5,9 @@ import sys
 
 import pytest
 from annotated_sets import affectnet_files, ck_plus_files, expw_files, parquet_files
+from ferplus_files import ferplus_rows, joined_files
 from image_files import class_files, fer2013_files, write
+from raf_db_files import author_files
 
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import DATASETS
@@ -18,6 +20,8 @@ SOURCES = {  # files to import, by the name of the dataset
     "fer2013": fer2013_files(),
     "folder": class_files(),
     "parquet": parquet_files(),
+    "ferplus": joined_files(ferplus_rows()),
+    "raf-db": author_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
 }
 

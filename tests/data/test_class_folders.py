@@ -76,7 +76,7 @@ def test_class_absent_from_the_training_subset_is_refused(tmp_path):
         ({"a.png": b"x"}, "a.png lies in no class folder"),
         ({"train/a.png": b"x"}, "lies in no class folder"),
         ({"notes.txt": b"x"}, "no images in"),
-        ({"angry/x.png": b"x", "more/happy/y.png": b"x"}, "different depths, in the top and more"),
+        ({"angry/x.png": b"x", "more/happy/y.png": b"x"}, "different places, in the top and more"),
         ({"Angry/x.png": b"x", "angry/y.png": b"x"}, "differ in case only"),
     ],
 )

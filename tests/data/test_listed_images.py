@@ -9,8 +9,8 @@ from PIL import Image
 
 from fer_bench.data import cache
 from fer_bench.data.archive import open_tree
-from fer_bench.data.draft import ImageRecord, ImportOptions, quiet
-from fer_bench.data.listed_images import ListedImage, Listing, listed_draft
+from fer_bench.data.draft import ImageRecord
+from fer_bench.data.listed_images import ListedImage, listed_draft
 from fer_bench.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -49,40 +49,12 @@ def test_what_is_named_and_not_there_is_left_out_and_said(tmp_path):
         listed_draft(tree, [listed("c.png", 0)], "ab")
 
 
-def test_rows_of_a_list_are_taken_once_and_found_by_the_end_of_their_names(tmp_path):
-    names = ("a/faces/1/x.png", "a/other/1/x.png", "b/2/y.png", "c/2/y.png", "d/3/z.png")
-    tree = open_tree(write(tmp_path / "x", {name: picture(k) for k, name in enumerate(names)}))
-    listing = Listing(tree, 2, "faces")
-    rows = [("1/x.png", "a"), ("2/y.png", "b"), ("3/z.png", "b"), ("3/z.png", "b"), ("1/x.png", "b")]
-    for number, (name, label) in enumerate(rows, start=1):
-        listing.add(f"row {number}", name, ImageRecord(name, label, "none"), ("4", "4", "40", "40.4"))
-    listing.add("row 6", "gone.png", ImageRecord("gone", "a", "none"), ("1", "1", "2", "2"), sized=True)
-    draft = listing.draft(ImportOptions(), quiet)
-    assert [(record.id, record.label) for record in draft.records] == [("1/x.png", "a"), ("3/z.png", "b")]
-    assert draft.skipped == (
-        "row 2: several files are called 2/y.png",
-        "row 4: the image of row 3 again",
-        "row 5: the image of row 1 again, but as b instead of a",
-        "gone: named in the list, but not there",
-    )
-    assert draft.shape == (36, 36, 1)
-
-
-@pytest.mark.parametrize(
-    ("box", "sized", "why"),
-    [
-        (("1", "2", "x", "4"), False, "its box (1, 2, x, 4) isn't four numbers of pixels"),
-        (("1", "2", "", "4"), False, "its box (1, 2, , 4) isn't four numbers of pixels"),
-        (("nan", "2", "3", "4"), False, "its box (nan, 2, 3, 4) isn't four numbers of pixels"),
-        (("1", "2", "inf", "4"), True, "its box (1, 2, inf, 4) isn't four numbers of pixels"),
-        (("5", "2", "3", "4"), False, "its box (5, 2, 3, 4) is empty"),
-        (("5", "2", "3", "-4"), True, "its box (5, 2, 3, -4) is empty"),
-    ],
-)
-def test_a_box_that_is_none_is_said(tmp_path, box, sized, why):
-    listing = Listing(open_tree(write(tmp_path / "x", {"x.png": picture(1)})), 1, "")
-    listing.add("row 1", "x.png", ImageRecord("x", "a", "none"), box, sized)
-    assert listing.draft(ImportOptions(), quiet).skipped == (f"row 1: {why}",)
+def test_of_an_image_named_twice_the_first_counts(tmp_path):
+    tree = open_tree(write(tmp_path / "x", {"a.png": picture(1), "b.png": picture(2)}))
+    again = ListedImage("a.png", ImageRecord("a.png 0", "b", "none"))
+    draft = listed_draft(tree, [listed("a.png", 0), listed("b.png", 1), again], "ab")
+    assert [(record.id, record.label) for record in draft.records] == [("a.png 0", "a"), ("b.png 1", "b")]
+    assert draft.skipped == ("a.png 0: named more than once: only the first counts",)
 
 
 def test_a_box_of_a_very_large_picture_is_in_its_own_pixels(tmp_path):

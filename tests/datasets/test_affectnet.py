@@ -121,7 +121,7 @@ def test_a_label_out_of_range_is_named(tmp_path, row, message):
         ("0/x.png,NULL,NULL,NULL,NULL,,1,0,0", "row 36: its box (NULL, NULL, NULL, NULL) isn't four numbers"),
         ("0/x.png,nan,0,9,9,,1,0,0", "row 36: its box (nan, 0, 9, 9) isn't four numbers"),
         ("0/x.png,1,1,-9,9,,1,0,0", "row 36: its box (1, 1, -9, 9) is empty"),
-        ("0/training0.png,16,16,48,48,,1,0,0", "row 1 again, but as happy instead of neutral"),
+        ("0/training0.png,16,16,48,48,,1,0,0", "0/training0.png: named more than once"),
         ("0/gone.png,1,1,9,9,,1,0,0", "0/gone.png: named in the list, but not there"),
         ("../0/training0.png,1,1,9,9,,1,0,0", "../0/training0.png: named in the list, but not there"),
         ("..\\0\\training0.png,1,1,9,9,,1,0,0", "named in the list, but not there"),

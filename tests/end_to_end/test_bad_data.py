@@ -108,7 +108,7 @@ def nest(root):
 
 # One mistake each: how the source comes to be, and what is said of it.
 SOURCES = {
-    "missing": (lambda p: None, "source isn't there: expected a folder or a zip"),
+    "missing": (lambda p: None, "source isn't there: expected a folder, an archive"),
     "empty folder": (lambda p: p.mkdir(), "no images in source: expected CLASS/IMAGE or SPLIT/CLASS/IMAGE"),
     "no classes": (
         lambda p: write(p, {"0.png": picture()}),
@@ -119,9 +119,9 @@ SOURCES = {
         lambda p: write(p, {"train/0.png": picture()}),
         "train/0.png lies in no class folder",
     ),
-    "different depths": (
+    "different places": (
         lambda p: write(p, {**faces(), "x/fear/0.png": picture()}),
-        "lie at different depths",
+        "lie in different places",
     ),
     "empty class": (
         lambda p: (write(p, faces()) / "fear").mkdir(),
@@ -197,7 +197,7 @@ def test_folders_hundreds_deep_are_refused(folder, refused, imported):
         said = refused("data", "import", "folder", "source", "--name", "mine")
     finally:
         subprocess.run(["rm", "-r", "source"], check=True)  # too deep for shutil
-    assert "class folders lie at different depths, in the top and sad/d/d/" in said
+    assert "class folders lie in different places, in the top and sad/d/d/" in said
 
 
 @pytest.mark.parametrize(
@@ -210,10 +210,10 @@ def test_folders_hundreds_deep_are_refused(folder, refused, imported):
         (["--name", "mine", "--size", "0"], "--size 0: expected 8 to 1024 pixels"),
         (["--name", "mine", "--size", "99999"], "--size 99999: expected 8 to 1024 pixels"),
         (["--name", "mine", "--classes", "angry"], "--classes 'angry': expected CLASS=NAME pairs"),
-        (["--name", "mine", "--classes", "angry=a,angry=b"], "names a folder twice: keep one"),
+        (["--name", "mine", "--classes", "angry=a,angry=b"], "names a class twice: keep one"),
         (
             ["--name", "mine", "--classes", "fear=a"],
-            "--classes names fear: the class folders are angry, happy",
+            "--classes names fear: the classes are angry, happy",
         ),
         (["--name", "n" * 300], "can't write the import to"),
     ],
