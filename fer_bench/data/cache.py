@@ -82,8 +82,8 @@ def _read_meta(name: str) -> dict[str, Any]:
 def read_as(name: str) -> str:
     """Name of the dataset that read the images stored under another; "" where that isn't known."""
     try:
-        return str(_read_meta(name).get("read_as", ""))
-    except UserError:
+        return str(_read_meta(name)["read_as"])
+    except (UserError, KeyError, TypeError):  # of an older import, or damaged
         return ""
 
 

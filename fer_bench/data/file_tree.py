@@ -55,5 +55,5 @@ def check_unpacked_size(path: Path, unpacked: int, bomb_bytes: int) -> None:
     """Raise UserError for an archive that unpacks to more than `bomb_bytes` and many times its size."""
     if unpacked > bomb_bytes and unpacked > BOMB_RATIO * path.stat().st_size:
         raise UserError(
-            f"{path} would unpack to {unpacked / 2**30:,.0f} GiB or more: refused as a decompression bomb"
+            f"{path} would unpack to {unpacked / 2**30:,.0f} GiB: refused as a decompression bomb"
         )

@@ -237,9 +237,10 @@ def rows(*changed):
 TABLES = {
     "other columns": (
         "label,image\n1,2\n",
-        "has the columns label, image: expected emotion, pixels and Usage",
+        "has the columns label, image: expected emotion, pixels, Usage",
     ),
-    "a column short": ("emotion,pixels\n1,2\n", "expected emotion, pixels and Usage; Usage not found"),
+    "a column short": ("emotion,Usage\n1,Training\n", "expected emotion, pixels, Usage; pixels not found"),
+    "no Usage": ("emotion,pixels\n1,2\n", "too few training images of a class (angry 0, "),
     "empty": ("", "has the columns none"),
     "header only": ("emotion,pixels,Usage\n", "fer2013.csv: no images"),
     "label": (rows((3, "9,GOOD,Training")), "fer2013.csv, row 3: emotion '9', expected 0 to 6"),
@@ -286,7 +287,7 @@ def test_a_table_that_is_missing_or_of_another_kind_is_refused(folder, refused):
     (folder / "folder.csv").mkdir()
     assert "no images in folder.csv" in refused("data", "import", "fer2013", "folder.csv")
     (folder / "fer2013.tar.gz").write_bytes(b"x")
-    assert "unpack it and give its folder" in refused("data", "import", "fer2013", "fer2013.tar.gz")
+    assert "fer2013.tar.gz is no whole tar" in refused("data", "import", "fer2013", "fer2013.tar.gz")
     write(folder / "words", faces((*fer2013.CLASSES, "contempt")))
     assert "'contempt' is none of FER-2013's classes" in refused("data", "import", "fer2013", "words")
     assert "unknown dataset 'fer2012': did you mean 'fer2013'" in refused(
