@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from fer_bench.data.draft import Draft, ImportOptions, Track
+    from fer_bench.data.file_tree import FileTree
     from fer_bench.data.images import FaceImages
 
 app = typer.Typer(
@@ -32,11 +34,16 @@ Name = Annotated[str | None, typer.Argument(help="A dataset; fer2013 if imported
 @app.command("import")
 def import_(
     source: Annotated[
-        str, typer.Argument(metavar="[NAME] PATH", help="What to import: folder, archive or table.")
-    ],
+        str | None, typer.Argument(metavar="[NAME] PATH", help="What to import: folder, archive or table.")
+    ] = None,
     path: Annotated[Path | None, typer.Argument(hidden=True)] = None,
-    name: Annotated[str | None, typer.Option(help="Name to store images of your own under.")] = None,
-    classes: Annotated[str | None, typer.Option(help='What folders mean: "1=surprise,2=fear".')] = None,
+    name: Annotated[str | None, typer.Option(help="Name of your own to store the images under.")] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help='Names of classes: "1=happy,2=sad"; "contempt=-" leaves one out; "common" keeps seven.'
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Side in pixels; else the common size, else 112.")] = None,
     allow_missing_classes: Annotated[
         bool, typer.Option("--allow-missing-classes", help="Accept classes of no or one image.")
@@ -54,27 +61,25 @@ def import_(
 
     fer-bench data import numbered.zip --name yours --classes "1=surprise,2=fear,3=disgust"
 
+    fer-bench data import ferplus/ --name ferplus7 --classes common
+
     fer-bench data import fer2013 archive.zip
     """
-    from fer_bench.data.archive import open_tree
-    from fer_bench.data.class_folders import parse_classes
+    from fer_bench.data.class_choice import ALL_CLASSES, parse_classes
     from fer_bench.data.draft import ImportOptions
     from fer_bench.datasets.base import DATASETS
-    from fer_bench.datasets.recognise import recognise
 
     started = time.monotonic()
-    if path is None:
-        tree = open_tree(Path(source))
-        kind, words = recognise(tree)
-        console.print(f"found: {escape(words)}", soft_wrap=True)
-    else:
-        kind = source
-        DATASETS[kind]  # an unknown one is told before a wrong path is
-        tree = open_tree(path)
-    options = ImportOptions(parse_classes(classes) if classes else {}, size, allow_missing_classes)
+    if source is None:
+        _print_forms()
+        raise typer.Exit(2)
+    tree, kind = _recognised(source, path)
+    chosen = ALL_CLASSES if classes is None else parse_classes(classes)
+    options = ImportOptions(chosen, size, allow_missing_classes)
     _check_options(kind, options)
     name = _stored_name(kind, name)
-    _store(name, DATASETS[kind]().read(tree, options, _track("looking")), started)
+    draft = DATASETS[kind]().read(tree, options, _track("looking"))
+    _store(name, replace(draft, read_as=kind), started)
 
 
 @app.command()
@@ -195,6 +200,21 @@ def _open(name: str | None) -> FaceImages:
     return images
 
 
+def _recognised(source: str, path: Path | None) -> tuple[FileTree, str]:
+    """What to import, and the dataset that it is: recognised, or said before the path."""
+    from fer_bench.data.archive import open_tree
+    from fer_bench.datasets.base import DATASETS
+    from fer_bench.datasets.recognise import recognise
+
+    if path is not None:
+        DATASETS[source]  # an unknown one is told before a wrong path is
+        return open_tree(path), source
+    tree = open_tree(Path(source))
+    kind, words = recognise(tree)
+    console.print(f"found: {escape(words)}", soft_wrap=True)
+    return tree, kind
+
+
 def _check_options(kind: str, options: ImportOptions) -> None:
     """Raise UserError for an option that the reader doesn't heed."""
     from fer_bench.data.draft import NO_OPTIONS
@@ -205,6 +225,16 @@ def _check_options(kind: str, options: ImportOptions) -> None:
         if getattr(options, field) != getattr(NO_OPTIONS, field) and field not in DATASETS[kind].options:
             heeding = [name for name in DATASETS if field in DATASETS[name].options]
             raise UserError(f"{flag} is not for {kind}, but for: {', '.join(heeding)}")
+
+
+def _print_forms() -> None:
+    """Print what can be imported."""
+    from fer_bench.datasets.recognise import known_forms
+
+    console.print("give the PATH of what to import; it is recognised by looking:")
+    for name, forms in known_forms().items():
+        console.print(f"  {escape(name)}: {escape(forms)}", soft_wrap=True)
+    console.print("examples: fer-bench data import --help")
 
 
 def _stored_name(kind: str, name: str | None) -> str:

@@ -88,18 +88,21 @@ def dataset_list(datasets: Mapping[str, Dataset]) -> Table:
     for column in table.columns[3:]:
         column.justify = "left"
     for name, dataset in datasets.items():
-        about = escape(f"{dataset.title or 'imported by you'}:\n{dataset.how}")
         try:
             images = dataset.load() if dataset.available() else None
         except UserError as error:
             table.add_row(name, "-", "-", "-", "damaged", escape(str(error)))
             continue
+        if images and not dataset.title:
+            about = f"imported by you from {images.source}"
+        else:
+            about = f"{dataset.title}:\n{dataset.how}"
         facts = (
             (f"{len(images):,}", str(len(images.classes)), _size(images), "yes")
             if images
             else ("-",) * 3 + ("no",)
         )
-        table.add_row(name, *facts, about)
+        table.add_row(name, *facts, escape(about))
     return table
 
 

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from fer_bench.data.file_tree import (
+    BOMB_BYTES,
+    FileTree,
+    all_folders,
+    check_member,
+    check_unpacked_size,
+    printable,
+    visible,
+)
+from fer_bench.data.tar_tree import TarTree
 from fer_bench.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"}
 TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".lst", ".parquet"}
+TAR_SUFFIXES = {".tar", ".gz", ".tgz"}
+OTHER_ARCHIVES = {".rar", ".7z", ".bz2", ".xz", ".zst"}
+ARCHIVES = {".zip", *TAR_SUFFIXES, *OTHER_ARCHIVES}
+ABOUT = {"readme", "license", "licence"}  # names of files that say something about others
+SOURCES = "expected a folder, an archive (zip, tar, tar.gz) or a table (csv, parquet)"
 SUBSET_FOLDERS = {
     **{"train": "train", "training": "train"},
     **{"val": "val", "valid": "val", "validation": "val", "publictest": "val"},
     **{"test": "test", "testing": "test", "privatetest": "test"},
 }
 LAYOUTS = "expected CLASS/IMAGE or SPLIT/CLASS/IMAGE (train, val, valid, validation or test)"
-# Images hardly compress: what unpacks to 50 times the archive, and to more than 2 GiB, is no dataset.
-BOMB_RATIO, BOMB_BYTES = 50, 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -32,22 +44,6 @@ class Place:
     subset: str
     folder: str
     file: str
-
-
-class FileTree:
-    """Files by name, with / between folders: `sizes` in bytes, and all `folders`, empty ones too."""
-
-    path: Path
-    sizes: dict[str, int]
-    folders: list[str]
-
-    def open(self, name: str) -> IO[bytes]:
-        """Open one file for reading."""
-        raise NotImplementedError
-
-    def source(self, name: str) -> str:
-        """Where a file lies, for people: `archive.zip: folder/table.csv`."""
-        return printable(name if name == self.path.name else f"{self.path.name}: {name}")
 
 
 class FolderTree(FileTree):
@@ -107,16 +103,10 @@ class ZipTree(FileTree):
             ) from error
         members = self._zip.infolist()
         for member in members:
-            _check_member(path, member)
-        total = sum(member.file_size for member in members)
-        if total > bomb_bytes and total > BOMB_RATIO * path.stat().st_size:
-            raise UserError(
-                f"{path} would unpack to {total / 2**30:,.0f} GiB: refused as a decompression bomb"
-            )
-        self.folders = sorted(
-            {str(p) for m in members for p in PurePosixPath(m.filename).parents if str(p) != "."}
-            | {m.filename.rstrip("/") for m in members if m.is_dir()}
-        )
+            check_member(path, member.filename)
+            _check_encryption(path, member)
+        check_unpacked_size(path, sum(member.file_size for member in members), bomb_bytes)
+        self.folders = all_folders((m.filename for m in members), (m.filename for m in members if m.is_dir()))
         self.sizes = {m.filename: m.file_size for m in members if not m.is_dir() and visible(m.filename)}
 
     def open(self, name: str) -> IO[bytes]:
@@ -140,17 +130,27 @@ class FileAlone(FileTree):
 
 
 def open_tree(path: Path) -> FileTree:
-    """Open a folder, a zip, or a table as a tree of one file; UserError for anything else."""
+    """Open a folder, a zip, a tar, or a table as a tree of one file; UserError for anything else.
+
+    A folder that holds an archive and nothing else, but for a read-me, is this archive.
+    """
     if os.path.isdir(path):
-        return FolderTree(path)
+        tree = FolderTree(path)
+        files = [name for name in tree.sizes if PurePosixPath(name).stem.lower() not in ABOUT]
+        packed = len(files) == 1 and PurePosixPath(files[0]).suffix.lower() in ARCHIVES
+        return open_tree(path / files[0]) if packed else tree
     if not os.path.isfile(path):
-        raise UserError(
-            f"{printable(str(path))} isn't there: expected a folder, an archive or a table (csv, parquet)"
-        )
+        raise UserError(f"{printable(str(path))} isn't there: {SOURCES}")
     if path.suffix.lower() in TABLE_SUFFIXES:
         return FileAlone(path)
-    if path.suffix.lower() in {".gz", ".tgz", ".tar", ".rar", ".7z"}:
-        raise UserError(f"{path}: expected a folder or a zip; unpack it and give its folder")
+    if path.suffix.lower() in TAR_SUFFIXES:
+        return TarTree(path)
+    if path.suffix.lower() in OTHER_ARCHIVES:
+        raise UserError(f"{path}: expected a folder, a zip or a tar.gz; unpack it and give its folder")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(f"{path} is a single image: {SOURCES}; to classify it: fer-bench predict")
+    if path.suffix.lower() not in ("", ".zip") and not zipfile.is_zipfile(path):
+        raise UserError(f"{printable(str(path))}: {SOURCES}")
     return ZipTree(path)
 
 
@@ -171,7 +171,11 @@ def image_places(tree: FileTree) -> dict[str, Place]:
         shown = " and ".join(
             printable(_shortened("/".join(wrapper))) or "the top" for wrapper in wrappers[:2]
         )
-        raise UserError(f"{tree.path}: class folders lie at different depths, in {shown}; {LAYOUTS}")
+        example = printable(_shortened(max(sorted(places), key=lambda name: name.count("/"))))
+        raise UserError(
+            f"{tree.path}: class folders lie in different places, in {shown} (such as {example}): of several "
+            f"data sets give one; {LAYOUTS}"
+        )
     return dict(sorted(places.items(), key=lambda item: (item[1].subset, item[1].folder, item[1].file)))
 
 
@@ -184,11 +188,6 @@ def class_folders(tree: FileTree, places: Mapping[str, Place]) -> list[str]:
         if visible(name) and place.wrapper == wrapper and (place.subset != "none") == has_subsets:
             names |= {place.folder} - set(SUBSET_FOLDERS)
     return sorted(names)
-
-
-def printable(name: str) -> str:
-    """A file's name that can be printed: undecodable bytes and control characters as escapes."""
-    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def _shortened(name: str) -> str:
@@ -205,15 +204,7 @@ def _place(name: str) -> Place:
     return Place(tuple(folders), subset, folder, file)
 
 
-def visible(name: str) -> bool:
-    """Whether no part of a path is hidden or one of the files that macOS adds to zips."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-
-
-def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
-    """Raise UserError for a member that is encrypted or would be written outside of its folder."""
-    name = member.filename
-    if name.startswith("/") or "\\" in name or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-        raise UserError(f"{path} holds {name!r}, a name that leads out of its folder: refused")
+def _check_encryption(path: Path, member: zipfile.ZipInfo) -> None:
+    """Raise UserError for a member that is encrypted."""
     if member.flag_bits & 1:
-        raise UserError(f"{path} is encrypted ({name!r}): unpack it and give its folder")
+        raise UserError(f"{path} is encrypted ({member.filename!r}): unpack it and give its folder")

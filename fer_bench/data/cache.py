@@ -79,6 +79,14 @@ def _read_meta(name: str) -> dict[str, Any]:
         raise _damaged(name, error) from error
 
 
+def read_as(name: str) -> str:
+    """Name of the dataset that read the images stored under another; "" where that isn't known."""
+    try:
+        return str(_read_meta(name)["read_as"])
+    except (UserError, KeyError, TypeError):  # of an older import, or damaged
+        return ""
+
+
 def load(name: str) -> FaceImages:
     """Images of an imported dataset, pixels as a read-only memory map; UserError where files are damaged."""
     about = _read_meta(name)
@@ -148,7 +156,7 @@ def _build(dataset: Path, draft: Draft, track: Track) -> str:
             "version": folder.name, "classes": draft.classes, "images": len(records), "shape": draft.shape,
             "source": draft.source, "notes": draft.notes, "remarks": draft.remarks,
             "skipped": [*draft.skipped, *broken], "fingerprint": digest,
-            "extras": extras,
+            "extras": extras, "read_as": draft.read_as,
         }  # fmt: skip
         (folder / "meta.json").write_text(json.dumps(about, indent=1), "utf-8")
         os.replace(folder / "meta.json", dataset / "meta.json")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, printable
+from fer_bench.data.class_choice import ALL_CLASSES, ClassChoice
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.listed_images import ListedImage, listed_draft
 from fer_bench.errors import UserError
@@ -20,22 +21,23 @@ NUMBERED = {  # hints for two datasets whose folders are numbers
 
 
 def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
-    """Look through images in class folders; the options' `classes` renames folders.
+    """Look through images in class folders, of which the options' `classes` renames or leaves out some.
 
     All images are brought to the options' `size`, by default to the size that they have in common. Raises
-    UserError for a layout without class folders, numbered folders without `classes`, two names that differ in
+    UserError for a layout without class folders, numbered folders without a name, two names that differ in
     case only and (unless `allow_missing`) classes of fewer than two images.
     """
     path = tree.path
     places = image_places(tree)
-    names = _class_names(class_folders(tree, places), options.classes)
-    labels = {name: names[place.folder] for name, place in places.items()}
+    folders = class_folders(tree, places)
+    names = _class_names(folders, options.classes)
+    labels = {name: place.folder for name, place in places.items()}
     if len(set(names.values())) < 2:
         raise UserError(
             f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
         )
-    draft = draft_images(tree, places, labels, size=options.size, track=track)
-    empty = sorted(set(names.values()) - set(labels.values()))
+    draft = draft_images(tree, places, labels, options.classes, size=options.size, track=track)
+    empty = sorted(set(names.values()) - set(draft.classes))
     if empty and not options.allow_missing:
         raise UserError(
             f"{path}: no image of {', '.join(empty)}; add some, or leave it out with --allow-missing-classes"
@@ -48,50 +50,33 @@ def draft_images(
     tree: FileTree,
     places: Mapping[str, Place],
     labels: Mapping[str, str],
+    choice: ClassChoice = ALL_CLASSES,
     *,
     size: int | None = None,
     grey: bool | None = None,
     track: Track = quiet,
 ) -> Draft:
-    """Draft of image files whose class names are known (`labels`); subsets are those of their places."""
+    """Draft of image files whose classes are known (`labels`); subsets are those of their places."""
     ids = {name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()}
     listed = [
         ListedImage(name, ImageRecord(ids[name], labels[name], place.subset))
         for name, place in places.items()
     ]
-    draft = listed_draft(tree, listed, sorted(set(labels.values())), size=size, grey=grey, track=track)
+    classes = sorted(set(labels.values()))
+    draft = listed_draft(tree, listed, classes, choice, size=size, grey=grey, track=track)
     ignored = len(tree.sizes) - len(places)
     remarks = (f"{ignored:,} other files ignored",) if ignored else ()
     return replace(draft, remarks=draft.remarks + remarks)
 
 
-def parse_classes(text: str) -> dict[str, str]:
-    """Read "1=surprise,2=fear" as folder to class name; UserError where it is no such list."""
-    pairs = [part.split("=") for part in text.split(",") if part.strip()]
-    if not pairs or any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
-        raise UserError(f'--classes {text!r}: expected FOLDER=CLASS pairs, as in "1=surprise,2=fear"')
-    names = {folder.strip(): name.strip() for folder, name in pairs}
-    if len(names) < len(pairs):
-        raise UserError(f"--classes {text!r} names a folder twice: keep one")
-    return names
-
-
-def _class_names(folders: list[str], classes: Mapping[str, str]) -> dict[str, str]:
-    """Class name of each folder; UserError for a number, an unprintable name and two alike but for case."""
-    if unknown := sorted(set(classes) - set(folders)):
-        raise UserError(f"--classes names {', '.join(unknown)}: the class folders are {', '.join(folders)}")
-    numbered = [folder for folder in folders if re.fullmatch(r"\d+", folder) and folder not in classes]
+def _class_names(folders: list[str], choice: ClassChoice) -> dict[str, str]:
+    """Class name of each folder that is kept; UserError for a number without one, and an unprintable name."""
+    numbered = [folder for folder in folders if re.fullmatch(r"\d+", folder) and folder not in choice.names]
     if numbered:
         example = ",".join(f"{number}=..." for number in numbered)
         hint = NUMBERED.get(frozenset(folders), "their order differs from one data set to the next")
         raise UserError(f'class folders are numbers: say what they mean with --classes "{example}" ({hint})')
-    names = {folder: classes.get(folder, folder.strip()) for folder in folders}
-    spellings: dict[str, str] = {}
-    for name in names.values():
-        if not name.isprintable():
-            raise UserError(f"class folder {name!r}: a name that can't be written; rename it, in UTF-8")
-        if (other := spellings.setdefault(name.casefold(), name)) != name:
-            raise UserError(
-                f'classes {other!r} and {name!r} differ in case only: say --classes "{other}={name}"'
-            )
+    names = choice.apply(folders)
+    if unprintable := [name for name in names.values() if not name.isprintable()]:
+        raise UserError(f"class folder {unprintable[0]!r}: a name that can't be written; rename it, in UTF-8")
     return names

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from fer_bench.data.class_choice import ALL_CLASSES, ClassChoice
 from fer_bench.errors import UserError
 
 Item = TypeVar("Item")
@@ -47,8 +49,8 @@ class ImageRecord:
 class ImportOptions:
     """What a user says of the images; a reader names those that it heeds in its `options`."""
 
-    classes: Mapping[str, str] = field(default_factory=dict)
-    """Class name by what the source calls it, a folder, a number or a word."""
+    classes: ClassChoice = ALL_CLASSES
+    """Which classes to keep, and under which names."""
     size: int | None = None
     """Side in pixels to bring all images to."""
     allow_missing: bool = False
@@ -56,6 +58,47 @@ class ImportOptions:
 
 
 NO_OPTIONS = ImportOptions()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a choice of classes makes of records: each as it is now, None for one that is left out.
+
+    `classes` are sorted, and votes in their order; `remarks`: lines about what was left out and renamed.
+    """
+
+    records: Sequence[ImageRecord | None]
+    classes: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def choose(records: Sequence[ImageRecord], classes: Sequence[str], choice: ClassChoice) -> Chosen:
+    """Records of `classes`, the order of their votes, with only the classes of the choice, by its names.
+
+    Votes for a class that is left out are lost, those for merged classes added. Raises UserError as
+    ClassChoice.apply does.
+    """
+    names = choice.apply(classes)
+    kept = tuple(sorted(set(names.values())))
+    sources = [[k for k, word in enumerate(classes) if names.get(word) == name] for name in kept]
+
+    def chosen(record: ImageRecord) -> ImageRecord | None:
+        if record.label not in names:
+            return None
+        votes = tuple(sum(record.votes[k] for k in columns) for columns in sources) if record.votes else ()
+        return replace(record, label=names[record.label], votes=votes)
+
+    lost = Counter(record.label for record in records if record.label not in names)
+    renamed = [f"{word} as {name}" for word, name in names.items() if name != word]
+    remarks = [
+        *([f"named by --classes: {', '.join(renamed)}"] if renamed else []),
+        *(
+            [f"left out by --classes: {', '.join(f'{n:,} {word}' for word, n in lost.items())}"]
+            if lost
+            else []
+        ),
+    ]
+    return Chosen([chosen(record) for record in records], kept, tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -68,7 +111,8 @@ class Draft:
     - source: one line, where the images come from; notes: warnings, shown wherever they are used;
     - skipped: "id: reason" for images already found broken; remarks: lines shown at the import;
     - least: images that every class needs, in train where there is one;
-    - attributes: names of the records' attributes. Votes, too, have all of the records or none.
+    - attributes: names of the records' attributes. Votes, too, have all of the records or none;
+    - read_as: name of the dataset that has read them, where the import knows it.
     """
 
     classes: tuple[str, ...]
@@ -81,6 +125,7 @@ class Draft:
     remarks: tuple[str, ...] = ()
     least: int = 1
     attributes: tuple[str, ...] = ()
+    read_as: str = ""
 
     def check(self, records: Sequence[ImageRecord], broken: Sequence[str] = ()) -> None:
         """Raise UserError where a class has too few readable images; `broken`: "id: reason" of the others."""

@@ -23,7 +23,7 @@ class Dataset:
     title: ClassVar[str] = ""
     how: ClassVar[str] = "built in"
     """How to get it: what to type, or that it is built in."""
-    honest_ceiling: ClassVar[float | None] = None
+    honest_ceiling: float | None = None
     """Accuracy, 0..1, above which a single model more likely profits from a leak than from skill."""
     kaggle: ClassVar[str | None] = None
     """Name on Kaggle for `data download`, owner/dataset."""
@@ -70,12 +70,14 @@ class Imported(Dataset):
 
 
 class UserFolder(Imported):
-    """Images that the user imported under a name of their own."""
+    """Images that the user imported under a name of their own, perhaps of a dataset that has another."""
 
     how = "fer-bench data import PATH --name NAME"
 
     def __init__(self, name: str) -> None:
         self.name = name
+        if (kind := cache.read_as(name)) in DATASETS:
+            self.honest_ceiling = DATASETS[kind].honest_ceiling
 
 
 DATASETS: Registry[type[Dataset]] = Registry("dataset", "fer_bench.datasets")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fer_bench.data.archive import FileTree, image_places
 from fer_bench.data.class_folders import read_folder
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
+from fer_bench.data.images import SUBSETS
 from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError
 
@@ -25,7 +26,8 @@ class ClassFolders(Dataset):
             places = image_places(tree)
         except UserError:
             return ""
-        subsets = sorted({place.subset for place in places.values()} - {"none"})
+        there = {place.subset for place in places.values()} - {"none"}
+        subsets = [subset for subset in SUBSETS if subset in there]
         return f"class folders, {' and '.join(subsets) or 'without a split'}"
 
     def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import PurePosixPath
 
-from fer_bench.data.archive import FileTree, printable
+from fer_bench.data.archive import ARCHIVES, IMAGE_SUFFIXES, FileAlone, FileTree, image_places, printable
+from fer_bench.data.tables import header
 from fer_bench.datasets.base import DATASETS
 from fer_bench.errors import UserError
 
@@ -24,14 +25,33 @@ def recognise(tree: FileTree) -> tuple[str, str]:
     if candidates:
         said = "; ".join(f"{name}: {words}" for name, words in candidates.items())
         raise UserError(f"{tree.path} could be any of these ({said}): say which, data import NAME PATH")
-    known = "; ".join(DATASETS[name].forms for name in DATASETS if DATASETS[name].forms)
-    raise UserError(f"{tree.path}: {_seen(tree)}, which is none of the known forms: {known}")
+    raise UserError(f"{_seen(tree)}; known forms: {'; '.join(known_forms().values())}")
+
+
+def known_forms() -> dict[str, str]:
+    """What each dataset can be imported from, in a phrase, by its name; mere forms first."""
+    names = sorted(DATASETS, key=lambda name: not DATASETS[name].generic)
+    return {name: DATASETS[name].forms for name in names if DATASETS[name].forms}
 
 
 def _seen(tree: FileTree) -> str:
-    """Files by their endings, in words."""
+    """What there is instead of a dataset, in words."""
+    suffixes = {name: PurePosixPath(name).suffix.lower() for name in tree.sizes}
     if not tree.sizes:
-        return "no files"
-    endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in tree.sizes)
-    often = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common(3))
-    return f"{len(tree.sizes):,} files ({often}; such as {printable(min(tree.sizes))[:80]})"
+        return f"{tree.path}: no files in it"
+    if isinstance(tree, FileAlone):
+        columns = ", ".join(header(tree, tree.path.name)[:20])
+        about = f"columns {printable(columns)[:200]}" if columns else "no columns that can be read"
+        return f"{tree.path}: a table of no known dataset ({about})"
+    if set(suffixes.values()) & IMAGE_SUFFIXES:
+        try:
+            image_places(tree)
+        except UserError as error:
+            return str(error)
+    if archives := sorted(name for name, suffix in suffixes.items() if suffix in ARCHIVES):
+        shown = printable(", ".join(archives[:3]))[:200]
+        return f"{tree.path}: archives inside ({shown}): unpack them, or give one of them"
+    often = ", ".join(
+        f"{n:,} {suffix or 'no ending'}" for suffix, n in Counter(suffixes.values()).most_common(3)
+    )
+    return f"{tree.path}: no images or table known, but {often} (such as {printable(min(tree.sizes))[:80]})"

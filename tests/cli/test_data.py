@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fer_bench.cli.data import app
 from fer_bench.cli.options import console
 from fer_bench.datasets import fer2013
-from fer_bench.datasets.base import open_dataset
+from fer_bench.datasets.base import find_dataset, open_dataset
 from fer_bench.errors import UserError
 
 TINY = {"Training": 4, "PublicTest": 2, "PrivateTest": 2}
@@ -95,11 +95,11 @@ def test_import_says_counts_what_was_skipped_and_where_it_lies(kaggle_folder, ho
 def test_import_says_what_it_found(tmp_path, kaggle_folder):
     assert "found: FER-2013, Kaggle's image folders" in run("import", kaggle_folder)
     root = save_faces(tmp_path / "faces", ("train/a", "train/b", "test/a", "test/b"))
-    assert "found: class folders, test and train" in run("import", root, "--name", "mine")
+    assert "found: class folders, train and test" in run("import", root, "--name", "mine")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/read.me").write_text("nothing")
     said = refused("import", tmp_path / "notes")
-    assert "1 files (1 .me; such as read.me), which is none of the known forms" in said
+    assert "no images or table known, but 1 .me (such as read.me); known forms: class folders" in said
     assert "fer2013.csv" in said and "CLASS/IMAGE" in said
 
 
@@ -112,6 +112,22 @@ def test_import_folder_with_all_its_options(tmp_path):
     assert "32x32 grey" in said
     assert "short side resized" in said
     assert open_dataset("raf").classes == ("fear", "happy", "sad", "surprise")
+
+
+def test_import_of_nothing_says_what_can_be_imported():
+    result = CliRunner().invoke(app, ["import"])
+    assert result.exit_code == 2
+    assert "give the PATH of what to import" in result.output
+    assert "folder: class folders, CLASS/IMAGE or SPLIT/CLASS/IMAGE" in result.output
+
+
+def test_a_dataset_under_another_name_keeps_its_ceiling(tmp_path, kaggle_folder):
+    run("import", kaggle_folder, "--name", "mine")
+    assert find_dataset("mine").honest_ceiling == find_dataset("fer2013").honest_ceiling == 0.77
+    root = save_faces(tmp_path / "faces", ("a", "b"))
+    run("import", root, "--name", "own")
+    assert find_dataset("own").honest_ceiling is None
+    assert "imported by you from faces" in run("list")
 
 
 def test_import_that_makes_no_sense_is_refused(tmp_path, kaggle_folder):

@@ -57,3 +57,24 @@ def test_zip_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path):
     with pytest.raises(UserError, match="bomb"):
         ZipTree(tmp_path / "x.zip", bomb_bytes=2**20)
     assert len(ZipTree(tmp_path / "x.zip").sizes) == 1
+
+
+def test_a_folder_that_holds_nothing_but_an_archive_is_this_archive(tmp_path):
+    zipped(write(tmp_path / "download", {"README.md": b"x"}) / "archive.zip", class_files())
+    assert len(import_folder(tmp_path / "download")) == 6
+    write(tmp_path / "download", {"labels.txt": b"x"})
+    assert sorted(open_tree(tmp_path / "download").sizes) == ["README.md", "archive.zip", "labels.txt"]
+
+
+def test_what_is_no_source_is_told(tmp_path):
+    files = {"face.jpg": b"x", "paper.pdf": b"%PDF", "model.keras": b"x"}
+    write(tmp_path, files)
+    with pytest.raises(
+        UserError, match=r"face.jpg is a single image: expected a folder, .*fer-bench predict"
+    ):
+        open_tree(tmp_path / "face.jpg")
+    for name in ("paper.pdf", "model.keras"):
+        with pytest.raises(
+            UserError, match=rf"{name}: expected a folder, an archive \(zip, tar, tar.gz\) or"
+        ):
+            open_tree(tmp_path / name)

@@ -4,7 +4,7 @@ import pytest
 from image_files import class_files, folder_draft, import_folder, picture, write, zipped
 
 from fer_bench.data import cache
-from fer_bench.data.class_folders import parse_classes
+from fer_bench.data.class_choice import parse_classes
 from fer_bench.data.images import SUBSETS
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets import fer2013
@@ -34,10 +34,18 @@ def test_numbered_folders_need_names(tmp_path):
     assert images.classes == fer2013.CLASSES
     assert images.ids[images.labels == 6].tolist() == ["1/0.png", "1/1.png", "1/2.png"]
     with pytest.raises(UserError, match="--classes names 8"):
-        folder_draft(tmp_path / "raf", classes={**named, "8": "contempt"})
-    for wrong in ("", "1", "1=", "1=a=b"):
-        with pytest.raises(UserError, match="expected FOLDER=CLASS"):
-            parse_classes(wrong)
+        folder_draft(tmp_path / "raf", classes=parse_classes("1=a,2=b,3=c,4=d,5=e,6=f,7=g,8=contempt"))
+
+
+def test_class_folders_are_left_out_and_brought_to_the_common_names(tmp_path):
+    root = write(tmp_path / "x", class_files(("Anger", "happiness", "contempt")))
+    draft = folder_draft(root, classes=parse_classes("contempt=-"))
+    assert draft.classes == ("Anger", "happiness")
+    assert len(draft.records) == 6
+    assert "left out by --classes: 3 contempt" in draft.remarks
+    draft = folder_draft(root, classes=parse_classes("common"))
+    assert draft.classes == ("angry", "happy")
+    assert "named by --classes: Anger as angry, happiness as happy" in draft.remarks
 
 
 def test_empty_and_one_image_classes_are_refused_unless_allowed(tmp_path):
@@ -68,7 +76,7 @@ def test_class_absent_from_the_training_subset_is_refused(tmp_path):
         ({"a.png": b"x"}, "a.png lies in no class folder"),
         ({"train/a.png": b"x"}, "lies in no class folder"),
         ({"notes.txt": b"x"}, "no images in"),
-        ({"angry/x.png": b"x", "more/happy/y.png": b"x"}, "different depths, in the top and more"),
+        ({"angry/x.png": b"x", "more/happy/y.png": b"x"}, "different places, in the top and more"),
         ({"Angry/x.png": b"x", "angry/y.png": b"x"}, "differ in case only"),
     ],
 )

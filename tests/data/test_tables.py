@@ -3,7 +3,7 @@
 import pytest
 
 from fer_bench.data.archive import open_tree
-from fer_bench.data.tables import header, rows
+from fer_bench.data.tables import header, lines, rows
 from fer_bench.errors import UserError
 
 
@@ -33,3 +33,10 @@ def test_missing_columns_are_named(tmp_path):
     tree, name = table(tmp_path, b"a,b\n1,2\n")
     with pytest.raises(UserError, match=r"table.csv has the columns a, b: expected a, c; c not found"):
         list(rows(tree, name, ("a", "c")))
+
+
+def test_lines_are_numbered_and_empty_ones_left_out(tmp_path):
+    tree, name = table(tmp_path, "\ufeffa.jpg 1\r\n\r\n b.jpg 2 \n".encode())
+    assert list(lines(tree, name)) == [(1, "a.jpg 1"), (3, "b.jpg 2")]
+    with pytest.raises(UserError, match=r"table.csv can't be read as text after line 0: .*utf-8"):
+        list(lines(*table(tmp_path, b"\xff\xfe")))

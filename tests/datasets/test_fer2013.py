@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from image_files import fer2013_files, picture, write, zipped
+from image_files import fer2013_files, picture, tarred, write, zipped
 from PIL import Image
 
 from fer_bench.data import cache
@@ -12,6 +12,7 @@ from fer_bench.data.archive import open_tree
 from fer_bench.data.splits import available_splits
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import DATASETS, dataset_available, open_dataset
+from fer_bench.datasets.recognise import recognise
 from fer_bench.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -49,6 +50,9 @@ def test_all_forms_of_fer2013_give_the_same_images(tmp_path):
         fer_csv(tmp_path / "fer2013.csv", files),
         fer_csv(tmp_path / "icml_face_data.csv", files, icml=True),
         zipped(tmp_path / "csv.zip", {"fer2013.csv": fer_csv(tmp_path / "x.csv", files).read_bytes()}),
+        tarred(
+            tmp_path / "x.tar.gz", {"fer2013/fer2013.csv": (tmp_path / "x.csv").read_bytes(), "README": b""}
+        ),
     ]
     loaded = [import_fer2013(form) for form in forms]
     expected = {"train": [3, 3, 3, 4, 3, 3, 3], "val": [2, 2, 2, 3, 2, 2, 2], "test": [1, 1, 1, 2, 1, 1, 1]}
@@ -103,7 +107,7 @@ def test_fer2013_that_is_none_is_refused(tmp_path):
         import_fer2013(tmp_path / "missing.zip")
     with pytest.raises(UserError, match="isn't there"):
         import_fer2013(tmp_path / "missing.csv")
-    with pytest.raises(UserError, match="unpack it"):
+    with pytest.raises(UserError, match="no whole tar"):
         import_fer2013(write(tmp_path, {"fer2013.tar.gz": b"x"}) / "fer2013.tar.gz")
     assert not dataset_available("fer2013")
 
@@ -130,6 +134,27 @@ def test_bad_row_of_a_csv_is_named_and_nothing_is_imported(tmp_path, row, messag
     with pytest.raises(UserError, match=message):
         import_fer2013(path)
     assert not dataset_available("fer2013")
+
+
+def test_training_table_without_usage_and_test_table_without_labels(tmp_path):
+    good = " ".join(["7"] * 2304)
+    rows = [f"{k},{' '.join(str((k + i) % 256) for i in range(2304))}" for k in range(7)]
+    write(tmp_path / "c", {"train.csv": "\n".join(["emotion,pixels", *rows]).encode()})
+    write(tmp_path / "c", {"test.csv": f"pixels\n{good}\n".encode(), "submission.csv": b"id,emotion\n"})
+    assert recognise(open_tree(tmp_path / "c")) == ("fer2013", "FER-2013's table, c: train.csv")
+    images = import_fer2013(tmp_path / "c")
+    assert images.counts(images.in_subset("train")).tolist() == [1] * 7
+    assert images.labels.tolist() == [0, 1, 2, 3, 5, 6, 4]
+    assert images.pixels[3, 0, :2, 0].tolist() == [3, 4]
+    assert any("no column Usage" in note for note in images.notes)
+    assert "official" not in available_splits(images)
+    with pytest.raises(UserError, match=r"test.csv has pixels, but no labels .*import fer2013.csv, icml"):
+        import_fer2013(tmp_path / "c" / "test.csv")
+    write(
+        tmp_path / "c",
+        {"icml_face_data.csv": fer_csv(tmp_path / "x", fer2013_files(), icml=True).read_bytes()},
+    )
+    assert recognise(open_tree(tmp_path / "c"))[1] == "FER-2013's table, c: icml_face_data.csv"
 
 
 def test_csv_of_other_columns_or_no_text_is_refused(tmp_path):

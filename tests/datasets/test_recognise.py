@@ -26,10 +26,43 @@ def test_two_that_fit_are_both_named(tmp_path):
         recognise(kaggle)
 
 
-def test_what_is_nothing_known_is_told_with_what_was_seen(tmp_path):
-    odd = write(tmp_path / "odd", {"a.xml": b"", "b.xml": b"", "c": b""})
-    with pytest.raises(UserError, match=r"3 files \(2 .xml, 1 no ending; such as a.xml\), which is none"):
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"a.xml": b"", "b.xml": b"", "c": b""},
+            r"no images or table known, but 2 \.xml, 1 no ending \(such as a",
+        ),
+        ({}, "no files in it; known forms: class folders"),
+        ({"0.png": b""}, "0.png lies in no class folder; expected CLASS/IMAGE"),
+        (
+            {"angry/a/0.png": b"", "sad/b/0.png": b""},
+            r"different places, in angry and sad \(such as angry/a/0.png\)",
+        ),
+        (
+            {"fer.zip": b"", "raf.tar.gz": b""},
+            r"archives inside \(fer.zip, raf.tar.gz\): unpack them, or give one",
+        ),
+    ],
+)
+def test_what_is_nothing_known_is_told_with_what_was_seen(tmp_path, files, said):
+    odd = write(tmp_path / "odd", files)
+    odd.mkdir(exist_ok=True)
+    with pytest.raises(UserError, match=said) as told:
         recognise(open_tree(odd))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no files, which is none"):
-        recognise(open_tree(tmp_path / "empty"))
+    assert "known forms: class folders, CLASS/IMAGE" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"file,label\n1,2\n", r"a table of no known dataset \(columns file, label\)"),
+        (b"", "no columns that can be read"),
+        (b"\xff\x00\xfe" * 90, "no columns that can be read"),
+        (b"x" * 10**6, "no columns that can be read"),
+        (b"x" * 10**4, r"\(columns x{200}\)"),
+    ],
+)
+def test_a_table_of_something_else_is_told_by_its_columns(tmp_path, content, said):
+    with pytest.raises(UserError, match=said):
+        recognise(open_tree(write(tmp_path, {"x.csv": content}) / "x.csv"))

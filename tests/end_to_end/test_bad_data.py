@@ -108,7 +108,7 @@ def nest(root):
 
 # One mistake each: how the source comes to be, and what is said of it.
 SOURCES = {
-    "missing": (lambda p: None, "source isn't there: expected a folder or a zip"),
+    "missing": (lambda p: None, "source isn't there: expected a folder, an archive"),
     "empty folder": (lambda p: p.mkdir(), "no images in source: expected CLASS/IMAGE or SPLIT/CLASS/IMAGE"),
     "no classes": (
         lambda p: write(p, {"0.png": picture()}),
@@ -119,9 +119,9 @@ SOURCES = {
         lambda p: write(p, {"train/0.png": picture()}),
         "train/0.png lies in no class folder",
     ),
-    "different depths": (
+    "different places": (
         lambda p: write(p, {**faces(), "x/fear/0.png": picture()}),
-        "lie at different depths",
+        "lie in different places",
     ),
     "empty class": (
         lambda p: (write(p, faces()) / "fear").mkdir(),
@@ -197,7 +197,7 @@ def test_folders_hundreds_deep_are_refused(folder, refused, imported):
         said = refused("data", "import", "folder", "source", "--name", "mine")
     finally:
         subprocess.run(["rm", "-r", "source"], check=True)  # too deep for shutil
-    assert "class folders lie at different depths, in the top and sad/d/d/" in said
+    assert "class folders lie in different places, in the top and sad/d/d/" in said
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_folders_hundreds_deep_are_refused(folder, refused, imported):
         ([], "--name is missing: expected a name of your own"),
         (["--name", "mine", "--size", "0"], "--size 0: expected 8 to 1024 pixels"),
         (["--name", "mine", "--size", "99999"], "--size 99999: expected 8 to 1024 pixels"),
-        (["--name", "mine", "--classes", "angry"], "--classes 'angry': expected FOLDER=CLASS pairs"),
-        (["--name", "mine", "--classes", "angry=a,angry=b"], "names a folder twice: keep one"),
+        (["--name", "mine", "--classes", "angry"], "--classes 'angry': expected CLASS=NAME pairs"),
+        (["--name", "mine", "--classes", "angry=a,angry=b"], "names a class twice: keep one"),
         (
             ["--name", "mine", "--classes", "fear=a"],
-            "--classes names fear: the class folders are angry, happy",
+            "--classes names fear: the classes are angry, happy",
         ),
         (["--name", "n" * 300], "can't write the import to"),
     ],
@@ -237,9 +237,10 @@ def rows(*changed):
 TABLES = {
     "other columns": (
         "label,image\n1,2\n",
-        "has the columns label, image: expected emotion, pixels and Usage",
+        "has the columns label, image: expected emotion, pixels, Usage",
     ),
-    "a column short": ("emotion,pixels\n1,2\n", "expected emotion, pixels and Usage; Usage not found"),
+    "a column short": ("emotion,Usage\n1,Training\n", "expected emotion, pixels, Usage; pixels not found"),
+    "no Usage": ("emotion,pixels\n1,2\n", "too few training images of a class (angry 0, "),
     "empty": ("", "has the columns none"),
     "header only": ("emotion,pixels,Usage\n", "fer2013.csv: no images"),
     "label": (rows((3, "9,GOOD,Training")), "fer2013.csv, row 3: emotion '9', expected 0 to 6"),
@@ -286,7 +287,7 @@ def test_a_table_that_is_missing_or_of_another_kind_is_refused(folder, refused):
     (folder / "folder.csv").mkdir()
     assert "no images in folder.csv" in refused("data", "import", "fer2013", "folder.csv")
     (folder / "fer2013.tar.gz").write_bytes(b"x")
-    assert "unpack it and give its folder" in refused("data", "import", "fer2013", "fer2013.tar.gz")
+    assert "fer2013.tar.gz is no whole tar" in refused("data", "import", "fer2013", "fer2013.tar.gz")
     write(folder / "words", faces((*fer2013.CLASSES, "contempt")))
     assert "'contempt' is none of FER-2013's classes" in refused("data", "import", "fer2013", "words")
     assert "unknown dataset 'fer2012': did you mean 'fer2013'" in refused(

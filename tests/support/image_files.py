@@ -1,6 +1,7 @@
 """Small image files, in folders and zips, as users bring them."""
 
 import io
+import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -41,6 +42,16 @@ def zipped(path: Path, files: Mapping[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+    return path
+
+
+def tarred(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Write a tar of files, compressed where its name says so; gives its path."""
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
     return path
 
 
