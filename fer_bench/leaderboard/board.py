@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_bench.data.splits import scored_parts
 from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
 from fer_bench.leaderboard.tested import Score, TestedRuns
@@ -20,6 +21,8 @@ NOT_TUNED = (
     "untuned and not ranked: it takes the defaults of all that is searched (its gain with the sign turned is "
     "what tuning brought)"
 )
+PREFIXES = {"test": "", "test_dedup": "dedup_", "test_near_dedup": "near_dedup_"}
+"""How columns of scores begin, by the part of the test images that they are of."""
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
 FACTS = (  # medians over repeats
     *("steps", "train_seconds", "shared_seconds", "setup_seconds", "images_per_second"),
@@ -109,14 +112,14 @@ class Board:
         pairs = [(number, found.get(cell.shared_key, number)) for number, cell in enumerate(tested)]
         return {number: baseline for number, baseline in pairs if number != baseline}
 
-    def comparisons(self, dedup: bool = False, score: Score | None = None) -> Comparisons:
-        """Macro-F1, or another score, of the cells that were tested, in their order, to be compared."""
+    def comparisons(self, part: str = "test", score: Score | None = None) -> Comparisons:
+        """Macro-F1 of a part of test, or another score, of the tested cells in their order, to be compared."""
         assert self.test
         tested = [cell for cell in self.cells if cell.repeats]
         # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
         apart = {number for number, cell in enumerate(tested) if cell.untuned}
         runs = [(cell.shared_key, cell.runs) for cell in tested]
-        return self.test.compare(runs, dedup, self.scored, apart, score)
+        return self.test.compare(runs, part, self.scored, apart, score)
 
     @property
     def scored(self) -> bool:
@@ -147,8 +150,9 @@ def _compare(board: Board, rows: Sequence[Row]) -> None:
     """Enter into the rows of tested cells their intervals, gains, and which may be as good as the best."""
     cells = [cell for cell in board.cells if cell.repeats]
     ranked = [number for number, cell in enumerate(cells) if not cell.unranked]
-    for prefix in ("", "dedup_"):
-        scores = board.comparisons(dedup=bool(prefix))
+    assert board.test
+    for part in scored_parts(board.test.images):
+        prefix, scores = PREFIXES[part], board.comparisons(part)
         _enter(rows, f"{prefix}macro_f1", [scores.score(number) for number in range(len(cells))], (0, 1))
         pairs = board.baselines.items()
         found = {cell: gain for cell, other in pairs if (gain := scores.difference(cell, other))}
@@ -201,7 +205,7 @@ def _row(cell: BoardCell, test: TestedRuns | None) -> Row:
         "warnings": _warnings(cell, test),
     }
     row["val_macro_f1"] = _mean(cell, "val/macro_f1")
-    for kind, prefix in (("test", ""), ("test_dedup", "dedup_")):
+    for kind, prefix in PREFIXES.items():
         for score in SCORES:
             row[f"{prefix}{score}"] = _mean(cell, f"{kind}/{score}")
             row[f"{prefix}{score}_sd"] = _sd(cell, f"{kind}/{score}")

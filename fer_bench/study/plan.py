@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import Split, split
+from fer_bench.data.splits import Split, groups_digest, split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
@@ -215,6 +215,8 @@ def _tasks(
     """The cells, and the stages that they go on from."""
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    if groups := groups_digest(images, spec.split):
+        data["groups"] = groups
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
