@@ -41,8 +41,8 @@ class Closest:
 def near_groups(small: np.ndarray, twins: np.ndarray, track: Track = quiet) -> np.ndarray:
     """Group number of each image, (N,) int64: near-duplicates share one, and all that these link.
 
-    `small` (N, 48, 48) are thumbnails, `twins` (N,) numbers that identical images share, in the order of their
-    first. Images without contrast are with identical ones alone.
+    `small` (N, 48, 48) are thumbnails, `twins` (N,) numbers that identical images share, in the order of
+    their first. Images without contrast are with identical ones alone.
     """
     _, first = np.unique(twins, return_index=True)
     found, group = outlines(small)[first], np.arange(len(first))
@@ -111,7 +111,7 @@ def _parts(indices: np.ndarray) -> Iterator[np.ndarray]:
 def _joined(
     group: np.ndarray, small: np.ndarray, first: np.ndarray, pairs: np.ndarray, flipped: bool
 ) -> np.ndarray:
-    """The groups (n,) once near-duplicates among the pairs (2, p) are linked; pairs of one group are skipped."""
+    """The groups (n,), joined where near-duplicates are among the pairs (2, p); those of one are skipped."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +39,11 @@ class Split:
     val_twins: int = 0
     near_dedup: np.ndarray | None = None
 
+    @property
+    def near_twins(self) -> int:
+        """How many test images have a near-duplicate in train or val; 0 where these were not looked for."""
+        return 0 if self.near_dedup is None else int(np.count_nonzero(~self.near_dedup))
+
 
 class HasDuplicates(Protocol):
     """Test images of which it is known which have an identical or a nearly identical one in train or val."""
@@ -73,7 +77,7 @@ def available_splits(images: FaceImages) -> tuple[str, ...]:
 
 
 def groups_digest(images: FaceImages, name: str) -> str:
-    """Hash of the groups that a split keeps on one side; "" where they are but identical images, or unused."""
+    """Hash of the groups that a split keeps on one side; "" where it keeps none but identical images."""
     if name not in GROUPED or np.array_equal(images.groups(), images.twins()):
         return ""
     return bytes_digest(images.groups().astype("<i8").tobytes())[:16]

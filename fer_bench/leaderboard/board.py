@@ -113,7 +113,7 @@ class Board:
         return {number: baseline for number, baseline in pairs if number != baseline}
 
     def comparisons(self, part: str = "test", score: Score | None = None) -> Comparisons:
-        """Macro-F1 of a part of test, or another score, of the tested cells in their order, to be compared."""
+        """Macro-F1 of a part of test, or another score, of the cells that were tested, in their order."""
         assert self.test
         tested = [cell for cell in self.cells if cell.repeats]
         # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
@@ -244,10 +244,8 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings += [
             phrase for each in tags for phrase in map(str.strip, each.get(kind, "").split(";")) if phrase
         ]
-    if test and cell.repeats and (twins := np.count_nonzero(~test.images.dedup)):
-        warnings.append(
-            f"{twins:,} of {len(test.images.dedup):,} test images are also in train or val: see dedup_*"
-        )
+    if test and cell.repeats:
+        warnings += test.duplicates
     if in_train := max((int(each.get("val_twins") or 0) for each in tags), default=0):
         warnings.append(f"{in_train:,} validation images are also in train: selection trusts them too much")
     return warnings
@@ -268,11 +266,17 @@ def _values(cell: BoardCell, key: str) -> list[float]:
 
 
 def _mean(cell: BoardCell, key: str) -> float:
-    return mean_and_sd(_values(cell, key))[0]
+    return _mean_and_sd(cell, key)[0]
 
 
 def _sd(cell: BoardCell, key: str) -> float:
-    return mean_and_sd(_values(cell, key))[1]
+    return _mean_and_sd(cell, key)[1]
+
+
+def _mean_and_sd(cell: BoardCell, key: str) -> tuple[float, float]:
+    """Of all repeats; NaN where some weren't scored by it, as older ones without near-duplicates."""
+    values = _values(cell, key)
+    return mean_and_sd(values if len(values) == len(cell.repeats) else [])
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -64,8 +64,8 @@ class TestedRuns:
     ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot.
 
-        By macro-F1 of a part of the images (`scored_parts`), or another `score` of all. `fixed_nets` as of `Comparisons`; `apart` are the
-        numbers of cells that show nothing of seed noise.
+        By macro-F1 of a part of the images, as `scored_parts` names it, or another `score` of all;
+        `fixed_nets` as of `Comparisons`; `apart` are the numbers of cells that show nothing of seed noise.
         """
         if score:
             scores, influence = self._scores(np.ones(len(self.images.labels), bool), score)
@@ -90,3 +90,15 @@ class TestedRuns:
     def collapsed(self, runs: Sequence[int]) -> int:
         """How many of the runs predict one class only."""
         return sum(bool((self.predicted[run] == self.predicted[run][0]).all()) for run in runs)
+
+    @property
+    def duplicates(self) -> list[str]:
+        """How many test images are in train or val as well, or have a near-duplicate there, each a phrase."""
+        phrases, images, number = [], self.images, len(self.images.dedup)
+        if twins := np.count_nonzero(~images.dedup):
+            phrases.append(f"{twins:,} of {number:,} test images are also in train or val: see dedup_*")
+        if images.near_dedup is not None and (near := np.count_nonzero(~images.near_dedup)) > twins:
+            phrases.append(
+                f"{near:,} of {number:,} test images have a near-duplicate in train or val: see near_dedup_*"
+            )
+        return phrases

@@ -180,7 +180,7 @@ def _note(tags: Mapping[str, str], repeats: int, numbers: Mapping[str, float]) -
         f"`{tags['strategy']}` on `{tags['backbone']}`: macro-F1 on test **{100 * score:.1f} %**{interval}, "
         f"mean of {repeats} repeats.\n\n"
         "Metrics are means over the counted repeats that are nested here: of test by their plain names, "
-        "`dedup/` without test images that are also in train or val, `near_dedup/` without near-duplicates of "
-        "these, `val/` of validation. `sd/` is the standard deviation over repeats, `low/` and `high/` the 95 % interval over images and seeds, `gain` "
-        "the difference to the strategy none."
+        "`dedup/` without test images that are also in train or val, `near_dedup/` without near-duplicates "
+        "of these, `val/` of validation. `sd/` is the standard deviation over repeats, `low/` and `high/` "
+        "the 95 % interval over images and seeds, `gain` the difference to the strategy none."
     )

@@ -53,6 +53,7 @@ class Plan:
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
+    near_twins: int = 0  # test images with a near-duplicate there; 0 where these were not looked for
 
     @property
     def trials(self) -> int:
@@ -134,8 +135,7 @@ def make_plan(
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
-    `overrides` are keys of the study, such as split; None leaves the file's. Raises UserError for whatever
-    makes a run impossible.
+    `overrides` are keys of the study; None leaves the file's. Raises UserError where a run is impossible.
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
@@ -160,6 +160,7 @@ def make_plan(
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
         twins=int(np.count_nonzero(~parts.dedup)),
+        near_twins=parts.near_twins,
         val_twins=parts.val_twins,
         why=why,
         precision=precision,
