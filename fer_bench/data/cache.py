@@ -18,6 +18,7 @@ import numpy as np
 
 from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
 from fer_bench.data.images import SUBSETS, FaceImages, fingerprint, twin_groups
+from fer_bench.data.known_images import recognise
 from fer_bench.data.near_duplicates import near_groups
 from fer_bench.data.thumbnails import thumbnails
 from fer_bench.errors import UserError
@@ -98,6 +99,7 @@ def load(name: str) -> FaceImages:
             name=name,
             source=about["source"],
             fingerprint=about["fingerprint"],
+            refused=tuple(about.get("refused", ())),
             **lists,
             **extras,
         )
@@ -148,13 +150,14 @@ def _build(dataset: Path, draft: Draft, track: Track, comparing: Track) -> str:
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         small = thumbnails(pixels)
         near = near_groups(small, twin_groups(pixels), comparing)
+        known = recognise(small, subsets)
         extras = _save_extras(folder / EXTRAS, draft, records, near)
         digest = fingerprint(pixels, labels, subsets, draft.classes)
         about = {
             "version": folder.name, "classes": draft.classes, "images": len(records), "shape": draft.shape,
-            "source": draft.source, "notes": draft.notes, "remarks": draft.remarks,
+            "source": draft.source, "notes": draft.notes + known.notes, "remarks": draft.remarks,
             "skipped": [*draft.skipped, *broken], "fingerprint": digest,
-            "extras": extras,
+            "extras": extras, "refused": known.refused,
         }  # fmt: skip
         (folder / "meta.json").write_text(json.dumps(about, indent=1), "utf-8")
         os.replace(folder / "meta.json", dataset / "meta.json")

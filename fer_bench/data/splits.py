@@ -39,11 +39,6 @@ class Split:
     val_twins: int = 0
     near_dedup: np.ndarray | None = None
 
-    @property
-    def near_twins(self) -> int:
-        """How many test images have a near-duplicate in train or val; 0 where these were not looked for."""
-        return 0 if self.near_dedup is None else int(np.count_nonzero(~self.near_dedup))
-
 
 class HasDuplicates(Protocol):
     """Test images of which it is known which have an identical or a nearly identical one in train or val."""

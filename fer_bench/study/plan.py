@@ -135,7 +135,8 @@ def make_plan(
 ) -> Plan:
     """Read and check a study, its data and its weights; nothing is trained or written.
 
-    `overrides` are keys of the study; None leaves the file's. Raises UserError where a run is impossible.
+    `overrides` are keys of the study, such as split; None leaves the file's. Raises UserError for whatever
+    makes a run impossible.
     """
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
@@ -159,12 +160,17 @@ def make_plan(
         notes=images.notes,
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
-        twins=int(np.count_nonzero(~parts.dedup)),
-        near_twins=parts.near_twins,
-        val_twins=parts.val_twins,
+        **_duplicates(parts),
         why=why,
         precision=precision,
     )
+
+
+def _duplicates(parts: Split) -> dict[str, Any]:
+    """How many images the plan warns of: fields of Plan."""
+    near = 0 if parts.near_dedup is None else int(np.count_nonzero(~parts.near_dedup))
+    twins = int(np.count_nonzero(~parts.dedup))
+    return {"twins": twins, "near_twins": near, "val_twins": parts.val_twins}
 
 
 def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
