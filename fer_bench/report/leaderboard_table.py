@@ -18,6 +18,16 @@ NAMES = {
     "balanced_accuracy": "Balanced accuracy",
 }
 
+DEDUPLICATED = [
+    Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val"),
+    Column(
+        "near_dedup_macro_f1",
+        "Near d.",
+        percent,
+        "macro-F1 without test images that have a near-duplicate in train or val",
+    ),
+]
+
 
 def leaderboard_table(view: BoardView) -> Table:
     """A row for each cell, best first, in percent and points."""
@@ -50,9 +60,7 @@ def leaderboard_table(view: BoardView) -> Table:
             "share of draws of images and seeds in which it is the best, in percent: flatters who was lucky",
         )
     ]
-    columns += [
-        Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val")
-    ]
+    columns += DEDUPLICATED
     columns += [Column("repeats", "n", count, "repeats")]
     columns = [column for column in columns if frame[column.key].map(word).ne("").any()]
     columns += [Column("marks", "Notes")] if any(frame["marks"]) else []
