@@ -18,6 +18,7 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 64 * 10**6
 DEFAULT_SIDE = 112
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
+LEAST_INSIDE = 0.25  # share of a box: with less, the list is of other images, such as uncut ones
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, which would run Ghostscript
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of an image, pixels; right and bottom are outside of it."""
@@ -95,11 +96,14 @@ def decoded(
 
 
 def _inside(box: Box, size: tuple[int, int]) -> Box:
-    """The part of a box that is within an image of a size (width, height); ValueError where none is."""
+    """The part of a box that is within an image of a size (width, height); ValueError where too little is."""
     left, top, right, bottom = box
+    area = (right - left) * (bottom - top)
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
     if left >= right or top >= bottom:
         raise ValueError(f"its box {box} holds nothing of the {size[0]}x{size[1]} pixels")
+    if (right - left) * (bottom - top) < LEAST_INSIDE * area:
+        raise ValueError(f"its box {box} lies outside of its {size[0]}x{size[1]} pixels: is it cut already?")
     return left, top, right, bottom
 
 

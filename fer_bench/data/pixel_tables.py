@@ -1,9 +1,13 @@
-"""Tables with an image in each row, the form in which FER-2013 came: emotion, pixels, and in most Usage."""
+"""Tables with an image in each row, the form in which FER-2013 came: emotion, pixels, and in most Usage.
+
+CK+ comes in it too, with one more class.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -17,19 +21,21 @@ CSV_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 COLUMNS = ("emotion", "pixels", "Usage")
 SIDE = 48
+SMALL = 20 * 10**6  # bytes, twice as many as CK+'s table has, and a fifteenth of FER-2013's
 
 
-def table_records(tree: FileTree, table: str) -> list[ImageRecord]:
+def table_records(tree: FileTree, table: str, order: Sequence[str] = CSV_ORDER) -> list[ImageRecord]:
     """A record for each row, with the ids "row 1", ...; without a column Usage, all are of train.
 
-    Raises UserError, naming the row, for wrong columns, labels and usages.
+    `order` is what the numbers of the column emotion mean. Raises UserError, naming the row, for wrong
+    columns, labels and usages.
     """
     source = tree.source(table)
     wanted = (
         COLUMNS if "Usage" in header(tree, table) or "emotion" not in header(tree, table) else COLUMNS[:2]
     )
     return [
-        ImageRecord(f"row {number}", _label(source, number, row), _subset(source, number, row))
+        ImageRecord(f"row {number}", _label(source, number, row, order), _subset(source, number, row))
         for number, row in rows(tree, table, wanted)
     ]
 
@@ -49,11 +55,23 @@ def usage_subset(source: str, number: int, usage: str) -> str:
     return USAGES[usage.strip()]
 
 
-def _label(source: str, number: int, row: dict[str, str]) -> str:
+def is_ck_plus(tree: FileTree, table: str) -> bool:
+    """Whether a table is CK+'s, not FER-2013's: by its name, or in a small one by a label 7, contempt."""
+    if PurePosixPath(table).name.lower().startswith("ck"):
+        return True
+    try:
+        return tree.sizes[table] < SMALL and any(
+            row["emotion"].strip() == "7" for _, row in rows(tree, table, COLUMNS[:2])
+        )
+    except UserError:
+        return False
+
+
+def _label(source: str, number: int, row: dict[str, str], order: Sequence[str]) -> str:
     text = row["emotion"].strip()
-    if text not in map(str, range(len(CSV_ORDER))):
-        raise UserError(f"{source}, row {number}: emotion {text[:80]!r}, expected 0 to {len(CSV_ORDER) - 1}")
-    return CSV_ORDER[int(text)]
+    if text not in map(str, range(len(order))):
+        raise UserError(f"{source}, row {number}: emotion {text[:80]!r}, expected 0 to {len(order) - 1}")
+    return order[int(text)]
 
 
 def _subset(source: str, number: int, row: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_pl
 from fer_bench.data.class_folders import draft_images
 from fer_bench.data.class_names import COMMON, class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
-from fer_bench.data.pixel_tables import SIDE, USAGES, table_pixels, table_records
+from fer_bench.data.pixel_tables import SIDE, USAGES, is_ck_plus, table_pixels, table_records
 from fer_bench.data.tables import header
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
@@ -47,7 +47,7 @@ class Fer2013(Imported):
         """By its table's name or columns, or by file names that begin with a usage."""
         if file_named(tree, VOTES):
             return ""
-        if table := find_table(tree):
+        if (table := find_table(tree)) and not is_ck_plus(tree, table):
             return f"FER-2013's table, {tree.source(table)}"
         words = {PurePosixPath(name).name.split("_")[0].lower() for name in tree.sizes}
         return "FER-2013, Kaggle's image folders" if {"training", "privatetest"} <= words else ""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from annotated_sets import affectnet_files, ck_plus_files, expw_files, parquet_files
 from ferplus_files import ferplus_rows, joined_files
 from image_files import class_files, fer2013_files, write
 from raf_db_files import author_files
@@ -13,8 +14,12 @@ from fer_bench.datasets.base import DATASETS
 from fer_bench.testing import DatasetContract
 
 SOURCES = {  # files to import, by the name of the dataset
+    "affectnet": affectnet_files(),
+    "ck-plus": ck_plus_files(42),
+    "expw": expw_files(20),
     "fer2013": fer2013_files(),
     "folder": class_files(),
+    "parquet": parquet_files(),
     "ferplus": joined_files(ferplus_rows()),
     "raf-db": author_files(),
     "fer-49779": {f"processed_data/{name}": data for name, data in class_files(fer2013.CLASSES).items()},
@@ -32,7 +37,18 @@ class TestEveryDataset(DatasetContract):
 
 
 def test_looking_entries_up_imports_nothing_heavy():
-    heavy = {"keras", "tensorflow", "jax", "mlflow", "optuna", "sklearn", "scipy", "matplotlib", "pandas"}
+    heavy = {
+        "keras",
+        "tensorflow",
+        "jax",
+        "mlflow",
+        "optuna",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "pandas",
+        "pyarrow",
+    }
     code = f"import sys, fer_bench.datasets.base as b; list(b.DATASETS); print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
