@@ -43,7 +43,11 @@ class Rating:
 
 @DATASETS.register("ferplus")
 class FerPlus(Imported):
-    """fer2013new.csv beside fer2013.csv, or FERPlus' own folders of images; a majority makes the label."""
+    """fer2013new.csv beside fer2013.csv, or FERPlus' own folders of images.
+
+    A majority makes the label, by FERPlus' own rule; an image without one is left out. All votes for the
+    classes are kept, single ones too.
+    """
 
     name = "ferplus"
     title = "FERPlus, FER-2013's faces with ten votes each"

@@ -50,12 +50,14 @@ class RafDb(Imported):
     options = ("classes", "size")
 
     def recognise(self, tree: FileTree) -> str:
-        """By the authors' list, or by the names of the images."""
+        """By the authors' list, by the names of the images, or by Kaggle's numbered folders in DATASET."""
         if _list(tree):
             return "RAF-DB, the authors' layout"
-        names = [p.name for name in tree.sizes if (p := PurePosixPath(name)).suffix.lower() in IMAGE_SUFFIXES]
-        known = sum(IMAGE.fullmatch(name) is not None for name in names)
-        return "RAF-DB, Kaggle's layout" if names and known > 0.9 * len(names) else ""
+        images = _images(tree)
+        known = sum(IMAGE.fullmatch(path.name) is not None for path in images)
+        numbered = {path.parts[-3:-1] for path in images if path.parts[-4:-3] == ("DATASET",)}
+        kaggle = numbered == {(subset, number) for subset in ("train", "test") for number in NUMBERS}
+        return "RAF-DB, Kaggle's layout" if images and (kaggle or known > 0.9 * len(images)) else ""
 
     def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
         """Read the authors' list, else class folders, else Kaggle's tables; UserError for anything else."""
@@ -75,10 +77,14 @@ def _list(tree: FileTree) -> str:
     return min((name for name in tree.sizes if LIST.fullmatch(PurePosixPath(name).name)), default="")
 
 
-def _in_class_folders(tree: FileTree) -> bool:
-    """Whether some image of RAF-DB lies in a folder that is called like a class."""
+def _images(tree: FileTree) -> list[PurePosixPath]:
     paths = map(PurePosixPath, tree.sizes)
-    folders = {path.parent.name for path in paths if IMAGE.fullmatch(path.name)}
+    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _in_class_folders(tree: FileTree) -> bool:
+    """Whether some image lies in a folder that is called like a class."""
+    folders = {path.parent.name for path in _images(tree)}
     return any(folder in NUMBERS or class_name(folder) in COMMON for folder in folders)
 
 
@@ -141,7 +147,8 @@ def _folders(tree: FileTree, options: ImportOptions, track: Track) -> Draft:
 
 def _moved(places: Mapping[str, Place]) -> int:
     """How many test images are used otherwise, and others as test images."""
-    return sum((_subset(place.file) == "test") != (place.subset == "test") for place in places.values())
+    named = [place for place in places.values() if IMAGE.fullmatch(place.file)]
+    return sum((_subset(place.file) == "test") != (place.subset == "test") for place in named)
 
 
 def _folder_class(tree: FileTree, folder: str) -> str:

@@ -114,6 +114,16 @@ def test_import_folder_with_all_its_options(tmp_path):
     assert open_dataset("raf").classes == ("fear", "happy", "sad", "surprise")
 
 
+def test_classes_are_left_out_and_the_common_ones_kept(tmp_path):
+    root = save_faces(tmp_path / "faces", ("Anger", "happiness", "contempt"))
+    said = run("import", root, "--name", "mine", "--classes", "contempt=-")
+    assert "left out by --classes: 3 contempt" in said
+    assert open_dataset("mine").classes == ("Anger", "happiness")
+    said = run("import", root, "--name", "mine", "--classes", "common")
+    assert "named by --classes: Anger as angry, happiness as happy" in said
+    assert open_dataset("mine").classes == ("angry", "happy")
+
+
 def test_import_of_nothing_says_what_can_be_imported():
     result = CliRunner().invoke(app, ["import"])
     assert result.exit_code == 2

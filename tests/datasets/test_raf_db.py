@@ -106,6 +106,19 @@ def test_class_folders_by_name_and_another_division(tmp_path):
         drafted(write(tmp_path / "other", files))
 
 
+def test_numbered_folders_under_dataset_are_kaggles_whatever_the_images_are_called(tmp_path):
+    files = {name.replace("_aligned", ""): data for name, data in kaggle_files().items() if "csv" not in name}
+    renamed = {f"{name.rsplit('/', 1)[0]}/{i}.jpg": data for i, (name, data) in enumerate(files.items())}
+    path = write(tmp_path / "raf", renamed)
+    assert recognise(open_tree(path)) == ("raf-db", "RAF-DB, Kaggle's layout")
+    images = cache.save("raf-db", drafted(path))
+    assert images.counts(images.in_subset("test")).tolist() == [2] * 7
+    assert not images.notes
+    assert as_listed(images)["train/1/0.jpg"] == "surprise"
+    without_one = {name: data for name, data in renamed.items() if "/test/7/" not in name}
+    assert recognise(open_tree(write(tmp_path / "six", without_one)))[0] == "folder"
+
+
 def test_classes_can_be_left_out(tmp_path):
     draft = drafted(write(tmp_path / "raf", author_files()), classes=parse_classes("neutral=-"), size=48)
     assert len(draft.classes) == 6
