@@ -49,7 +49,7 @@ class Fer2013(Imported):
             return ""
         if (table := find_table(tree)) and not is_ck_plus(tree, table):
             return f"FER-2013's table, {tree.source(table)}"
-        words = {PurePosixPath(name).name.split("_")[0].lower() for name in tree.sizes}
+        words = {name.rpartition("/")[2].partition("_")[0].lower() for name in tree.sizes}
         return "FER-2013, Kaggle's image folders" if {"training", "privatetest"} <= words else ""
 
     def read(self, tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
@@ -77,7 +77,7 @@ def find_table(tree: FileTree) -> str:
 
 def file_named(tree: FileTree, name: str) -> str:
     """Path of a file of this name within a tree, the least deep one; "" where there is none."""
-    paths = [path for path in tree.sizes if PurePosixPath(path).name == name]
+    paths = [path for path in tree.sizes if path == name or path.endswith(f"/{name}")]
     return min(paths, key=lambda path: (path.count("/"), path), default="")
 
 

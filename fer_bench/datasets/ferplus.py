@@ -19,7 +19,7 @@ from fer_bench.data.class_names import class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, choose, quiet
 from fer_bench.data.listed_images import ListedImage, listed_draft
 from fer_bench.data.pixel_tables import SIDE, table_pixels, table_records, usage_subset
-from fer_bench.data.tables import header, lines, rows
+from fer_bench.data.tables import lines, rows
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.datasets.fer2013 import VOTES, file_named, find_table
 from fer_bench.errors import UserError
@@ -56,9 +56,8 @@ class FerPlus(Imported):
     options = ("classes",)
 
     def recognise(self, tree: FileTree) -> str:
-        """By the name and columns of the table of votes, or by the lists in FERPlus' folders."""
-        votes = file_named(tree, VOTES)
-        if votes and {"Usage", *RATED} <= set(header(tree, votes)):
+        """By the name of the table of votes, or by the lists in FERPlus' folders."""
+        if file_named(tree, VOTES):
             if table := find_table(tree):
                 return f"FERPlus votes beside {PurePosixPath(table).name}"
             return f"FERPlus votes, {'with image folders' if _images(tree) else 'without images'}"
@@ -205,8 +204,8 @@ def _votes(source: str, number: int, texts: Sequence[str]) -> tuple[int, ...]:
 
 def _lists(tree: FileTree) -> list[str]:
     """Paths of the lists of votes in FERPlus' folders."""
-    paths = [PurePosixPath(name) for name in tree.sizes]
-    return sorted(str(path) for path in paths if path.name == LIST and path.parent.name in FOLDERS)
+    paths = [name for name in tree.sizes if name.endswith(f"/{LIST}")]
+    return sorted(path for path in paths if PurePosixPath(path).parent.name in FOLDERS)
 
 
 def _images(tree: FileTree) -> dict[tuple[str, str], str]:

@@ -53,9 +53,9 @@ class RafDb(Imported):
         """By the authors' list, by the names of the images, or by Kaggle's numbered folders in DATASET."""
         if _list(tree):
             return "RAF-DB, the authors' layout"
-        images = _images(tree)
-        known = sum(IMAGE.fullmatch(path.name) is not None for path in images)
-        numbered = {path.parts[-3:-1] for path in images if path.parts[-4:-3] == ("DATASET",)}
+        images = [parts for parts in map(_parts, tree.sizes) if _ending(parts[-1]) in IMAGE_SUFFIXES]
+        known = sum(IMAGE.fullmatch(parts[-1]) is not None for parts in images)
+        numbered = {tuple(parts[-3:-1]) for parts in images if parts[-4:-3] == ["DATASET"]}
         kaggle = numbered == {(subset, number) for subset in ("train", "test") for number in NUMBERS}
         return "RAF-DB, Kaggle's layout" if images and (kaggle or known > 0.9 * len(images)) else ""
 
@@ -74,17 +74,21 @@ class RafDb(Imported):
 
 
 def _list(tree: FileTree) -> str:
-    return min((name for name in tree.sizes if LIST.fullmatch(PurePosixPath(name).name)), default="")
+    return min((name for name in tree.sizes if LIST.fullmatch(_parts(name)[-1])), default="")
 
 
-def _images(tree: FileTree) -> list[PurePosixPath]:
-    paths = map(PurePosixPath, tree.sizes)
-    return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+def _parts(path: str) -> list[str]:
+    return path.split("/")
+
+
+def _ending(name: str) -> str:
+    return name[name.rfind(".") :].lower()
 
 
 def _in_class_folders(tree: FileTree) -> bool:
     """Whether some image lies in a folder that is called like a class."""
-    folders = {path.parent.name for path in _images(tree)}
+    paths = map(_parts, tree.sizes)
+    folders = {parts[-2] for parts in paths if len(parts) > 1 and _ending(parts[-1]) in IMAGE_SUFFIXES}
     return any(folder in NUMBERS or class_name(folder) in COMMON for folder in folders)
 
 
