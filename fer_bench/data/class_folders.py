@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fer_bench.data import decode
 from fer_bench.data.archive import LAYOUTS, FileTree, Place, class_folders, image_places, printable
+from fer_bench.data.attributes import TABLE, read_attributes
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.errors import UserError
 
@@ -22,7 +23,8 @@ NUMBERED = {  # hints for two datasets whose folders are numbers
 def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Track = quiet) -> Draft:
     """Look through images in class folders; the options' `classes` renames folders.
 
-    All images are brought to the options' `size`, by default to the size that they have in common. Raises
+    All images are brought to the options' `size`, by default to the size that they have in common. Attributes
+    are those of the table beside the class folders, if there is one (`read_attributes`). Raises
     UserError for a layout without class folders, numbered folders without `classes`, two names that differ in
     case only and (unless `allow_missing`) classes of fewer than two images.
     """
@@ -36,7 +38,12 @@ def read_folder(tree: FileTree, options: ImportOptions = NO_OPTIONS, track: Trac
         raise UserError(
             f"{path}: one class only, {labels[next(iter(labels))]!r}, where two are needed; {LAYOUTS}"
         )
-    draft = draft_images(tree, places, labels, size=size, track=track)
+    attributes, values = read_attributes(
+        tree, next(iter(places.values())).wrapper, list(_ids(places).values())
+    )
+    draft = draft_images(tree, places, labels, size=size, track=track, tables=1 if attributes else 0)
+    if attributes:
+        draft = _with_attributes(draft, attributes, values)
     empty = sorted(set(names.values()) - set(labels.values()))
     if empty and not options.allow_missing:
         raise UserError(
@@ -54,13 +61,17 @@ def draft_images(
     size: int | None = None,
     grey: bool | None = None,
     track: Track = quiet,
+    tables: int = 0,
 ) -> Draft:
-    """Draft of image files whose class names are known (`labels`); subsets are those of their places."""
+    """Draft of image files whose class names are known (`labels`); subsets are those of their places.
+
+    `tables` are other files of the tree that were read.
+    """
     survey = decode.survey(tree, list(places), track)
     names = [name for name in places if name not in survey.broken]
     shape = survey.shape(size, grey)
-    ids = {name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()}
-    ignored = len(tree.sizes) - len(places)
+    ids = _ids(places)
+    ignored = len(tree.sizes) - len(places) - tables
     return Draft(
         classes=tuple(sorted(set(labels.values()))),
         shape=shape,
@@ -70,6 +81,25 @@ def draft_images(
         skipped=tuple(f"{ids[name]}: {why}" for name, why in survey.broken.items()),
         remarks=survey.remarks(shape) + ((f"{ignored:,} other files ignored",) if ignored else ()),
     )
+
+
+def _ids(places: Mapping[str, Place]) -> dict[str, str]:
+    """Id of each image by its name: the path below the folder of the class folders, or of the subsets."""
+    return {
+        name: printable("/".join(name.split("/")[len(place.wrapper) :])) for name, place in places.items()
+    }
+
+
+def _with_attributes(
+    draft: Draft, attributes: tuple[str, ...], values: Mapping[str, tuple[str, ...]]
+) -> Draft:
+    """The draft with the values of each image, and a remark on how many have none."""
+    unknown = ("",) * len(attributes)
+    records = [replace(record, attributes=values.get(record.id, unknown)) for record in draft.records]
+    without = sum(record.id not in values for record in records)
+    remark = f"{TABLE}: {', '.join(attributes)}"
+    remark += f"; {without:,} of {len(records):,} images have no row" if without else ""
+    return replace(draft, records=records, attributes=attributes, remarks=(*draft.remarks, remark))
 
 
 def parse_classes(text: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Image files to uint8 arrays of one size; a broken file gives the reason, never an exception.
 
-The import and `predict` read a picture by the same functions, `seen` and `fitted`, so a model gets pixels like
-those that it was trained on. CMYK becomes RGB by Pillow's plain formula, and colour profiles (ICC) are not
-applied: most sets of faces were made by tools that do neither better, and nearly all pictures are sRGB.
+The import and `predict` read a picture by the same functions, `seen` and `fitted`, so a model gets pixels
+like those that it was trained on. CMYK becomes RGB by Pillow's plain formula, and colour profiles (ICC) are
+not applied: most sets of faces were made by tools that do neither better, and nearly all pictures are sRGB.
 """
 
 from __future__ import annotations
@@ -116,9 +116,9 @@ def _pixels(tree: FileTree, name: str, shape: tuple[int, int, int]) -> np.ndarra
 
 
 def seen(opened: Image.Image) -> Image.Image:
-    """An opened picture upright, 8 bits deep, on white where it is transparent, and at most 2048 pixels a side.
+    """An opened picture upright, of 8 bits, on white where it is transparent, at most 2048 pixels a side.
 
-    Of an animation it is the first frame. Raises ValueError for sizes that aren't read, see `_prepare`.
+    Of an animation the first frame. Raises ValueError for sizes that aren't read, see `_prepare`.
     """
     return _upright(_shrunk(opened))
 
