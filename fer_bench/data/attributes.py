@@ -22,6 +22,7 @@ IMAGE = "image"  # its first column
 MOST_VALUES = 20  # of one attribute
 MOST_ATTRIBUTES = 20
 LONGEST = 40  # letters of a name or a value
+ATTRIBUTES = ("test_attributes", "attributes")  # arrays of a result file: codes, and values as JSON
 EXPECTED = f"expected {IMAGE} first, then a column for each attribute, such as {IMAGE},age,gender"
 
 
@@ -29,25 +30,24 @@ EXPECTED = f"expected {IMAGE} first, then a column for each attribute, such as {
 class Attributes:
     """Attributes of n images in codes.
 
-    values: the words that there are of each, by its name, in alphabetical order; codes (A, n) uint8, a row for
-    each name: 0 unknown, else the place of the word, from 1.
+    values: the words that there are of each, by its name, in alphabetical order; codes (A, n) uint8, a row
+    for each name: 0 unknown, else the place of the word, from 1.
     """
 
     values: Mapping[str, tuple[str, ...]]
     codes: np.ndarray
 
     @classmethod
-    def of(cls, words: Mapping[str, np.ndarray]) -> Attributes | None:
-        """Attributes whose values are words (n,) str, "" unknown; None without any."""
+    def of(cls, words: Mapping[str, np.ndarray], index: np.ndarray) -> Attributes | None:
+        """Of words (N,) str, "" unknown, those of n images, by numbers or a mask; None without any.
+
+        Values are those of all N: that one isn't among the n images can be told.
+        """
         values = {name: tuple(sorted(set(column.tolist()) - {""})) for name, column in words.items()}
         if not any(values.values()):
             return None
-        codes = [np.searchsorted(["", *values[name]], column) for name, column in words.items()]
+        codes = [np.searchsorted(["", *values[name]], column[index]) for name, column in words.items()]
         return cls(values, np.stack(codes).astype(np.uint8))
-
-    def at(self, index: np.ndarray) -> Attributes:
-        """Those of some images, by their numbers or a mask."""
-        return Attributes(self.values, self.codes[:, index])
 
     def groups(self, attribute: str) -> dict[str, np.ndarray]:
         """For each value of an attribute which images have it: (n,) bool."""
@@ -56,15 +56,15 @@ class Attributes:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays for a result file."""
-        return {"test_attributes": self.codes, "attributes": np.array(json.dumps(self.values))}
+        return dict(zip(ATTRIBUTES, (self.codes, np.array(json.dumps(self.values))), strict=True))
 
     @classmethod
     def read(cls, arrays: Mapping[str, np.ndarray]) -> Attributes | None:
         """Attributes from what `arrays` gave, among others; None where they hold none."""
-        if "attributes" not in arrays:
+        if ATTRIBUTES[1] not in arrays:
             return None
-        values = json.loads(str(arrays["attributes"]))
-        return cls({name: tuple(words) for name, words in values.items()}, arrays["test_attributes"])
+        values = json.loads(str(arrays[ATTRIBUTES[1]]))
+        return cls({name: tuple(words) for name, words in values.items()}, arrays[ATTRIBUTES[0]])
 
 
 def check_values(names: Sequence[str], values: Sequence[Iterable[str]], source: str) -> None:
@@ -87,8 +87,8 @@ def check_values(names: Sequence[str], values: Sequence[Iterable[str]], source: 
                 )
         if len(known) > MOST_VALUES:
             raise UserError(
-                f"{source}: {name} has {len(known):,} different values ({', '.join(known[:3])}, ...), at most "
-                f"{MOST_VALUES} are kept: put them into a few bins, such as 20-29"
+                f"{source}: {name} has {len(known):,} different values ({', '.join(known[:3])}, ...), at "
+                f"most {MOST_VALUES} are kept: put them into a few bins, such as 20-29"
             )
 
 
@@ -98,8 +98,8 @@ def read_attributes(
     """Names of attributes and, by id of an image, its values, from the table in the folder `wrapper`.
 
     `ids` are those of all images; a row names one by its id, or by its file's name where that is unique.
-    Without a table there is nothing. Raises UserError for a table elsewhere, for other columns, for images that
-    aren't there, named twice or not told apart, and as `check_values` does.
+    Without a table there is nothing. Raises UserError for a table elsewhere, for other columns, for images
+    that aren't there, named twice or not told apart, and as `check_values` does.
     """
     table = _table(tree, wrapper)
     if table is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_bench.data.attributes import Attributes
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import Split
 
@@ -17,7 +18,7 @@ class TrialData:
     """The images of a split in one array, and which of them are train, val and test.
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
-    number); train, val, test are indices into these; dedup (len(test),) bool.
+    number); train, val, test are indices into these; dedup (len(test),) bool; attributes of test, or None.
     """
 
     pixels: np.ndarray
@@ -29,6 +30,7 @@ class TrialData:
     test: np.ndarray
     dedup: np.ndarray
     classes: tuple[str, ...]
+    attributes: Attributes | None = None
 
     @classmethod
     def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
@@ -45,6 +47,7 @@ class TrialData:
             groups=images.twins()[used],
             dedup=split.dedup,
             classes=images.classes,
+            attributes=Attributes.of(images.attributes, split.test),
             **indices,
         )
 

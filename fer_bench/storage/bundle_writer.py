@@ -14,7 +14,7 @@ import numpy as np
 from fer_bench import environment
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
-from fer_bench.storage.bundle import ARRAYS, DECISIONS, SCALARS, id_hashes, images_of
+from fer_bench.storage.bundle import ARRAYS, ATTRIBUTES, DECISIONS, SCALARS, id_hashes, images_of
 from fer_bench.storage.bundle_format import (
     CONTROL,
     FORMAT,
@@ -101,10 +101,17 @@ class _Content:
             "val_labels": outputs.val_labels,
         }
         arrays = {name: np.asarray(array).astype(ARRAYS[name]) for name, array in arrays.items()}
+        values: dict[str, tuple[str, ...]] = {}
+        if held_out.attributes:
+            values = dict(held_out.attributes.values)
+            arrays["attributes"] = held_out.attributes.codes.astype(ATTRIBUTES)
         key = b"".join(hashlib.sha256(array.tobytes()).digest() for array in arrays.values())
+        key += repr(values).encode()
         if key in self.sets:
             return list(self.sets).index(key), {}
-        self.sets[key] = ImageSet(test=len(held_out.labels), validation=len(outputs.val_labels))
+        self.sets[key] = ImageSet(
+            test=len(held_out.labels), validation=len(outputs.val_labels), attributes=values
+        )
         self.test_images.append(images_of(arrays).digest)
         return len(self.sets) - 1, arrays
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_bench.data.attributes import ATTRIBUTES, Attributes
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
 from fer_bench.storage.databases import no_runs_yet, tracking_uri
@@ -234,7 +235,9 @@ def _open(client: MlflowClient, run: LoggedRun, mlruns: Path) -> Iterator[Any]:
 
 
 def _images(file: Any, known: dict[tuple[int, ...], HeldOut]) -> HeldOut:
-    sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in HELD_OUT)
+    names = [f"test_{name}" for name in HELD_OUT] + [name for name in ATTRIBUTES if name in file]
+    sums = tuple(file.zip.getinfo(f"{name}.npy").CRC for name in names)
     if sums not in known:
-        known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in HELD_OUT})
+        arrays = {name: file[f"test_{name}"] for name in HELD_OUT}
+        known[sums] = HeldOut(**arrays, attributes=Attributes.read(file))
     return known[sums]

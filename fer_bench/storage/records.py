@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+    from fer_bench.data.attributes import Attributes
+
 BOARD = (
     *("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images"),
     "shared_phases",
@@ -41,13 +43,14 @@ class HeldOut:
     """The n test images of one run or of many.
 
     labels (n,) int; groups (n,) int, identical images share a number; dedup (n,) bool, without a twin in
-    train or val; ids (n,) str.
+    train or val; ids (n,) str; attributes of these images, None where nothing is known.
     """
 
     labels: np.ndarray
     groups: np.ndarray
     dedup: np.ndarray
     ids: np.ndarray
+    attributes: Attributes | None = None
 
     @cached_property
     def digest(self) -> str:

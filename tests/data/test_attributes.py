@@ -132,17 +132,19 @@ def test_attributes_of_any_reader_are_checked_before_anything_is_decoded(tmp_pat
 
 def test_codes_are_places_among_the_values_and_0_is_unknown():
     words = {"gender": np.array(["male", "", "female", "male"]), "age": np.array(["", "9", "9", "9"])}
-    found = Attributes.of(words)
+    found = Attributes.of(words, np.arange(4))
     assert found.values == {"gender": ("female", "male"), "age": ("9",)}
     assert found.codes.tolist() == [[2, 0, 1, 2], [0, 1, 1, 1]]
     assert found.codes.dtype == np.uint8
-    assert {v: m.tolist() for v, m in found.at(np.array([3, 2])).groups("gender").items()} == {
+    two = Attributes.of(words, np.array([3, 2]))
+    assert {v: m.tolist() for v, m in two.groups("gender").items()} == {
         "female": [False, True],
         "male": [True, False],
     }
     again = Attributes.read(found.arrays() | {"test_labels": np.zeros(4)})
     assert again.values == found.values
     assert (again.codes == found.codes).all()
-    assert Attributes.of({"gender": np.array(["", ""])}) is None
-    assert Attributes.of({}) is None
+    assert Attributes.of(words, np.array([1])).values == found.values
+    assert Attributes.of({"gender": np.array(["", ""])}, np.arange(2)) is None
+    assert Attributes.of({}, np.arange(2)) is None
     assert Attributes.read({}) is None
