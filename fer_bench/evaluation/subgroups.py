@@ -5,10 +5,10 @@ class in it, give no number. Macro-F1 is the mean over the classes that have one
 
 The gap is the largest score less the smallest, macro-F1 over the classes that all groups have a number of.
 The largest of several is partly the luckiest: among equal groups the gap isn't 0 (`Gap.by_chance`). So its
-interval is not that of the two groups that happen to be the outermost, but follows from the differences of all
-P pairs of groups. Their intervals of level 1 - 0.05 / P hold together (Bonferroni): in 95 of 100 cases the
-true gap, the largest true difference, is at least the largest of their lower ends, and at most that of their
-upper ends. How often it is called more than 0 among equal groups was simulated:
+interval is not that of the two groups that happen to be the outermost, but follows from the differences of
+all P pairs of groups. Their intervals of level 1 - 0.05 / P hold together (Bonferroni): in 95 of 100 cases
+the true gap, the largest true difference, is at least the largest of their lower ends, and at most that of
+their upper ends. How often it is called more than 0 among equal groups was simulated:
 `python tests/support/subgroup_errors.py`.
 """
 

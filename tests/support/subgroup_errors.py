@@ -2,7 +2,7 @@
 
 Each board (logit_boards.py) has four equal cells; test images are put into groups by chance. A line for each
 division into groups, number of seeds and size of their noise: in percent, gaps of macro-F1 and of accuracy
-whose interval leaves out 0; then the mean gap of macro-F1 in points, and what is said to be expected by chance.
+whose interval leaves out 0; then the mean gap of macro-F1 in points, and what is said to be expected.
 """
 
 import argparse
