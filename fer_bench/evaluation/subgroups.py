@@ -33,13 +33,16 @@ DRAWS = 4000  # of the gap that equal groups have
 class Gap(NamedTuple):
     """Largest less smallest score of several groups, its 95 % interval, and what equal groups would show.
 
-    The ends, and `by_chance`, are NaN with a single seed.
+    The ends, and `by_chance`, are NaN with a single seed. It lies between the groups of the numbers `lowest`
+    and `highest`.
     """
 
     value: float
     low: float
     high: float
     by_chance: float
+    lowest: int
+    highest: int
 
 
 def told_classes(labels: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
@@ -101,8 +104,15 @@ def gaps(groups: Sequence[Sequence[RepeatedScore]], fixed_nets: bool = False) ->
         values = [float(group[cell].scores.mean()) for group in groups]
         differences = [pair.score(cell) for pair in pairs]
         influence = np.stack([group[cell].influence.mean(axis=0) for group in groups])
-        chance = _by_chance(differences, influence)
-        found.append(Gap(max(values) - min(values), *_interval(differences), chance))
+        found.append(
+            Gap(
+                max(values) - min(values),
+                *_interval(differences),
+                _by_chance(differences, influence),
+                int(np.argmin(values)),
+                int(np.argmax(values)),
+            )
+        )
     return found
 
 

@@ -78,7 +78,7 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     f1 = list(dict.fromkeys(key for row in rows for key in row if key.startswith("f1_")))
     columns = [name for each in COLUMNS for name in (f1 if each == "f1_*" else [each])]
     columns += dict.fromkeys(key for row in rows for key in row if key.startswith((GROUP, GAP)))
-    return pd.DataFrame(rows, columns=columns).astype(TYPES)
+    return pd.DataFrame(rows, columns=columns).astype(TYPES).copy()  # else each column lies by itself
 
 
 def _board_key(record: CellStatus | RepeatRecord) -> BoardKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,9 @@ def subgroup_columns(board: Board) -> list[Row]:
     """Columns by name of each cell that was tested, in the board's order; none where no attribute is known.
 
     For each value of an attribute `images`, macro_f1 and accuracy with `_low` and `_high`, and f1/CLASS; for
-    each attribute the gap of macro_f1 and accuracy with `_low`, `_high` and `_by_chance`, what equal groups
-    would show. Numbers of too few images are left out (`fer_bench.evaluation.subgroups`).
+    each attribute the gap of macro_f1 and accuracy with `_low`, `_high`, `_by_chance` (what equal groups
+    would show) and the values that it lies between, `_lowest` and `_highest`. Numbers of too few images are
+    left out (`fer_bench.evaluation.subgroups`).
     """
     tested = [cell for cell in board.cells if cell.repeats]
     rows: list[Row] = [{} for _ in tested]
@@ -93,15 +94,25 @@ class _Attribute:
         """Gaps of each score between the groups that have it; none of fewer than two groups."""
         rows: list[Row] = [{} for _ in range(self._cells)]
         large = [value for value, members in self._groups.items() if members.sum() >= FEWEST_IMAGES]
-        shared = set.intersection(*(set(self._told[value]) for value in large)) if large else set()
-        if len(large) > 1:
-            scores = [self._compare(_accuracy(self._groups[value])) for value in large]
-            _enter_gap(rows, f"{GAP}{self._name}/accuracy", scores, self._board.scored)
-            if len(shared) > 1:
-                classes = tuple(sorted(shared))
-                scores = [self._compare(_macro_f1(self._groups[value], classes)) for value in large]
-                _enter_gap(rows, f"{GAP}{self._name}/macro_f1", scores, self._board.scored)
+        several = [value for value in large if len(self._told[value]) > 1]
+        shared = set.intersection(*(set(self._told[value]) for value in several)) if several else set()
+        macro_f1 = partial(_macro_f1, classes=tuple(sorted(shared)))
+        self._enter_gaps(rows, "accuracy", large, _accuracy)
+        self._enter_gaps(rows, "macro_f1", several if len(shared) > 1 else [], macro_f1)
         yield from rows
+
+    def _enter_gaps(
+        self, rows: Sequence[Row], measure: str, values: Sequence[str], score: Callable[[np.ndarray], Score]
+    ) -> None:
+        """Enter the gap of a score between groups, by their values, into the row of each cell."""
+        if len(values) < 2:
+            return
+        name = f"{GAP}{self._name}/{measure}"
+        cells = [self._compare(score(self._groups[value])).cells for value in values]
+        for row, gap in zip(rows, gaps(cells, self._board.scored), strict=True):
+            row |= {name: gap.value, f"{name}_low": gap.low, f"{name}_high": min(gap.high, 1.0)}
+            row |= {f"{name}_by_chance": gap.by_chance}
+            row |= {f"{name}_lowest": values[gap.lowest], f"{name}_highest": values[gap.highest]}
 
 
 def _macro_f1(members: np.ndarray, classes: Sequence[int]) -> Score:
@@ -126,10 +137,3 @@ def _enter(rows: Sequence[Row], name: str, scores: Comparisons) -> None:
     low, high = (np.clip(ends, 0, 1) for ends in intervals(effects))
     for row, each, *ends in zip(rows, effects, low, high, strict=True):
         row |= {name: each.value, f"{name}_low": float(ends[0]), f"{name}_high": float(ends[1])}
-
-
-def _enter_gap(rows: Sequence[Row], name: str, groups: Sequence[Comparisons], fixed_nets: bool) -> None:
-    """Enter the gap between the scores of groups into the row of each cell."""
-    for row, gap in zip(rows, gaps([group.cells for group in groups], fixed_nets), strict=True):
-        row |= {name: gap.value, f"{name}_low": gap.low, f"{name}_high": min(gap.high, 1.0)}
-        row[f"{name}_by_chance"] = gap.by_chance
