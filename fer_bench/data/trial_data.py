@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_bench.data.attributes import Attributes
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import Split
 
@@ -18,7 +19,7 @@ class TrialData:
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
     number); train, val, test are indices into these; dedup (len(test),) bool, and near_dedup, None
-    where unknown.
+    where unknown; attributes of test, or None.
     """
 
     pixels: np.ndarray
@@ -31,6 +32,7 @@ class TrialData:
     dedup: np.ndarray
     classes: tuple[str, ...]
     near_dedup: np.ndarray | None = None
+    attributes: Attributes | None = None
 
     @classmethod
     def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
@@ -48,6 +50,7 @@ class TrialData:
             dedup=split.dedup,
             classes=images.classes,
             near_dedup=split.near_dedup,
+            attributes=Attributes.of(images.attributes, split.test),
             **indices,
         )
 

@@ -6,9 +6,19 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from fer_bench.data.archive import printable
+from fer_bench.data.attributes import check_values
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
@@ -71,6 +81,17 @@ def _read_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
+def _attributes(values: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Attributes as an import would take them, values in alphabetical order."""
+    try:
+        check_values(list(values), list(values.values()), "they")
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    if any(list(words) != sorted({*words} - {""}) for words in values.values()):
+        raise ValueError("its values are not in alphabetical order, each once")
+    return values
+
+
 Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_shown)]
 Name = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_shown)]
 
@@ -95,12 +116,20 @@ class Manifest(_Plain):
 class ImageSet(_Plain):
     """How many test and validation images runs were scored on; their arrays are members of their own.
 
-    near: whether it is known which of them have near-duplicates.
+    near: whether it is known which of them have near-duplicates; attributes: the values of each that test
+    images have, if any is known.
     """
 
     test: Count
     validation: Count
     near: bool = False
+    attributes: Annotated[dict[Name, tuple[Name, ...]], AfterValidator(_attributes)] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As before these were known, where they aren't: older versions can read it."""
+        later = ("near", "attributes")
+        return {name: value for name, value in written(self).items() if name not in later or value}
 
 
 class StoredRun(_Plain):

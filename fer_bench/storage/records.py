@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+    from fer_bench.data.attributes import Attributes
+
 BOARD = (
     *("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images"),
     "shared_phases",
@@ -41,7 +43,8 @@ class HeldOut:
     """The n test images of one run or of many.
 
     labels (n,) int; groups (n,) int, identical images share a number; dedup (n,) bool, without a twin in
-    train or val; ids (n,) str; near_dedup (n,) bool, without a near-duplicate there, None where unknown.
+    train or val; ids (n,) str; near_dedup (n,) bool, without a near-duplicate there, None where unknown;
+    attributes of these images, None where nothing is known.
     """
 
     labels: np.ndarray
@@ -49,6 +52,7 @@ class HeldOut:
     dedup: np.ndarray
     ids: np.ndarray
     near_dedup: np.ndarray | None = None
+    attributes: Attributes | None = None
 
     @cached_property
     def digest(self) -> str:
