@@ -16,7 +16,7 @@ from fer_bench.storage.bundle import Bundle, hash_names, id_hashes
 from fer_bench.storage.bundle_format import StoredRun, data_fingerprints, study_fingerprint
 from fer_bench.storage.bundle_zip import MANIFEST
 from fer_bench.storage.decisions import adjusted
-from fer_bench.storage.records import CellStatus, Outputs, Predictions, TrialRecord, safe_name
+from fer_bench.storage.records import PLACE, CellStatus, Outputs, Predictions, TrialRecord, safe_name
 
 LOSS = 2e-4  # by which one may be off, as logits are rounded; decisions and what follows from them are exact
 EXACT = 1e-9
@@ -104,7 +104,7 @@ def _counts(bundle: Bundle) -> Iterator[str]:
 
 def _place(record: StoredRun | TrialRecord | CellStatus) -> tuple[str, ...]:
     """A cell and its experiment: one may be repeated in several budgets."""
-    return record.cell, *(record.board.get(name, "") for name in ("recipe_name", "dataset", "budget"))
+    return record.cell, *(record.board.get(name, "") for name in PLACE)
 
 
 def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import Split, split
+from fer_bench.data.splits import Split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
@@ -27,6 +27,7 @@ from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 from fer_bench.study.task import StageTask, Task
+from fer_bench.study.variants import Variant, variants
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Plan:
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
+    variant: Variant = Variant()  # what is done to the training split
 
     @property
     def trials(self) -> int:
@@ -71,9 +73,15 @@ class Plan:
 
     @property
     def experiment(self) -> str:
-        """Name of the MLflow experiment: study, recipe, dataset, budget."""
-        parts = self.study, self.recipe_name, self.spec.dataset, self.budget
+        """Name of the MLflow experiment: study, recipe, dataset, budget, what is done to the training split."""
+        parts = self.study, self.recipe_name, self.spec.dataset, self.budget, self.variant.suffix
         return "-".join(part for part in parts if part)
+
+    @property
+    def part(self) -> str:
+        """Which part of its study it is, for people: its recipe and training set; "" where it is all."""
+        recipe = f"recipe {self.recipe_name}" if self.recipe_name else ""
+        return ", ".join(filter(None, (recipe, self.variant.words)))
 
     @property
     def results(self) -> Path:
@@ -102,6 +110,7 @@ class Plan:
             "split": self.spec.split,
             "budget": self.budget,
             "images": "/".join(map(str, self.images)),
+            **self.variant.tags,
             "shared_phases": _shared_phases(self.spec.recipe),
             "trials": str(self.trials),
             "test_twins": str(self.twins),
@@ -113,14 +122,32 @@ class Plan:
 
 
 def make_plans(study: str, *, recipe_name: str | None = None, **options: Any) -> list[Plan]:
-    """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
+    """A plan for each recipe of a study, or for the one named, and in it for each training set it lists.
+
+    Options and errors are those of `make_plan`.
+    """
     if recipe_name == "":
         raise UserError("--recipe: expected the name of one of the study's recipes, got ''")
     names = recipe_names(read_study(study)[1]) if recipe_name is None else (recipe_name,)
-    return [make_plan(study, recipe_name=name, **options) for name in names]
+    return [plan for name in names for plan in _plans(study, recipe_name=name, **options)]
 
 
-def make_plan(
+def make_plan(study: str, **options: Any) -> Plan:
+    """The plan of a study, or of its recipe `recipe_name`; nothing is trained or written.
+
+    Options are `dataset`, `budget` and keys of the study, such as split, where None leaves the file's;
+    `imbalance_ratio` and `label_noise`, which take this one of the training sets; and fields of the plan.
+    Raises UserError for whatever makes a run impossible, and where the study lists several training sets.
+    """
+    plans = _plans(study, **options)
+    if len(plans) > 1:
+        raise UserError(
+            f"{study} lists several training sets: {'; '.join(plan.variant.words for plan in plans)}; take one"
+        )
+    return plans[0]
+
+
+def _plans(
     study: str,
     *,
     recipe_name: str = "",
@@ -130,51 +157,61 @@ def make_plan(
     storage: str | None = None,
     keep_weights: Keep = "one",
     may_download: bool = True,
+    imbalance_ratio: float | None = None,
+    label_noise: float | None = None,
     **overrides: object,
-) -> Plan:
-    """Read and check a study, its data and its weights; nothing is trained or written.
-
-    `overrides` are keys of the study, such as split; None leaves the file's. Raises UserError for whatever
-    makes a run impossible.
-    """
+) -> list[Plan]:
+    """Read and check a study, its data and its weights: a plan for each training set of one recipe."""
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
-    dataset_entry, images, parts = _open(spec)
-    cells, precision = decide(spec)
-    tasks, stages = _tasks(spec, cells, images, parts, _weights(spec, may_download))
-    return Plan(
-        study=name,
-        recipe_name=recipe_name,
-        budget=budget or "",
-        spec=spec,
-        tasks=tasks,
-        stages=stages,
-        mlruns=mlruns,
-        storage=storage,
-        keep_weights=keep_weights,
-        fingerprint=images.fingerprint,
-        source=images.source,
-        images=(len(parts.train), len(parts.val), len(parts.test)),
-        notes=images.notes,
-        honest_ceiling=dataset_entry.honest_ceiling,
-        selects_on_test=parts.selects_on_test,
-        twins=int(np.count_nonzero(~parts.dedup)),
-        val_twins=parts.val_twins,
-        why=why,
-        precision=precision,
-    )
+    dataset_entry, images = _open(spec)
+    chosen = variants(spec, images, imbalance_ratio, label_noise)
+    splits = [_split(spec, images, variant) for variant in chosen]
+    (cells, precision), weights = decide(spec), _weights(spec, may_download)
+    plans = []
+    for variant, (parts, labels) in zip(chosen, splits, strict=True):
+        tasks, stages = _tasks(spec, cells, images, variant, parts, labels, weights)
+        plans.append(
+            Plan(
+                study=name,
+                recipe_name=recipe_name,
+                budget=budget or "",
+                spec=spec,
+                tasks=tasks,
+                stages=stages,
+                mlruns=mlruns,
+                storage=storage,
+                keep_weights=keep_weights,
+                fingerprint=images.fingerprint,
+                source=images.source,
+                images=(len(parts.train), len(parts.val), len(parts.test)),
+                notes=images.notes,
+                honest_ceiling=dataset_entry.honest_ceiling,
+                selects_on_test=parts.selects_on_test,
+                twins=int(np.count_nonzero(~parts.dedup)),
+                val_twins=parts.val_twins,
+                why=why,
+                precision=precision,
+                variant=variant,
+            )
+        )
+    return plans
 
 
-def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
+def _open(spec: StudySpec) -> tuple[Dataset, FaceImages]:
     entry = find_dataset(spec.dataset)
     if not entry.available():
         raise UserError(f"dataset {spec.dataset!r} isn't imported: {entry.how}; or --dataset synthetic")
-    images = entry.load()
-    parts = split(images, spec.split, *spec.samples)
+    return entry, entry.load()
+
+
+def _split(spec: StudySpec, images: FaceImages, variant: Variant) -> tuple[Split, np.ndarray]:
+    """The split, and the labels (N,) to train on."""
+    parts, labels = variant.split(images, spec)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
-    return entry, images, parts
+    return parts, labels
 
 
 def _choose(
@@ -210,11 +247,18 @@ def _shared_phases(recipe: Recipe) -> str:
 
 
 def _tasks(
-    spec: StudySpec, cells: list[Cell], images: FaceImages, parts: Split, weights: dict[str, Weights]
+    spec: StudySpec,
+    cells: list[Cell],
+    images: FaceImages,
+    variant: Variant,
+    parts: Split,
+    all_labels: np.ndarray,
+    weights: dict[str, Weights],
 ) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
-    """The cells, and the stages that they go on from."""
-    labels, classes = np.asarray(images.labels[parts.train]), images.classes
+    """The cells, and the stages that they go on from; `all_labels` (N,) are those to train on."""
+    labels, classes = all_labels[parts.train], images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    data |= variant.key
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
