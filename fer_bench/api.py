@@ -43,7 +43,9 @@ class PlanOptions(TypedDict, total=False):
 
 
 def plan(study: str | Path, **options: Unpack[PlanOptions]) -> list[Plan]:
-    """Plans of a study, one for each of its recipes and training sets: cells, data, weights, estimated hours. Trains nothing.
+    """Plans of a study, one for each of its recipes and training sets; trains nothing.
+
+    A plan says cells, data, weights and estimated hours.
 
     `study` is a name, such as imbalance, or the path of a YAML file. Options, each as of `fer-bench run`:
 

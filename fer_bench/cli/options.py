@@ -38,7 +38,8 @@ class PlanOptions:
     recipe: Annotated[str | None, typer.Option(help="One of the study's recipes; by default all.")] = None
     budget: Annotated[str | None, typer.Option(help="One of the study's budgets, such as quick.")] = None
     imbalance_ratio: Annotated[
-        float | None, typer.Option(min=1, help="One of the study's imbalance ratios, or another; by default all.")
+        float | None,
+        typer.Option(min=1, help="One of the study's imbalance ratios, or another; by default all."),
     ] = None
     label_noise: Annotated[
         float | None,

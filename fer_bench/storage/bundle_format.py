@@ -51,7 +51,7 @@ def _plain(record: Any) -> Any:
 
 
 def _board(board: dict[str, str]) -> dict[str, str]:
-    """A board with all of its names, and no others; those of TRAINING_SET may be missing, as in older files."""
+    """A board with all of its names, and no others; older files lack those of TRAINING_SET."""
     board = dict.fromkeys(TRAINING_SET, "") | board
     if set(board) != set(BOARD):
         raise ValueError("it hasn't the names of a board")

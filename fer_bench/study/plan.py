@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
+from fer_bench.backbones.pretrained import Weights
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import Split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
@@ -28,6 +28,7 @@ from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 from fer_bench.study.task import StageTask, Task
 from fer_bench.study.variants import Variant, variants
+from fer_bench.study.weights import find_all_weights
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Plan:
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
-    variant: Variant = Variant()  # what is done to the training split
+    variant: Variant = field(default_factory=Variant)  # what is done to the training split
 
     @property
     def trials(self) -> int:
@@ -73,7 +74,7 @@ class Plan:
 
     @property
     def experiment(self) -> str:
-        """Name of the MLflow experiment: study, recipe, dataset, budget, what is done to the training split."""
+        """Name of the MLflow experiment: study, recipe, dataset, budget, training set."""
         parts = self.study, self.recipe_name, self.spec.dataset, self.budget, self.variant.suffix
         return "-".join(part for part in parts if part)
 
@@ -141,9 +142,8 @@ def make_plan(study: str, **options: Any) -> Plan:
     """
     plans = _plans(study, **options)
     if len(plans) > 1:
-        raise UserError(
-            f"{study} lists several training sets: {'; '.join(plan.variant.words for plan in plans)}; take one"
-        )
+        words = "; ".join(plan.variant.words for plan in plans)
+        raise UserError(f"{study} lists several training sets: {words}; take one")
     return plans[0]
 
 
@@ -168,7 +168,7 @@ def _plans(
     dataset_entry, images = _open(spec)
     chosen = variants(spec, images, imbalance_ratio, label_noise)
     splits = [_split(spec, images, variant) for variant in chosen]
-    (cells, precision), weights = decide(spec), _weights(spec, may_download)
+    (cells, precision), weights = decide(spec), find_all_weights(spec, may_download)
     plans = []
     for variant, (parts, labels) in zip(chosen, splits, strict=True):
         tasks, stages = _tasks(spec, cells, images, variant, parts, labels, weights)
@@ -257,8 +257,12 @@ def _tasks(
 ) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
     """The cells, and the stages that they go on from; `all_labels` (N,) are those to train on."""
     labels, classes = all_labels[parts.train], images.classes
-    data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
-    data |= variant.key
+    data = {
+        "fingerprint": images.fingerprint,
+        "split": spec.split,
+        "images": list(spec.samples),
+        **variant.key,
+    }
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
@@ -292,19 +296,3 @@ def _tasks(
             task = replace(task, stages=keys, stage_key=of_backbone[0].stage_key)
         tasks.append(task)
     return tuple(tasks), tuple(stage for each in stages.values() for stage in each)
-
-
-def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
-    """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
-    weights: dict[str, Weights] = {}
-    missing: dict[str, list[str]] = {}
-    for name in spec.backbones:
-        try:
-            weights[name] = find_weights(name, spec.recipe.weights, may_download)
-        except MissingWeights as error:
-            missing.setdefault(str(error), []).append(name)
-    if missing:
-        lines = [f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
-        hint = [f"without them: --backbones {','.join(weights)}"] if weights else []
-        raise UserError("\n".join(lines + hint))
-    return weights

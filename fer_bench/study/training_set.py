@@ -27,9 +27,7 @@ def _weighted(value: object) -> object:
 class TrainingSet(Strict):
     """What is done to the training split, and to nothing else. Of several values each makes a board."""
 
-    imbalance_ratio: Annotated[
-        tuple[Ratio, ...] | None, BeforeValidator(_listed), Field(min_length=1)
-    ] = None
+    imbalance_ratio: Annotated[tuple[Ratio, ...] | None, BeforeValidator(_listed), Field(min_length=1)] = None
     imbalance_profile: Literal["exponential", "step"] = "exponential"
     total: Literal["constant", "shrink"] = "constant"
     """constant: with each ratio as many images as all listed ratios can have; shrink: as many as it can."""
@@ -48,7 +46,9 @@ class TrainingSet(Strict):
     @model_validator(mode="after")
     def _one_list(self) -> TrainingSet:
         if len(self.imbalance_ratio or ()) > 1 and len(self.label_noise or ()) > 1:
-            raise ValueError("imbalance_ratio and label_noise both list several values; give one to one of them")
+            raise ValueError(
+                "imbalance_ratio and label_noise both list several values; give one to one of them"
+            )
         if self.label_noise_along and not self.label_noise:
             raise ValueError("label_noise_along says where labels go; label_noise must say how many")
         return self

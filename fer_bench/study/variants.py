@@ -1,9 +1,10 @@
-"""The training sets that a study lists: each is thinned or disturbed otherwise, and makes a board of its own."""
+"""The training sets that a study lists: each thinned or disturbed otherwise, each a board of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Variant:
         return in_words(self.tags)
 
 
-def in_words(board: Mapping[str, str]) -> str:
+def in_words(board: Mapping[Any, Any]) -> str:
     """What was done to the training split of a board, from its tags; "" where nothing was."""
     words = []
     if ratio := board.get("imbalance_ratio"):
@@ -96,7 +97,7 @@ def variants(
     shares = (spec.label_noise or ()) if label_noise is None else (label_noise,)
     imbalances = _imbalances(spec, images, ratios) if ratios else [None]
     along = {name: dict(others) for name, others in spec.label_noise_along.items()}
-    noises = [LabelNoise(share, along) for share in shares] or [None]
+    noises = [None if share is None else LabelNoise(float(share), along) for share in shares or (None,)]
     return [Variant(imbalance, noise) for imbalance in imbalances for noise in noises]
 
 
@@ -110,13 +111,15 @@ def _imbalances(spec: StudySpec, images: FaceImages, ratios: Sequence[float]) ->
     if spec.total == "constant":
         totals = dict.fromkeys(totals, min(totals.values()))
     most = spec.train_images or len(images)
-    return [Imbalance(ratio, spec.imbalance_profile, min(totals[ratio], most)) for ratio in ratios]
+    return [Imbalance(float(ratio), spec.imbalance_profile, min(totals[ratio], most)) for ratio in ratios]
 
 
 def _confusion(noise: LabelNoise) -> str:
     """A confusion in one line: disgust > angry, fear > 0.6 sad + 0.4 surprise."""
 
     def others(weights: Mapping[str, float]) -> str:
-        return " + ".join(weights) if len(weights) == 1 else " + ".join(f"{w:g} {n}" for n, w in weights.items())
+        return (
+            " + ".join(weights) if len(weights) == 1 else " + ".join(f"{w:g} {n}" for n, w in weights.items())
+        )
 
     return ", ".join(f"{name} > {others(weights)}" for name, weights in noise.along.items())
