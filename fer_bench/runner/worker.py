@@ -48,7 +48,8 @@ def work(
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
-    data = TrialData.of(images, *plan.variant.split(images, spec))
+    used = plan.variant.use(images, spec)
+    data = TrialData.of(images, used.parts, used.labels)
     check_weights(plan)
     context = WorkerContext(plan, data, stores, report, train, checkpoint_seconds=seconds)
     failures = take_cells(context, trainers or TrainerAtHand(data))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 
 from fer_bench.backbones.pretrained import Weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import Split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
@@ -27,7 +27,7 @@ from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 from fer_bench.study.task import StageTask, Task
-from fer_bench.study.variants import Variant, variants
+from fer_bench.study.variants import UsedImages, Variant, variants
 from fer_bench.study.weights import find_all_weights
 
 
@@ -166,37 +166,41 @@ def _plans(
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
     dataset_entry, images = _open(spec)
-    chosen = variants(spec, images, imbalance_ratio, label_noise)
-    splits = [_split(spec, images, variant) for variant in chosen]
-    (cells, precision), weights = decide(spec), find_all_weights(spec, may_download)
-    plans = []
-    for variant, (parts, labels) in zip(chosen, splits, strict=True):
-        tasks, stages = _tasks(spec, cells, images, variant, parts, labels, weights)
-        plans.append(
-            Plan(
-                study=name,
-                recipe_name=recipe_name,
-                budget=budget or "",
-                spec=spec,
-                tasks=tasks,
-                stages=stages,
-                mlruns=mlruns,
-                storage=storage,
-                keep_weights=keep_weights,
-                fingerprint=images.fingerprint,
-                source=images.source,
-                images=(len(parts.train), len(parts.val), len(parts.test)),
-                notes=images.notes,
-                honest_ceiling=dataset_entry.honest_ceiling,
-                selects_on_test=parts.selects_on_test,
-                twins=int(np.count_nonzero(~parts.dedup)),
-                val_twins=parts.val_twins,
-                why=why,
-                precision=precision,
-                variant=variant,
-            )
-        )
-    return plans
+    used = [variant.use(images, spec) for variant in variants(spec, images, imbalance_ratio, label_noise)]
+    cells, precision = decide(spec)
+    weights = find_all_weights(spec, may_download)
+    make = partial(
+        Plan,
+        study=name,
+        recipe_name=recipe_name,
+        budget=budget or "",
+        spec=spec,
+        mlruns=mlruns,
+        storage=storage,
+        keep_weights=keep_weights,
+        fingerprint=images.fingerprint,
+        source=images.source,
+        notes=images.notes,
+        honest_ceiling=dataset_entry.honest_ceiling,
+        why=why,
+        precision=precision,
+    )
+    return [_plan(make, each, *_tasks(spec, cells, images, each, weights)) for each in used]
+
+
+def _plan(
+    make: Callable[..., Plan], used: UsedImages, tasks: tuple[Task, ...], stages: tuple[StageTask, ...]
+) -> Plan:
+    parts = used.parts
+    return make(
+        tasks=tasks,
+        stages=stages,
+        images=(len(parts.train), len(parts.val), len(parts.test)),
+        selects_on_test=parts.selects_on_test,
+        twins=int(np.count_nonzero(~parts.dedup)),
+        val_twins=parts.val_twins,
+        variant=used.variant,
+    )
 
 
 def _open(spec: StudySpec) -> tuple[Dataset, FaceImages]:
@@ -204,14 +208,6 @@ def _open(spec: StudySpec) -> tuple[Dataset, FaceImages]:
     if not entry.available():
         raise UserError(f"dataset {spec.dataset!r} isn't imported: {entry.how}; or --dataset synthetic")
     return entry, entry.load()
-
-
-def _split(spec: StudySpec, images: FaceImages, variant: Variant) -> tuple[Split, np.ndarray]:
-    """The split, and the labels (N,) to train on."""
-    parts, labels = variant.split(images, spec)
-    if len(parts.train) < (batch := spec.recipe.batch_size):
-        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
-    return parts, labels
 
 
 def _choose(
@@ -247,22 +243,12 @@ def _shared_phases(recipe: Recipe) -> str:
 
 
 def _tasks(
-    spec: StudySpec,
-    cells: list[Cell],
-    images: FaceImages,
-    variant: Variant,
-    parts: Split,
-    all_labels: np.ndarray,
-    weights: dict[str, Weights],
+    spec: StudySpec, cells: list[Cell], images: FaceImages, used: UsedImages, weights: dict[str, Weights]
 ) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
-    """The cells, and the stages that they go on from; `all_labels` (N,) are those to train on."""
-    labels, classes = all_labels[parts.train], images.classes
-    data = {
-        "fingerprint": images.fingerprint,
-        "split": spec.split,
-        "images": list(spec.samples),
-        **variant.key,
-    }
+    """The cells, and the stages that they go on from."""
+    parts, labels, classes = used.parts, used.labels[used.parts.train], images.classes
+    data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    data_key = data | used.variant.key
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
@@ -270,14 +256,14 @@ def _tasks(
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
     for cell in cells:
         of_trunk = weights[cell.backbone]
-        key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
+        key, shared_key = (key(data_key, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         trials = spec.trials if cell.tuned else 0
         hours = estimate_hours(cell, *sizes, trials, spec.repeats)
         task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
                 natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)
-                stage_key = cell.stage_key(data, of_trunk.sha256)
+                stage_key = cell.stage_key(data_key, of_trunk.sha256)
                 stages[cell.backbone] = tuple(
                     StageTask(
                         Cell(cell.backbone, "none", cell.recipe, {}),

@@ -12,6 +12,7 @@ from fer_bench.data.images import FaceImages
 from fer_bench.data.imbalance import Imbalance, largest_total, thin
 from fer_bench.data.label_noise import LabelNoise, noisy_labels
 from fer_bench.data.splits import Split, split
+from fer_bench.errors import UserError
 from fer_bench.study.spec import StudySpec
 
 
@@ -22,19 +23,22 @@ class Variant:
     imbalance: Imbalance | None = None
     noise: LabelNoise | None = None
 
-    def split(self, images: FaceImages, spec: StudySpec) -> tuple[Split, np.ndarray]:
-        """A study's split with its training images thinned, and labels (N,) int32, those of train noisy.
+    def use(self, images: FaceImages, spec: StudySpec) -> UsedImages:
+        """Split the images of a study, thin the training split, then disturb its labels.
 
         Raises UserError for what these images can't give.
         """
+        labels = np.asarray(images.labels)
         if self.imbalance:  # has capped the number of training images itself
             parts = split(images, spec.split, None, spec.val_images, spec.test_images)
             parts = thin(images, parts, self.imbalance)
         else:
             parts = split(images, spec.split, *spec.samples)
         if self.noise:
-            return parts, noisy_labels(images, parts.train, self.noise)
-        return parts, np.asarray(images.labels)
+            labels = noisy_labels(images, parts.train, self.noise)
+        if len(parts.train) < (batch := spec.recipe.batch_size):
+            raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+        return UsedImages(self, parts, labels)
 
     @property
     def key(self) -> dict[str, object]:
@@ -68,6 +72,15 @@ class Variant:
     def words(self) -> str:
         """For people."""
         return in_words(self.tags)
+
+
+@dataclass(frozen=True, eq=False)
+class UsedImages:
+    """Which images a board uses, and their labels (N,) int32, those of the training split maybe noisy."""
+
+    variant: Variant
+    parts: Split
+    labels: np.ndarray
 
 
 def in_words(board: Mapping[Any, Any]) -> str:

@@ -45,7 +45,7 @@ def test_options_become_a_plan_for_each_recipe(study_file, tmp_path):
         )
     )  # fmt: skip
     assert [task.cell.name for task in plan.tasks] == ["compact_cnn/oversampling", "compact_cnn/none"]
-    assert (plan.part, plan.spec.split, plan.trials, plan.repeats) == ("long", "union", 3, 4)
+    assert (plan.recipe_name, plan.spec.split, plan.trials, plan.repeats) == ("long", "union", 3, 4)
     assert (plan.mlruns, plan.storage) == (tmp_path / "m", "sqlite:///o.db")
     assert (plan.keep_weights, plan.retry_failed) == ("all", True)
 

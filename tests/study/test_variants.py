@@ -15,7 +15,11 @@ IMAGES = noise_images()  # to train on: 200 angry, 20 disgust, 380 happy
 
 
 def spec(**changes):
-    content = {"backbones": ["compact_cnn"], "strategies": ["none"], "recipe": {"weights": "none"}}
+    content = {
+        "backbones": ["compact_cnn"],
+        "strategies": ["none"],
+        "recipe": {"weights": "none", "batch_size": 32},
+    }
     return StudySpec(**content, **changes)
 
 
@@ -28,7 +32,8 @@ def test_a_study_without_these_keys_has_one_training_set_that_leaves_no_trace():
     assert only == Variant()
     assert (only.key, only.suffix, only.words) == ({}, "", "")
     assert set(only.tags.values()) == {""}
-    parts, labels = only.split(IMAGES, spec(train_images=60))
+    used = only.use(IMAGES, spec(train_images=60))
+    parts, labels = used.parts, used.labels
     assert np.array_equal(parts.train, split(IMAGES, "official", 60).train)
     assert np.array_equal(labels, IMAGES.labels)
 
@@ -63,7 +68,8 @@ def test_the_other_key_can_be_had_on_top():
 
 def test_the_split_is_thinned_first_then_labels_are_disturbed():
     variant = Variant(Imbalance(4, "exponential", 140), LabelNoise(0.1))
-    parts, labels = variant.split(IMAGES, spec(train_images=10, test_images=20))
+    used = variant.use(IMAGES, spec(train_images=10, test_images=20))
+    parts, labels = used.parts, used.labels
     assert IMAGES.counts(parts.train).tolist() == [40, 20, 80], "train_images has been heeded before"
     assert len(parts.test) == 20
     wrong = np.flatnonzero(labels != IMAGES.labels)
