@@ -113,7 +113,10 @@ def _found(
 def _points(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
     rows = [(*names, dose, point.effect) for names, at in found.items() for dose, point in at.items()]
     *names, dose, effects = zip(*rows, strict=True)
-    return _frame((*NAMES, "dose"), [*names, dose], effects)
+    frame = _frame((*NAMES, "dose"), [*names, dose], effects)
+    # Of a few images intervals may reach beyond what is possible.
+    least = np.where(frame["of"] == "gain", -1, 0)
+    return frame.assign(low=frame["low"].clip(lower=least), high=frame["high"].clip(upper=1))
 
 
 def _slopes(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ def response(view: DoseView, measure: str) -> Figure | None:
         columns={"value": "none"}
     )
     frame = frame.merge(none, on=["backbone", "dose"], how="left")
+    frame["none"] = frame["none"].where(frame["strategy"] != BASELINE)  # beside itself it says nothing
     name = "Macro-F1" if measure == MACRO_F1 else f"Recall of {view.response.rarest}"
     title = f"{name} by {view.knob}"
     what = "" if measure == MACRO_F1 else f" No class has fewer test images than {view.response.rarest}."
@@ -51,7 +52,7 @@ def response(view: DoseView, measure: str) -> Figure | None:
 def _lines(view: DoseView, doses: list[float]) -> Any:
     """Two lines, a strategy's and that of none, and the interval of each point of the first."""
     log = view.response.knob == "imbalance_ratio"
-    scale = alt.Scale(type="log", base=2, nice=False) if log else alt.Scale(nice=False)
+    scale = alt.Scale(type="log" if log else "linear", nice=False, padding=6)
     axis = alt.Axis(values=sorted(doses), format="~g", grid=False)
     base = alt.Chart().encode(x=alt.X("shown:Q", title=AXES[view.response.knob], scale=scale, axis=axis))
     ends = base.mark_rule(strokeWidth=2.5, opacity=0.45, color="@accent", strokeCap="round").encode(
@@ -95,10 +96,11 @@ def gains(view: DoseView) -> Figure | None:
     frame = view.points_of("gain")
     if frame.empty:
         return None
-    panels = [view.dose(dose) for dose in view.response.doses]
-    frame = frame.assign(at=frame["dose"].map(view.dose), told=(frame["low"] > 0) | (frame["high"] < 0))
+    panels = [f"{view.word} {view.dose(dose)}" for dose in view.response.doses]
+    at = view.word + " " + frame["dose"].map(view.dose)
+    frame = frame.assign(at=at, told=(frame["low"] > 0) | (frame["high"] < 0))
     colour = alt.condition("datum.told", alt.value("@accent"), alt.value("@quiet"))
-    columns = (*view.columns, Column("at", AXES[view.response.knob].removesuffix(", %").capitalize()))
+    columns = (*view.columns, Column("at", view.knob.capitalize()))
     return Figure(
         "gains",
         f"Gain over none at each {view.knob}",

@@ -58,8 +58,8 @@ class DoseView:
         title, first, last = self.response.title, *self._ends
         parts = [title["dataset"], f"split {title['split']}"]
         parts += [f"budget {title['budget']}"] if title.get("budget") else []
-        recipe = f"{title['recipe_name']}: " if title.get("recipe_name") else ""
-        return f"{recipe}dose-response, {self.knob} {first} to {last}: {', '.join(parts)}"
+        recipe = f"{title['recipe_name']}, " if title.get("recipe_name") else ""
+        return f"Dose-response: {recipe}{self.knob} {first} to {last}, {', '.join(parts)}"
 
     @property
     def facts(self) -> list[str]:
@@ -73,6 +73,16 @@ class DoseView:
     def knob(self) -> str:
         """What the boards differ in: imbalance ratio or label noise."""
         return self.response.knob.replace("_", " ")
+
+    @property
+    def word(self) -> str:
+        """The last word of the knob, before a dose: ratio or noise."""
+        return self.knob.split(" ")[1]
+
+    @property
+    def at(self) -> str:
+        """What stands before a dose in a sentence."""
+        return "a ratio of" if self.response.knob == "imbalance_ratio" else "label noise of"
 
     @property
     def unit(self) -> str:
