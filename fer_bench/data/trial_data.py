@@ -35,8 +35,18 @@ class TrialData:
     attributes: Attributes | None = None
 
     @classmethod
-    def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
-        """Copy the images that a split uses; too many for the device are left in their memory map."""
+    def of(
+        cls,
+        images: FaceImages,
+        split: Split,
+        labels: np.ndarray | None = None,
+        largest_bank: int = LARGEST_BANK,
+    ) -> TrialData:
+        """Copy the images that a split uses; too many for the device are left in their memory map.
+
+        `labels` (N,) int32 are those to train on, where they aren't those of the images.
+        """
+        labels = images.labels if labels is None else labels
         used = np.unique(np.concatenate([split.train, split.val, split.test]))
         large = len(used) * images.pixels[0].size > largest_bank
         if large:
@@ -44,7 +54,7 @@ class TrialData:
         indices = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
         return cls(
             pixels=images.pixels if large else np.ascontiguousarray(images.pixels[used]),
-            labels=np.asarray(images.labels[used]),
+            labels=np.asarray(labels[used]),
             ids=np.asarray(images.ids[used]),
             groups=images.twins()[used],
             dedup=split.dedup,

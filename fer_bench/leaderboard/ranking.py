@@ -13,7 +13,7 @@ from fer_bench.errors import UserError
 from fer_bench.leaderboard.board import BASELINE, Board, BoardCell, Row, board_rows
 from fer_bench.leaderboard.subgroups import GAP, GROUP
 from fer_bench.leaderboard.tested import TestedRuns
-from fer_bench.storage.records import SCORED, CellStatus, RepeatRecord
+from fer_bench.storage.records import SCORED, TRAINING_SET, CellStatus, RepeatRecord
 
 COLUMNS = (
     *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
@@ -39,6 +39,7 @@ COLUMNS = (
     ),
     *("weights", "weights_hash", "cell", "recipe", "study", "data_fingerprint", "images", "test_images"),
     "shared_phases",
+    *TRAINING_SET,
     *("reported", "commits", "warnings"),
 )
 TYPES = {

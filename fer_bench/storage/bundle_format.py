@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,7 +23,7 @@ from fer_bench.data.attributes import check_values
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
-from fer_bench.storage.records import BOARD, CellStatus, TrialRecord
+from fer_bench.storage.records import BOARD, TRAINING_SET, CellStatus, TrialRecord
 
 FORMAT, VERSION = "fer-bench results", 1
 MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 200, 100_000
@@ -48,7 +49,7 @@ def _shown(text: str) -> str:
 
 def _plain(record: Any) -> Any:
     """A record of a board whose texts can be printed and whose numbers are as large as counts and scores."""
-    _board(record.board)
+    record = replace(record, board=_board(record.board))
     words = [value for value in vars(record).values() if isinstance(value, str)]
     for value in vars(record).values():
         words += value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
@@ -60,7 +61,8 @@ def _plain(record: Any) -> Any:
 
 
 def _board(board: dict[str, str]) -> dict[str, str]:
-    """A board with all of its names, and no others."""
+    """A board with all of its names, and no others; older files lack those of TRAINING_SET."""
+    board = dict.fromkeys(TRAINING_SET, "") | board
     if set(board) != set(BOARD):
         raise ValueError("it hasn't the names of a board")
     return board

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 
     from fer_bench.data.attributes import Attributes
 
+TRAINING_SET = ("imbalance_ratio", "imbalance_profile", "label_noise")
+"""What was done to the training split; "" where nothing was, as of all that is older than these names."""
+
 BOARD = (
     *("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images"),
     "shared_phases",
+    *TRAINING_SET,
 )
 """What runs that are ranked together have in common, by the names of their tags."""
+
+PLACE = ("recipe_name", "dataset", "budget", *TRAINING_SET)
+"""Which of these tell the experiments of a study apart."""
 
 
 SCORED = "models from elsewhere, training data unknown"

@@ -19,6 +19,7 @@ from fer_bench.storage.bundle_format import StoredRun, data_fingerprints, study_
 from fer_bench.storage.bundle_zip import MANIFEST
 from fer_bench.storage.decisions import adjusted
 from fer_bench.storage.records import (
+    PLACE,
     CellStatus,
     HeldOut,
     Outputs,
@@ -113,7 +114,7 @@ def _counts(bundle: Bundle) -> Iterator[str]:
 
 def _place(record: StoredRun | TrialRecord | CellStatus) -> tuple[str, ...]:
     """A cell and its experiment: one may be repeated in several budgets."""
-    return record.cell, *(record.board.get(name, "") for name in ("recipe_name", "dataset", "budget"))
+    return record.cell, *(record.board.get(name, "") for name in PLACE)
 
 
 def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:

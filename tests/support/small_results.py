@@ -28,6 +28,9 @@ BOARD = {
     "study": "small", "recipe_name": "", "dataset": "drawn", "data_fingerprint": "f" * 64,
     "split": "official", "budget": "quick", "images": f"{COUNTS.sum()}/{len(VAL)}/{len(TEST)}",
     "shared_phases": "",
+    "imbalance_ratio": "",
+    "imbalance_profile": "",
+    "label_noise": "",
 }  # fmt: skip
 OFFSETS = {"none": None, "posthoc_adjustment": np.array([0.3, 1.1, 0], "float32")}
 IMAGES = HeldOut(

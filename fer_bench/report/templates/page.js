@@ -203,7 +203,8 @@
     apply();
   }
   function apply() {
-    const all = page.boards.flatMap((board) => board.cells), number = all.filter(isShown).length;
+    const all = page.boards.filter((board) => !board.across).flatMap((board) => board.cells);
+    const number = all.filter(isShown).length;
     document.getElementById("shown").textContent =
       number === all.length ? `All ${number} cells` : `${number} of ${all.length} cells`;
     document.getElementById("clear").hidden = number === all.length;
