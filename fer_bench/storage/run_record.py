@@ -69,7 +69,8 @@ def origin(task: Task, data: TrialData, strategy: Strategy, used: Settings) -> d
     """Where a result's numbers come from, and what the strategy as drawn does to the classes."""
     recipe, prior, warnings = task.cell.recipe, task.effective_prior, task.warnings
     if (strategy, used) != (type(strategy)(), settings(recipe)):
-        prior, warnings = assess(strategy, data.labels[data.train], data.classes, recipe, used)
+        votes = None if data.votes is None else data.votes[data.train]
+        prior, warnings = assess(strategy, data.labels[data.train], data.classes, recipe, used, votes)
     return {
         "commit": environment.commit(),
         "versions": json.dumps(environment.versions()),

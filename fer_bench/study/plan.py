@@ -27,6 +27,7 @@ from fer_bench.study.recipe import Recipe, settings
 from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 from fer_bench.study.task import StageTask, Task
+from fer_bench.study.votes import check_votes, votes_key
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
     if not entry.available():
         raise UserError(f"dataset {spec.dataset!r} isn't imported: {entry.how}; or --dataset synthetic")
     images = entry.load()
+    check_votes(images, spec.recipe)
     parts = split(images, spec.split, *spec.samples)
     if len(parts.train) < (batch := spec.recipe.batch_size):
         raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
@@ -215,8 +217,11 @@ def _tasks(
     """The cells, and the stages that they go on from."""
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    data |= votes_key(images, spec.recipe)
+    votes = None if images.votes is None else images.votes[parts.train]
     recipe, defaults = spec.recipe, settings(spec.recipe)
-    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
+    of_data = labels, classes, recipe, defaults, votes
+    priors = {name: assess(STRATEGIES[name](), *of_data) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)
     tasks: list[Task] = []
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
@@ -228,7 +233,7 @@ def _tasks(
         task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
-                natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)
+                natural = assess(STRATEGIES["none"](), *of_data)
                 stage_key = cell.stage_key(data, of_trunk.sha256)
                 stages[cell.backbone] = tuple(
                     StageTask(

@@ -59,7 +59,7 @@ def loss(
 ) -> Tensor:
     """Loss of each image, (B,) float32.
 
-    `truth` is (B,) int labels, or (B, K) float32 shares of labels that are mixed; `logits` (B, K) float32, or
+    `truth` is (B,) int labels, or (B, K) float32 shares of labels, mixed or voted for; `logits` (B, K) float32, or
     (B, EXPERTS, K), whose losses are averaged. `features` (B, d), that the logits are computed from, bring in
     the term `influence`; `suppressed` the term `suppression`, which draws random numbers.
     """

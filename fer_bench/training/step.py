@@ -98,7 +98,7 @@ class CompiledStep(keras.Model):
         return ops.mean(losses) + self.terms.l2 * penalty
 
     def _measure(self, y: Tensor, logits: Tensor) -> None:
-        """Update the metrics; the label of mixed images is the one with the larger share."""
+        """Update the metrics; the label of images with several is the one with the largest share."""
         if len(y.shape) == 2:
             labels = ops.argmax(y, axis=-1)
             cross_entropy = ops.categorical_crossentropy(y, logits, from_logits=True)

@@ -20,7 +20,7 @@ from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
 from fer_bench.training.backend import batches
-from fer_bench.training.current_trial import CurrentTrial, phase_inputs
+from fer_bench.training.current_trial import CurrentTrial, class_shares, phase_inputs, row_targets
 from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
 from fer_bench.training.net import Net
@@ -145,8 +145,8 @@ class Trainer:
         if self.cached(phase):
             rows, labels = self._features.training_rows(train, labels, sampler.resample_features)
         stream = rows[sampler.stream(labels[rows], len(train))]
-        drawn = np.bincount(labels[stream].ravel(), minlength=len(self._class_shares))
-        self._class_shares = drawn / drawn.sum()
+        targets = row_targets(trial, self.recipe, labels)
+        self._class_shares = class_shares(stream, targets, len(self._class_shares))
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
         self._fit(phase, stream, labels, progress, callbacks, first_epoch)

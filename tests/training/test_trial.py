@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,30 @@ def test_smote_draws_flat_classes_until_the_trunk_is_trained_in_as_many_steps(da
     head, whole = (np.bincount(drawn.ravel()) / drawn.size for drawn in streams)
     np.testing.assert_allclose(head, 0.2, atol=0.03)
     np.testing.assert_allclose(whole, np.bincount(data.labels[data.train]) / 180, atol=0.03)
+
+
+@pytest.mark.parametrize("strategy", ["class_weights", "smote", "mixup", "ldam"])
+def test_votes_that_all_agree_give_the_numbers_of_hard_labels(strategy, data, trainers):
+    one_hot = np.eye(5, dtype="float32")[data.labels]
+    trainer = build(data, **RECIPES["cached"], labels="votes")
+    before = trainers["cached"].traces
+    hard = run(trainers["cached"], replace(data, votes=one_hot), strategy, 3, test=True)
+    traced = trainers["cached"].traces - before
+    soft = run(trainer, replace(data, votes=one_hot), strategy, 3, test=True)
+    np.testing.assert_allclose(soft.val_logits, hard.val_logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(soft.test_logits, hard.test_logits, rtol=1e-5, atol=1e-5)
+    assert traced <= trainer.traces == 2, "once for each phase"
+
+
+def test_votes_are_what_is_trained_on_and_labels_what_is_scored(data, trainers):
+    """Raters who all say happy teach happy, whatever the label."""
+    trainer = build(data, phases=[{"trainable": "head", "epochs": 5}], labels="votes")
+    happy = np.eye(5, dtype="float32")[np.full(len(data.labels), 2)]
+    outcome = run(trainer, replace(data, votes=happy))
+    assert (outcome.val_logits.argmax(axis=1) == 2).all()
+    share = (data.labels[data.val] == 2).mean()
+    assert outcome.history[-1]["val/accuracy"] == pytest.approx(share)
+    assert outcome.history[-1]["train/accuracy"] == 1
 
 
 def test_smote_whose_rows_do_not_fit_fails_the_trial_and_not_the_next(data, tight):
