@@ -207,6 +207,8 @@ def score(
         adjusted_test = strategy.adjust_logits(outcome.test_logits, counts)
         subsets.append(("test", data.test, outcome.test_logits, adjusted_test))
         arrays |= {"test_groups": data.groups[data.test], "test_dedup": data.dedup}
+    if outcome.made_images is not None:
+        arrays["made_images"] = outcome.made_images
     offsets = np.zeros((len(data.val) + 1, len(data.classes)), "float32")
     if overrides(type(strategy), "fit_decision"):
         offsets = cross_fitted(strategy, adjusted, data.labels[data.val], counts)

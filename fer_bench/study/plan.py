@@ -222,14 +222,17 @@ def _tasks(
     recipe, defaults = spec.recipe, settings(spec.recipe)
     of_data = labels, classes, recipe, defaults, votes
     priors = {name: assess(STRATEGIES[name](), *of_data) for name in spec.strategies}
-    sizes = len(parts.train), len(parts.val), len(parts.test)
+    sizes, pixels = (
+        (len(parts.train), len(parts.val), len(parts.test)),
+        int(np.prod(images.pixels.shape[1:3])),
+    )
     tasks: list[Task] = []
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
     for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         trials = spec.trials if cell.tuned else 0
-        hours = estimate_hours(cell, *sizes, trials, spec.repeats)
+        hours = estimate_hours(cell, *sizes, trials, spec.repeats, pixels)
         task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:

@@ -40,6 +40,8 @@ def assess(
         warnings.append(
             f"acts in the first {acting} of {recipe.epochs} epochs: the trunk is frozen in these only"
         )
+    if strategy.caution:
+        warnings.append(strategy.caution)
     if (start := strategy.selectable_from) > (recipe.epochs - 1) / recipe.epochs:
         warnings.append(f"begins at {start:.2g} of the training: none of {recipe.epochs} epochs begins later")
     return {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}, tuple(warnings)
@@ -54,11 +56,13 @@ def sampled_shares(
 ) -> np.ndarray:
     """Share of each class, (K,) float64, in the targets of the stream that a strategy trains on.
 
-    Rows that a strategy adds to the features are included: the shares are those of phases that have them.
+    Images that a strategy makes and rows that it adds to the features are included: the shares are those of
+    phases that have them.
     Targets are the labels (n,), or instead of them `votes` (n, K).
     """
     counts = np.bincount(labels, minlength=classes)
-    added = np.repeat(np.arange(classes), strategy.feature_counts(counts) - counts)
+    made = strategy.feature_counts(counts) + strategy.image_counts(counts) - 2 * counts
+    added = np.repeat(np.arange(classes), made)
     rows = np.concatenate([labels, added.astype(labels.dtype)])
     targets = np.eye(classes)[rows]
     if votes is not None:

@@ -20,7 +20,7 @@ def check_votes(images: FaceImages, recipe: Recipe) -> None:
 
 
 def votes_key(images: FaceImages, recipe: Recipe) -> dict[str, str]:
-    """What votes add to the data in a cell's key, as the fingerprint is of labels: nothing for hard labels."""
+    """What votes add to the data in a cell's key, whose fingerprint is of labels: nothing for hard ones."""
     if recipe.labels == "hard" or images.votes is None:
         return {}
     return {"votes": bytes_digest(np.ascontiguousarray(images.votes, "<f4").tobytes())}

@@ -45,7 +45,7 @@ def test_without_votes_it_is_refused_with_what_to_do(study):
 
 
 def test_another_word_is_refused_with_those_that_are_known(study):
-    with pytest.raises(UserError, match="recipe.labels: expected hard or votes, got 'soft'"):
+    with pytest.raises(UserError, match=r"recipe\.labels: expected hard or votes, got 'soft'"):
         study("soft")
 
 
