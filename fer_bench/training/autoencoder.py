@@ -15,6 +15,7 @@ from keras import layers
 
 from fer_bench.hashing import derive_seed
 from fer_bench.training.backend import Tensor, jit_compile
+from fer_bench.training.optimizer import ScheduledAdam
 
 WIDTHS = (16, 32, 64)  # of the convolutions, each of which halves the side
 CODE = 128  # numbers in a code
@@ -23,46 +24,52 @@ PREDICTION_BATCH = 256
 
 
 class Autoencoder:
-    """Encoder and decoder for images (H, W, C) uint8, trained from a seed.
+    """Encoder and decoder for images (H, W, C) uint8, built once and trained anew from a seed.
 
     The same seed and images give the same codes, in a fresh process or a warm one; on a CPU to the last bit.
     """
 
-    def __init__(self, shape: tuple[int, int, int], seed: int) -> None:
-        self._seed, self._layers = seed, 0
+    def __init__(self, shape: tuple[int, int, int]) -> None:
         image, code = keras.Input(shape), keras.Input((CODE,))
         self._encoder = keras.Model(image, self._encoded(image), name="encoder")
         self._decoder = keras.Model(code, self._decoded(code, shape), name="decoder")
         self._both = keras.Model(image, self._decoder(self._encoder(image)), name="autoencoder")
-        optimizer = keras.optimizers.Adam(RATE)
-        self._both.compile(optimizer=optimizer, loss="mean_squared_error", jit_compile=jit_compile())
+        self._optimizer = ScheduledAdam("constant", learning_rate=RATE)
+        self._optimizer.build(self._both.trainable_variables)
+        self._both.compile(optimizer=self._optimizer, loss="mean_squared_error", jit_compile=jit_compile())
 
     def _encoded(self, image: Tensor) -> Tensor:
         for width in WIDTHS:
-            convolution = layers.Conv2D(width, 3, 2, "same", activation="relu", **self._drawn())
-            image = convolution(image)
-        return layers.Dense(CODE, **self._drawn())(layers.Flatten()(image))
+            image = layers.Conv2D(width, 3, 2, "same", activation="relu")(image)
+        return layers.Dense(CODE)(layers.Flatten()(image))
 
     def _decoded(self, code: Tensor, shape: tuple[int, int, int]) -> Tensor:
         height, width, channels = shape
         smallest = (*(ceil(side / 2 ** len(WIDTHS)) for side in (height, width)), WIDTHS[-1])
-        x = layers.Dense(prod(smallest), activation="relu", **self._drawn())(code)
+        x = layers.Dense(prod(smallest), activation="relu")(code)
         x = layers.Reshape(smallest)(x)
         for filters in WIDTHS[-2::-1]:
-            x = layers.Conv2DTranspose(filters, 4, 2, "same", activation="relu", **self._drawn())(x)
-        x = layers.Conv2DTranspose(channels, 4, 2, "same", activation="sigmoid", **self._drawn())(x)
+            x = layers.Conv2DTranspose(filters, 4, 2, "same", activation="relu")(x)
+        x = layers.Conv2DTranspose(channels, 4, 2, "same", activation="sigmoid")(x)
         beyond = ((0, x.shape[1] - height), (0, x.shape[2] - width))
         return layers.Cropping2D(beyond)(x)
 
-    def _drawn(self) -> dict[str, keras.initializers.Initializer]:
-        """Option of a layer by which its kernel is drawn from the seed."""
-        self._layers += 1
-        return {"kernel_initializer": keras.initializers.HeNormal(derive_seed(self._seed, self._layers))}
-
-    def fit(self, pixels: np.ndarray, index: np.ndarray, labels: np.ndarray) -> None:
-        """Train on images `index` (n,) of `pixels` (N, H, W, C) uint8; `labels` (n,) are their classes'."""
-        for given, wanted in training_pairs(labels, derive_seed(self._seed, "pairs")):
+    def fit(self, pixels: np.ndarray, index: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        """Train anew on images `index` (n,) of `pixels` (N, H, W, C) uint8, of classes `labels` (n,)."""
+        self._reset(seed)
+        for given, wanted in training_pairs(labels, derive_seed(seed, "pairs")):
             self._both.train_on_batch(scaled(pixels[index[given]]), scaled(pixels[index[wanted]]))
+
+    def _reset(self, seed: int) -> None:
+        """Draw kernels anew, normal with variance 2 / fan-in, and forget all steps."""
+        for place, variable in enumerate(self._both.variables):
+            value = np.zeros(variable.shape, "float32")
+            if variable.name == "kernel":
+                fan_in = prod(variable.shape[:-1])
+                random = np.random.default_rng(derive_seed(seed, place))
+                value = random.standard_normal(variable.shape, "float32") * np.float32(np.sqrt(2 / fan_in))
+            variable.assign(value)
+        self._optimizer.reset(RATE, weight_decay=0.0)
 
     def encode(self, pixels: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Codes (n, CODE) float32 of images `index` (n,) of `pixels` (N, H, W, C) uint8."""

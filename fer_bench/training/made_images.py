@@ -31,7 +31,8 @@ class MadeImages:
         self._bank, self._body, self._largest = bank, body, largest
         self._with_room: BankWithRoom | None = None
         self._features_of: CompiledStep | None = None
-        self._known: tuple[int, TrialData, Autoencoder, np.ndarray] | None = None
+        self._coder: Autoencoder | None = None
+        self._known: tuple[int, TrialData, np.ndarray] | None = None  # seed, data, and codes
         self.labels, self.seconds = np.zeros(0, "int32"), 0.0
 
     @property
@@ -53,7 +54,7 @@ class MadeImages:
         if not number:
             return False
         self._check_fits(number)
-        coder, codes = self._coded(seed, data)
+        codes = self._codes(seed, data)
         labels = data.labels[data.train]
         rows, row_labels = strategy.resample_codes(codes, labels, derive_seed(seed, "codes"))
         if not np.array_equal(np.bincount(row_labels, minlength=len(counts)), wanted):
@@ -64,7 +65,7 @@ class MadeImages:
         new = self._with_room is None or self._with_room.rows < number
         if new:
             self._with_room, self._features_of = BankWithRoom(self._bank, number), None
-        self.bank.fill(coder.decode(rows[len(codes) :]))
+        self.bank.fill(self.coder.decode(rows[len(codes) :]))
         self.seconds = time.perf_counter() - began
         return new
 
@@ -77,14 +78,21 @@ class MadeImages:
                 f"{self._largest / 2**30:.1f} fit: use fewer train_images, or import the images smaller"
             )
 
-    def _coded(self, seed: int, data: TrialData) -> tuple[Autoencoder, np.ndarray]:
-        """The autoencoder of a seed, and the codes (n, CODE) of the training images."""
+    @property
+    def coder(self) -> Autoencoder:
+        """The autoencoder, as it was trained for the last trial that needed it."""
+        if self._coder is None:
+            self._coder = Autoencoder(self._bank.image_shape)
+        return self._coder
+
+    def _codes(self, seed: int, data: TrialData) -> np.ndarray:
+        """Codes (n, CODE) float32 of the training images, by the autoencoder of a seed."""
         if self._known is None or self._known[0] != seed or self._known[1] is not data:
-            self._known = None
-            coder = Autoencoder(self._bank.image_shape, derive_seed(seed, "autoencoder"))
-            coder.fit(data.pixels, data.train, data.labels[data.train])
-            self._known = seed, data, coder, coder.encode(data.pixels, data.train)
-        return self._known[2:]
+            self._known = None  # while the autoencoder is being trained it fits no codes
+            pixels, train = data.pixels, data.train
+            self.coder.fit(pixels, train, data.labels[train], derive_seed(seed, "autoencoder"))
+            self._known = seed, data, self.coder.encode(pixels, train)
+        return self._known[2]
 
     def set_strength(self, by_class: np.ndarray) -> None:
         """Set the strength of augmentation of each class, (K,) float32."""

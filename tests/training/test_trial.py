@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trials import HEAD, RECIPES, build, fingerprints, run, trial_data
+from trials import AUGMENTATION, HEAD, RECIPES, build, fingerprints, run, settings_of, trial_data
 
 from fer_bench.evaluation.metrics import scores
 from fer_bench.strategies.base import STRATEGIES
+from fer_bench.training.outcome import Stage
+from fer_bench.training.stages import whole_state
 from fer_bench.training.trainer import Trainer
+from fer_bench.training.trial import run_trial
 
 
 class RecordingTrainer(Trainer):
@@ -123,6 +126,34 @@ def test_votes_are_what_is_trained_on_and_labels_what_is_scored(data, trainers):
     share = (data.labels[data.val] == 2).mean()
     assert outcome.history[-1]["val/accuracy"] == pytest.approx(share)
     assert outcome.history[-1]["train/accuracy"] == 1
+
+
+def test_making_images_counts_as_training_and_of_a_tested_trial_they_are_shown(data, trainers):
+    trainer = trainers["cached"]
+    plain, made = (run(trainer, data, name, 11, test=True) for name in ("none", "deep_smote"))
+    steps = sum(row["seconds"] for row in made.history)
+    assert plain.train_seconds == pytest.approx(sum(row["seconds"] for row in plain.history))
+    assert made.train_seconds == pytest.approx(steps + trainer.made.seconds)
+    assert trainer.made.seconds > 0.1
+    assert made.setup_seconds > 0
+    assert plain.made_images is None
+    assert made.made_images.shape == (5, 2, 6, 24, 24, 1)
+    assert run(trainer, data, "deep_smote", 11).made_images is None, "a trial has no figures"
+
+
+def test_images_are_made_behind_shared_phases(data):
+    shared = {"trainable": "all", "epochs": 1, "shared": True}
+    trainer = build(data, phases=[shared, {**HEAD, "augmentation": None}], augmentation=AUGMENTATION)
+    run(trainer, data, "none")
+    assert trainer.phases == range(1)
+    stage = Stage("of the test", whole_state(trainer.net))
+    outcomes = [
+        run_trial(trainer, STRATEGIES[name](), settings_of(trainer), 0, data, stage=stage)
+        for name in ("none", "deep_smote", "none", "deep_smote")
+    ]
+    numbers = [outcome.val_logits.tobytes() for outcome in outcomes]
+    assert numbers[:2] == numbers[2:]
+    assert numbers[0] != numbers[1]
 
 
 def test_smote_whose_rows_do_not_fit_fails_the_trial_and_not_the_next(data, tight):
