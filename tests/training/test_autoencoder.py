@@ -56,7 +56,7 @@ def test_images_of_any_size_and_colour_come_back_in_their_shape(shape):
 
 def test_it_learns_and_the_same_seed_gives_the_same_bits(monkeypatch):
     """Of bars, one at a height for each class, so that what another image of the class shows is the same."""
-    monkeypatch.setattr(autoencoder, "EPOCHS", 40)
+    monkeypatch.setattr(autoencoder, "EPOCHS", 25)
     labels = np.repeat(np.arange(4), 64)
     pixels = np.full((256, 24, 24, 1), 60, np.uint8)
     for place, label in enumerate(labels):
