@@ -19,7 +19,8 @@ class TrialData:
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
     number); train, val, test are indices into these; dedup (len(test),) bool, and near_dedup, None
-    where unknown; attributes of test, or None.
+    where unknown; attributes of test, or None; votes (N, K) float32, shares of raters for each class, or
+    None.
     """
 
     pixels: np.ndarray
@@ -33,6 +34,7 @@ class TrialData:
     classes: tuple[str, ...]
     near_dedup: np.ndarray | None = None
     attributes: Attributes | None = None
+    votes: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class TrialData:
             classes=images.classes,
             near_dedup=split.near_dedup,
             attributes=Attributes.of(images.attributes, split.test),
+            votes=None if images.votes is None else images.votes[used],
             **indices,
         )
 

@@ -29,6 +29,7 @@ from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import Cell, StudySpec
 from fer_bench.study.task import StageTask, Task
 from fer_bench.study.variants import UsedImages, Variant, variants
+from fer_bench.study.votes import check_votes, votes_key
 from fer_bench.study.weights import find_all_weights
 
 
@@ -169,6 +170,7 @@ def _plans(
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
     dataset_entry, images = _open(spec)
     used = [variant.use(images, spec) for variant in variants(spec, images, imbalance_ratio, label_noise)]
+    check_votes(images, spec.recipe, noise=any(each.variant.noise for each in used))
     cells, precision = decide(spec)
     weights = find_all_weights(spec, may_download)
     make = partial(
@@ -254,21 +256,26 @@ def _tasks(
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
     if groups := groups_digest(images, spec.split):
         data["groups"] = groups
-    data_key = data | used.variant.key
+    data_key = data | used.variant.key | votes_key(images, spec.recipe)
+    votes = None if images.votes is None else images.votes[parts.train]
     recipe, defaults = spec.recipe, settings(spec.recipe)
-    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
-    sizes = len(parts.train), len(parts.val), len(parts.test)
+    of_data = labels, classes, recipe, defaults, votes
+    priors = {name: assess(STRATEGIES[name](), *of_data) for name in spec.strategies}
+    sizes, pixels = (
+        (len(parts.train), len(parts.val), len(parts.test)),
+        int(np.prod(images.pixels.shape[1:3])),
+    )
     tasks: list[Task] = []
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
     for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data_key, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         trials = spec.trials if cell.tuned else 0
-        hours = estimate_hours(cell, *sizes, trials, spec.repeats)
+        hours = estimate_hours(cell, *sizes, trials, spec.repeats, pixels)
         task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
-                natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)
+                natural = assess(STRATEGIES["none"](), *of_data)
                 stage_key = cell.stage_key(data_key, of_trunk.sha256)
                 stages[cell.backbone] = tuple(
                     StageTask(
