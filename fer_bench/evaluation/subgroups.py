@@ -61,11 +61,14 @@ def group_macro_f1(
     """Mean F1 of some classes among the images of a group, by R runs (R,), and its influence (R, n).
 
     labels (n,) int, predictions (R, n) int, group (n,) bool. The influence is that of
-    `fer_bench.evaluation.influence`, 0 of images of others, and scaled for small classes (`_unbiased`).
+    `fer_bench.evaluation.influence`, 0 of images of others, and corrected for few images (`_unbiased`,
+    `_doubted`).
     """
-    found = [f1(labels[group], predictions[:, group], label) for label in classes]
-    scores, influence = (np.mean(each, axis=0) for each in zip(*found, strict=True))
-    return scores, _spread(influence * _unbiased(labels[group]), group)
+    labels, predictions = labels[group], predictions[:, group]
+    scores, influence = zip(*(f1(labels, predictions, label) for label in classes), strict=True)
+    mine = np.stack([labels == label for label in classes])
+    doubted = _doubted(np.stack(influence) * _unbiased(labels), mine)
+    return np.mean(scores, axis=0), _spread(doubted.mean(axis=0), group)
 
 
 def group_accuracy(
@@ -74,13 +77,27 @@ def group_accuracy(
     """Accuracy among the images of a group, as `group_macro_f1`."""
     score, influence = accuracy(labels[group], predictions[:, group])
     count = group.sum()
-    return score, _spread(influence * np.sqrt(count / (count - 1)), group)
+    doubted = _doubted(influence[None] * np.sqrt(count / (count - 1)), np.ones((1, count), bool))
+    return score, _spread(doubted[0], group)
 
 
 def _unbiased(labels: np.ndarray) -> np.ndarray:
     """Factor (n,) of each image's influence: of m images of a class, sqrt(m / (m - 1)), as of a variance."""
     counts = np.bincount(labels)[labels]
     return np.sqrt(counts / np.maximum(counts - 1, 1))
+
+
+def _doubted(influence: np.ndarray, mine: np.ndarray) -> np.ndarray:
+    """Influence (K, R, m) of images on K classes, also where all or none of a class, `mine` (K, m), is right.
+
+    Nothing moves such a class, though in other images there would be mistakes. So it is given the variance of
+    a share of all images of such classes of a run, one more of them right and one wrong (Agresti and Caffo
+    2000, doi:10.1080/00031305.2000.10474560).
+    """
+    unmoved, images = ~influence.any(axis=2), mine.sum(axis=1)
+    together = images @ unmoved
+    deviation = np.sqrt(together + 1) / (together + 2)
+    return influence + (unmoved * deviation)[..., None] * (mine / images[:, None])[:, None]
 
 
 def _spread(influence: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -22,13 +22,24 @@ def test_a_group_is_scored_by_its_images_alone():
     assert influence[0, :4].sum() == pytest.approx(0)
     scores, influence = group_accuracy(LABELS, PREDICTED, FIRST)
     assert scores == pytest.approx([3 / 4, 1])
-    assert np.square(influence).sum(axis=1) == pytest.approx([3 / 4 * 1 / 4 / 3, 0]), "p (1 - p) / (n - 1)"
+    variance = np.square(influence).sum(axis=1)
+    assert variance[0] == pytest.approx(3 / 4 * 1 / 4 / 3), "p (1 - p) / (n - 1)"
+    assert variance[1] == pytest.approx(5 / 6 * 1 / 6 / 4), "of 4 and 2 more images, one of them wrong"
     assert group_accuracy(LABELS, PREDICTED, ~FIRST)[0] == pytest.approx([1 / 4, 1])
 
 
 def test_a_class_that_isnt_told_is_in_no_mean_but_is_mistaken_for_others():
     scores, _ = group_macro_f1(LABELS, PREDICTED, ~FIRST, (0, 2))
     assert scores[0] == pytest.approx((0 + 2 / 3) / 2), "0 is predicted of a 1 and of a 2"
+
+
+def test_classes_that_are_all_right_are_doubted_together():
+    labels = np.repeat([0, 1], [10, 30])
+    _, influence = group_macro_f1(labels, labels[None], np.ones(40, bool), (0, 1))
+    # With one more right and one wrong, 41 of 42: each class has the variance of such a share, their mean a
+    # quarter of both.
+    share = 41 / 42 * 1 / 42
+    assert np.square(influence).sum() == pytest.approx((share / 10 + share / 30) / 4)
 
 
 def test_few_images_give_no_number():
