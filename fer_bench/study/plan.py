@@ -257,21 +257,17 @@ def _tasks(
     if groups := groups_digest(images, spec.split):
         data["groups"] = groups
     data_key = data | used.variant.key | votes_key(images, spec.recipe)
-    votes = None if images.votes is None else images.votes[parts.train]
-    recipe, defaults = spec.recipe, settings(spec.recipe)
-    of_data = labels, classes, recipe, defaults, votes
+    recipe, votes = spec.recipe, None if images.votes is None else images.votes[parts.train]
+    of_data = labels, classes, recipe, settings(recipe), votes
     priors = {name: assess(STRATEGIES[name](), *of_data) for name in spec.strategies}
-    sizes, pixels = (
-        (len(parts.train), len(parts.val), len(parts.test)),
-        int(np.prod(images.pixels.shape[1:3])),
-    )
+    sizes = len(parts.train), len(parts.val), len(parts.test)
     tasks: list[Task] = []
     stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
     for cell in cells:
         of_trunk = weights[cell.backbone]
         key, shared_key = (key(data_key, of_trunk.sha256) for key in (cell.key, cell.shared_key))
         trials = spec.trials if cell.tuned else 0
-        hours = estimate_hours(cell, *sizes, trials, spec.repeats, pixels)
+        hours = estimate_hours(cell, *sizes, trials, spec.repeats, images.pixels[0, ..., 0].size)
         task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
         if recipe.shared_phases:
             if cell.backbone not in stages:
