@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_bench.backbones.pretrained import Weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import groups_digest
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
-from fer_bench.hashing import digest
-from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.cost import estimate_hours, estimate_stage_hours
 from fer_bench.study.file import read_study
 from fer_bench.study.keep import Keep
 from fer_bench.study.precision import decide
-from fer_bench.study.prior import assess
-from fer_bench.study.recipe import Recipe, settings
+from fer_bench.study.recipe import Recipe
 from fer_bench.study.resolve import recipe_names, resolve
-from fer_bench.study.spec import Cell, StudySpec
-from fer_bench.study.task import StageTask, Task
+from fer_bench.study.spec import StudySpec
+from fer_bench.study.task import StageTask, Task, make_tasks
 from fer_bench.study.variants import UsedImages, Variant, variants
-from fer_bench.study.votes import check_votes, votes_key
+from fer_bench.study.votes import check_votes
 from fer_bench.study.weights import find_all_weights
 
 
@@ -189,7 +183,7 @@ def _plans(
         why=why,
         precision=precision,
     )
-    return [_plan(make, each, *_tasks(spec, cells, images, each, weights)) for each in used]
+    return [_plan(make, each, *make_tasks(spec, cells, images, each, weights)) for each in used]
 
 
 def _plan(
@@ -246,48 +240,3 @@ def _shared_phases(recipe: Recipe) -> str:
     """What the shared phases of a recipe are, for boards and people; "" without any."""
     shared = recipe.phases[: recipe.shared_phases]
     return " + ".join(f"{phase.epochs} epochs {phase.label}" for phase in shared)
-
-
-def _tasks(
-    spec: StudySpec, cells: list[Cell], images: FaceImages, used: UsedImages, weights: dict[str, Weights]
-) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
-    """The cells, and the stages that they go on from."""
-    parts, labels, classes = used.parts, used.labels[used.parts.train], images.classes
-    data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
-    if groups := groups_digest(images, spec.split):
-        data["groups"] = groups
-    data_key = data | used.variant.key | votes_key(images, spec.recipe)
-    recipe, votes = spec.recipe, None if images.votes is None else images.votes[parts.train]
-    of_data = labels, classes, recipe, settings(recipe), votes
-    priors = {name: assess(STRATEGIES[name](), *of_data) for name in spec.strategies}
-    sizes = len(parts.train), len(parts.val), len(parts.test)
-    tasks: list[Task] = []
-    stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
-    for cell in cells:
-        of_trunk = weights[cell.backbone]
-        key, shared_key = (key(data_key, of_trunk.sha256) for key in (cell.key, cell.shared_key))
-        trials = spec.trials if cell.tuned else 0
-        hours = estimate_hours(cell, *sizes, trials, spec.repeats, images.pixels[0, ..., 0].size)
-        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
-        if recipe.shared_phases:
-            if cell.backbone not in stages:
-                natural = assess(STRATEGIES["none"](), *of_data)
-                stage_key = cell.stage_key(data_key, of_trunk.sha256)
-                stages[cell.backbone] = tuple(
-                    StageTask(
-                        Cell(cell.backbone, "none", cell.recipe, {}),
-                        digest([stage_key, slot]),
-                        shared_key,
-                        of_trunk,
-                        *natural,
-                        estimate_stage_hours(cell, *sizes),
-                        stage_key=stage_key,
-                        slot=slot,
-                    )
-                    for slot in range(spec.repeats)
-                )
-            of_backbone = stages[cell.backbone]
-            keys = tuple(stage.key for stage in of_backbone)
-            task = replace(task, stages=keys, stage_key=of_backbone[0].stage_key)
-        tasks.append(task)
-    return tuple(tasks), tuple(stage for each in stages.values() for stage in each)
