@@ -30,6 +30,8 @@ class PlanOptions(TypedDict, total=False):
     split: str | None
     recipe: str | None  # the name of one of the study's recipes; by default all
     budget: str | None
+    imbalance_ratio: float | None  # one of the study's, or another; by default all, as of label_noise
+    label_noise: float | None
     backbones: Sequence[str] | None
     strategies: Sequence[str] | None
     trials: int | None
@@ -41,12 +43,16 @@ class PlanOptions(TypedDict, total=False):
 
 
 def plan(study: str | Path, **options: Unpack[PlanOptions]) -> list[Plan]:
-    """Plans of a study, one for each of its recipes: cells, data, weights, estimated hours. Trains nothing.
+    """Plans of a study, one for each of its recipes and training sets; trains nothing.
+
+    A plan says cells, data, weights and estimated hours.
 
     `study` is a name, such as imbalance, or the path of a YAML file. Options, each as of `fer-bench run`:
 
     - dataset, split, budget: others than the study's own;
     - recipe: the name of one of its recipes, by default all;
+    - imbalance_ratio, label_noise: one of those that it lists for its training set, or another, by default
+      all;
     - backbones, strategies: names, only these;
     - trials, repeats: how many of each cell;
     - mlruns: folder of the results, by default mlruns;
@@ -129,7 +135,7 @@ def _run_plan(plan: Plan, workers: int | None, progress: bool) -> tuple[str, ...
     from fer_bench.runner.processes import visible_devices
 
     failures: tuple[str, ...] = ()
-    _show(f"recipe {plan.recipe_name}:" if plan.recipe_name and progress else "")
+    _show(f"{plan.part}:" if plan.part and progress else "")
     with closing(run_workers(plan, visible_devices(workers))) as events:
         for event in events:
             _show(_line(event) if progress else "")

@@ -51,7 +51,8 @@ def import_(
 ) -> None:
     """Decode images once into a cache that every run reads.
 
-    What the files are is found by looking; NAME before PATH says it instead.
+    What the files are is found by looking; NAME before PATH says it instead. Class folders may have an
+    attributes.csv beside them, image first, then columns such as age or gender: scores are told by group.
 
     [bold]Examples[/bold]
 
@@ -107,7 +108,7 @@ def describe(
     name: Name = None,
     out: Annotated[Path | None, typer.Option(help="Folder for two pictures (PNG).")] = None,
 ) -> None:
-    """Count images by class, as imported and as each split uses them; draw them.
+    """Count images by class, as imported and as each split uses them, and by attribute; draw them.
 
     [bold]Examples[/bold]
 
@@ -124,6 +125,8 @@ def describe(
             out.mkdir(parents=True, exist_ok=True)
     console.print(data_tables.as_imported(images))
     console.print(data_tables.as_used(images, whole_splits(images)))
+    if images.attributes:
+        console.print(data_tables.by_attribute(images))
     _print_notes(images)
     if out is None:
         console.print("pictures of the classes: add --out FOLDER")

@@ -59,6 +59,20 @@ def _one_split(images: FaceImages, split: Split) -> Table:
     return table
 
 
+def by_attribute(images: FaceImages) -> Table:
+    """Images of each class by the values of each attribute, as imported; "unknown" where there is none."""
+    table = _table("by attribute, as imported", "attribute", "value", *images.classes, "all", "share")
+    table.columns[1].justify = "left"
+    for name, words in images.attributes.items():
+        for place, value in enumerate(sorted(set(words.tolist()), key=lambda word: (word == "", word))):
+            counts = images.counts(words == value)
+            share = f"{100 * counts.sum() / len(images):.1f} %"
+            numbers = (f"{count:,}" for count in (*counts, counts.sum()))
+            table.add_row("" if place else escape(name), escape(value) or "unknown", *numbers, share)
+        table.add_section()
+    return table
+
+
 def findings(name: str, audit: Audit) -> Table:
     """What an audit found, one line each."""
     table = _table(f"{name}: {audit.images:,} images; identical means every pixel", "finding", "number")

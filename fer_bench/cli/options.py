@@ -37,6 +37,14 @@ class PlanOptions:
     split: Annotated[str | None, typer.Option(help=f"Another split than the study's: {SPLIT_NAMES}.")] = None
     recipe: Annotated[str | None, typer.Option(help="One of the study's recipes; by default all.")] = None
     budget: Annotated[str | None, typer.Option(help="One of the study's budgets, such as quick.")] = None
+    imbalance_ratio: Annotated[
+        float | None,
+        typer.Option(min=1, help="One of the study's imbalance ratios, or another; by default all."),
+    ] = None
+    label_noise: Annotated[
+        float | None,
+        typer.Option(min=0, help="One of the study's shares of wrong training labels, or another."),
+    ] = None
     backbones: Names = None
     strategies: Names = None
     trials: Annotated[int | None, typer.Option(min=1, help="Trials per cell.")] = None

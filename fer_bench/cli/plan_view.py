@@ -37,7 +37,7 @@ def _head(plan: Plan) -> Iterator[Text]:
     spec = plan.spec
     if plan.why:
         yield Text(plan.why, style="yellow")
-    name = f"{plan.study}, recipe {plan.recipe_name}" if plan.recipe_name else plan.study
+    name = ", ".join(filter(None, (plan.study, plan.part)))
     yield Text.assemble(
         (name, "bold"),
         f": {spec.dataset} ({plan.source}), split {spec.split}: "

@@ -73,7 +73,7 @@ def worker(options: PlanOptions) -> None:
 
 
 def plans_for(options: PlanOptions, may_download: bool = True) -> list[Plan]:
-    """A plan for each recipe; raises UserError for what can't be run."""
+    """A plan for each recipe and training set; raises UserError for what can't be run."""
     from fer_bench.storage.databases import check_folder, check_storage
     from fer_bench.study.plan import make_plans
 
@@ -85,6 +85,8 @@ def plans_for(options: PlanOptions, may_download: bool = True) -> list[Plan]:
         dataset=options.dataset,
         split=options.split,
         budget=options.budget,
+        imbalance_ratio=options.imbalance_ratio,
+        label_noise=options.label_noise,
         backbones=_listed(options.backbones),
         strategies=_listed(options.strategies),
         trials=options.trials,
@@ -123,8 +125,8 @@ def run_all(plans: Sequence[Plan], start: Start) -> list[str]:
     with terminated_as_interrupted():
         try:
             for plan in plans:
-                if plan.recipe_name:
-                    console.print(f"recipe {plan.recipe_name}:", highlight=False, markup=False)
+                if plan.part:
+                    console.print(f"{plan.part}:", highlight=False, markup=False)
                 with closing(start(plan)) as events:
                     failures += follow(events, plan, console)
         except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from fer_bench.data.attributes import check_values
 from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
 from fer_bench.data.images import SUBSETS, FaceImages, fingerprint, twin_groups
 from fer_bench.data.known_images import recognise
@@ -128,6 +129,10 @@ def save(name: str, draft: Draft, track: Track = quiet, comparing: Track = quiet
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"name {name!r}: expected letters, digits, '-', '_' and '.' only")
     draft.check(draft.records)
+    values = [
+        (record.attributes[place] for record in draft.records) for place in range(len(draft.attributes))
+    ]
+    check_values(draft.attributes, values, draft.source)
     folder = home() / "datasets" / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,9 @@
-"""Image files to uint8 arrays of one size; a broken file gives the reason, never an exception."""
+"""Image files to uint8 arrays of one size; a broken file gives the reason, never an exception.
+
+The import and `predict` read a picture by the same functions, `seen` and `fitted`, so a model gets pixels
+like those that it was trained on. CMYK becomes RGB by Pillow's plain formula, and colour profiles (ICC) are
+not applied: most sets of faces were made by tools that do neither better, and nearly all pictures are sRGB.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,7 @@ MAX_PIXELS = 64 * 10**6
 DEFAULT_SIDE = 112
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
 LEAST_INSIDE = 0.25  # share of a box: with less, the list is of other images, such as uncut ones
+LONGEST_SIDE = 2048  # pixels; larger pictures are shrunk to it before anything else
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # and not EPS, which would run Ghostscript
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of an image, pixels; right and bottom are outside of it."""
@@ -115,9 +121,8 @@ def _header(tree: FileTree, name: str) -> tuple[tuple[int, int], bool]:
         raise ValueError(f"larger than {MAX_BYTES // 2**20} MiB")
     with tree.open(name) as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
-        turned = image.getexif().get(0x0112, 1) >= 5
+        _prepare(image)
+        turned = image.getexif().get(0x0112) in (5, 6, 7, 8)
         return (height, width) if turned else (width, height), image.mode in GREY_MODES
 
 
@@ -125,16 +130,57 @@ def _pixels(tree: FileTree, name: str, box: Box | None, shape: tuple[int, int, i
     try:
         with tree.open(name) as file:
             data = file.read(MAX_BYTES)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            image = upright(opened)
-            return fitted(image.crop(_inside(box, image.size)) if box else image, shape)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+                longest = max(opened.size)
+                image = seen(opened)
+        if box:  # in pixels of the file, of which a large one is shrunk
+            left, top, right, bottom = (round(edge * max(image.size) / longest) for edge in box)
+            image = image.crop(_inside((left, top, right, bottom), image.size))
+        return fitted(image, shape)
     except Exception as error:  # see survey
         return reason(error)
 
 
-def upright(opened: Image.Image) -> Image.Image:
+def seen(opened: Image.Image) -> Image.Image:
+    """An opened picture upright, of 8 bits, on white where it is transparent, at most 2048 pixels a side.
+
+    Of an animation the first frame. Raises ValueError for sizes that aren't read, see `_prepare`.
+    """
+    return _upright(_shrunk(opened))
+
+
+def _prepare(opened: Image.Image) -> None:
+    """Have a large JPEG decoded straight to a half, quarter or eighth.
+
+    Raises ValueError for a side of fewer than 8 pixels, and for more than 64 million pixels to decode.
+    """
+    width, height = opened.size
+    if min(width, height) < SMALLEST_SIDE:
+        raise ValueError(f"{width}x{height} pixels, fewer than {SMALLEST_SIDE} on a side")
+    if max(opened.size) > LONGEST_SIDE:
+        opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
+
+
+def _shrunk(opened: Image.Image) -> Image.Image:
+    """Decode an opened picture to at most 2048 pixels a side, smoothly."""
+    _prepare(opened)
+    if max(opened.size) <= LONGEST_SIDE:
+        return opened
+    image = _eight_bits(opened)
+    if image.mode in ("1", "P"):  # these would be shrunk without smoothing
+        image = image.convert("L" if image.mode == "1" else "RGBA")
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    return image
+
+
+def _upright(opened: Image.Image) -> Image.Image:
     """An opened picture as its photographer held it, 8 bits deep, and on white where it is transparent."""
-    image = eight_bits(ImageOps.exif_transpose(opened))
+    image = _eight_bits(ImageOps.exif_transpose(opened))
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")
@@ -150,7 +196,7 @@ def fitted(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """A picture of more than 8 bits scaled down to 8; any other unchanged.
 
     Integers are taken for 16 bits. Floating-point numbers are taken for 0..1, else 0..255, else 0..65535, the

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import warnings
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def _layout(head: bytes) -> tuple[np.dtype, int]:
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"version {version[0]}.{version[1]} of the format, where 1.0 was expected")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     return dtype, math.prod(shape)
 
 

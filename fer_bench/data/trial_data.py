@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_bench.data.attributes import Attributes
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import Split
 
@@ -18,7 +19,8 @@ class TrialData:
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
     number); train, val, test are indices into these; dedup (len(test),) bool, and near_dedup, None
-    where unknown.
+    where unknown; attributes of test, or None; votes (N, K) float32, shares of raters for each class, or
+    None.
     """
 
     pixels: np.ndarray
@@ -31,10 +33,22 @@ class TrialData:
     dedup: np.ndarray
     classes: tuple[str, ...]
     near_dedup: np.ndarray | None = None
+    attributes: Attributes | None = None
+    votes: np.ndarray | None = None
 
     @classmethod
-    def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
-        """Copy the images that a split uses; too many for the device are left in their memory map."""
+    def of(
+        cls,
+        images: FaceImages,
+        split: Split,
+        labels: np.ndarray | None = None,
+        largest_bank: int = LARGEST_BANK,
+    ) -> TrialData:
+        """Copy the images that a split uses; too many for the device are left in their memory map.
+
+        `labels` (N,) int32 are those to train on, where they aren't those of the images.
+        """
+        labels = images.labels if labels is None else labels
         used = np.unique(np.concatenate([split.train, split.val, split.test]))
         large = len(used) * images.pixels[0].size > largest_bank
         if large:
@@ -42,12 +56,14 @@ class TrialData:
         indices = {name: np.searchsorted(used, getattr(split, name)) for name in ("train", "val", "test")}
         return cls(
             pixels=images.pixels if large else np.ascontiguousarray(images.pixels[used]),
-            labels=np.asarray(images.labels[used]),
+            labels=np.asarray(labels[used]),
             ids=np.asarray(images.ids[used]),
             groups=images.twins()[used],
             dedup=split.dedup,
             classes=images.classes,
             near_dedup=split.near_dedup,
+            attributes=Attributes.of(images.attributes, split.test),
+            votes=None if images.votes is None else images.votes[used],
             **indices,
         )
 

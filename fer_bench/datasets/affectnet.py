@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from fer_bench.data.archive import SUBSET_FOLDERS, FileTree, image_places, printable
+from fer_bench.data.archive import SUBSET_FOLDERS, FileAlone, FileTree, image_places, printable
 from fer_bench.data.class_folders import draft_images
 from fer_bench.data.class_names import class_name
 from fer_bench.data.decode import reason
@@ -38,7 +38,7 @@ FORMS = (
 )
 NO_TEST = (
     "AffectNet's own test images are not handed out: its validation images are test here, as in "
-    "publications, and the split `union` takes a tenth of train to select on"
+    "publications, and the split union takes a tenth of train to select on"
 )
 
 OTHER_SPLIT = "a split of this copy's own: AffectNet has no test images beside those for validation"
@@ -70,6 +70,8 @@ class AffectNet(Imported):
             draft = _read_tables(tree, tables, options, track)
         elif any(map(_is_annotation, tree.sizes)):
             draft = _read_annotations(tree, options, track)
+        elif isinstance(tree, FileAlone):
+            raise UserError(f"{tree.path} isn't AffectNet: expected {FORMS}")
         else:
             draft = _read_folders(tree, options, track)
         return _with_test(draft)

@@ -25,11 +25,12 @@ from fer_bench.data.tables import header, lines
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
 
-FRAME = re.compile(r"(S\d{3})_(\d{3})_\d{8}")  # person, sequence and frame: the stem of every image
-EMOTION = re.compile(FRAME.pattern + r"_emotion\.txt")
+FRAME = re.compile(r"(S\d{3})_\d{3}_\d{8}\b")  # person, sequence and frame begin the name of every image
+EMOTION = re.compile(r"S\d{3}_\d{3}_\d{8}_emotion\.txt")
 IMAGES = "cohn-kanade-images"
 OFFICIAL = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")  # by number
 TABLE_ORDER = (*CSV_ORDER, "contempt")  # by the numbers of the table of 48x48 pixels
+LONGEST = 100  # bytes of a file with one number
 LAST = 3  # frames of a sequence that show its expression
 POSED = "posed in a laboratory, and without a split of its own"
 PEOPLE = (
@@ -58,7 +59,7 @@ class CKPlus(Imported):
 
     def recognise(self, tree: FileTree) -> str:
         """By the names of its files, S005_001_00000011; a table by its name or by a label 7, contempt."""
-        if any(EMOTION.fullmatch(PurePosixPath(name).name) for name in tree.sizes):
+        if _emotions(tree):
             return "CK+, the official tree"
         if 2 * len(_frames(tree)) > sum(map(_is_image, tree.sizes)):
             return "CK+, class folders"
@@ -71,8 +72,7 @@ class CKPlus(Imported):
         """
         if isinstance(tree, FileAlone):
             return _read_table(tree, tree.path.name, options)
-        emotions = [name for name in tree.sizes if EMOTION.fullmatch(PurePosixPath(name).name)]
-        if emotions:
+        if emotions := _emotions(tree):
             return _read_official(tree, emotions, options, track)
         if _frames(tree):
             return _read_folders(tree, options, track)
@@ -81,9 +81,14 @@ class CKPlus(Imported):
         raise UserError(f"{tree.path} isn't CK+: expected {self.forms}")
 
 
+def _emotions(tree: FileTree) -> list[str]:
+    """Annotation files of the official tree."""
+    return [name for name in tree.sizes if EMOTION.fullmatch(name.rpartition("/")[2])]
+
+
 def _frames(tree: FileTree) -> list[str]:
     """Image files that are called like a frame of CK+."""
-    return [n for n in tree.sizes if _is_image(n) and FRAME.fullmatch(PurePosixPath(n).stem)]
+    return [n for n in tree.sizes if FRAME.match(n.rpartition("/")[2]) and _is_image(n)]
 
 
 def _is_image(name: str) -> bool:
@@ -136,7 +141,7 @@ def _frame(name: str, label: str) -> ListedImage:
 
 def _label(tree: FileTree, file: str) -> str:
     """Class that an annotation file names by a number such as `   3.0000000e+00`."""
-    text = [line for _, line in lines(tree, file)]
+    text = [line for _, line in lines(tree, file)] if tree.sizes[file] <= LONGEST else ["..."]
     for number, label in enumerate(OFFICIAL):
         if len(text) == 1 and re.fullmatch(rf"{number}(\.0+)?(e\+?0+)?", text[0]):
             return label
@@ -153,7 +158,7 @@ def _read_folders(tree: FileTree, options: ImportOptions, track: Track) -> Draft
                 f"folder {printable(place.folder)!r} is none of CK+'s classes: {', '.join(OFFICIAL)}"
             )
         shown = printable("/".join(name.split("/")[len(place.wrapper) :]))
-        match = FRAME.fullmatch(PurePosixPath(name).stem)
+        match = FRAME.match(place.file)
         listed.append(ListedImage(name, ImageRecord(shown, label, "none", group=match[1] if match else "")))
     draft = listed_draft(tree, listed, classes_of(listed), options.classes, size=options.size, track=track)
     return replace(draft, notes=(PEOPLE,))

@@ -1,4 +1,4 @@
-"""Figures of one run: confusion matrix and training curves."""
+"""Figures of one run: confusion matrix, training curves, and images that it made."""
 
 from __future__ import annotations
 
@@ -57,6 +57,28 @@ def curves(history: Sequence[Mapping[str, float]], phases: Sequence[str]) -> Fig
             axes.legend(frameon=False, fontsize=8)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def made_images(sheet: np.ndarray, classes: Sequence[str]) -> Figure:
+    """Real images on the left and made ones on the right, a row for each class.
+
+    `sheet` is (K, 2, n, H, W, 1 or 3) uint8: of each class n real ones, then n made ones. Black where there
+    are none.
+    """
+    number, _, columns, height, width, _ = sheet.shape
+    figure = Figure(
+        figsize=(1.2 + 1.3 * columns, 0.4 + 0.65 * number * height / width), layout="constrained", dpi=110
+    )
+    for place, (axes, title) in enumerate(zip(figure.subplots(1, 2), ("Real", "Made"), strict=True)):
+        rows = [np.concatenate(list(images), axis=1) for images in sheet[:, place]]
+        axes.imshow(np.concatenate(rows).squeeze(-1) if sheet.shape[-1] == 1 else np.concatenate(rows),
+                    cmap="gray", vmin=0, vmax=255, interpolation="nearest")  # fmt: skip
+        axes.set_title(title)
+        axes.set_xticks([])
+        axes.set_yticks((np.arange(number) + 0.5) * height, classes if place == 0 else [""] * number)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
     return figure
 
 

@@ -15,23 +15,13 @@ import numpy as np
 from PIL import Image
 
 from fer_bench.data.archive import IMAGE_SUFFIXES, printable, visible
-from fer_bench.data.decode import (
-    FORMATS,
-    MAX_BYTES,
-    MAX_PIXELS,
-    SMALLEST_SIDE,
-    eight_bits,
-    fitted,
-    reason,
-    upright,
-)
+from fer_bench.data.decode import FORMATS, MAX_BYTES, fitted, reason, seen
 from fer_bench.errors import UserError
 from fer_bench.inference.face_detector import FaceDetector
 
 EXPECTED = "expected a picture, or a folder of pictures"
 SEARCHED_FROM = 1.5  # times the longer side of the training images; a face is searched for in larger pictures
 FACE_FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
-LONGEST_SIDE = 2048  # pixels; larger pictures are shrunk to it before anything else
 LARGE = 2**24  # pixels; of such pictures only one is decoded at a time, to save memory
 
 
@@ -145,11 +135,9 @@ class PictureReader:
     def _read(self, name: str, opened: Image.Image) -> Picture:
         frames = getattr(opened, "n_frames", 1)
         notes = [f"{frames} frames: the first one"] if frames > 1 else []
-        width, height = opened.size
-        if min(width, height) < SMALLEST_SIDE:
-            raise ValueError(f"{width}x{height} pixels, fewer than {SMALLEST_SIDE} on a side")
-        image, faces = upright(shrunk(opened)), None
-        if self._detector and min(width, height) > SEARCHED_FROM * max(self.shape[:2]):
+        shorter = min(opened.size)
+        image, faces = seen(opened), None
+        if self._detector and shorter > SEARCHED_FROM * max(self.shape[:2]):
             boxes = self._detector(np.asarray(image.convert("L")))
             faces = len(boxes)
             if faces != 1:
@@ -157,23 +145,3 @@ class PictureReader:
             if boxes and boxes[0][2] - boxes[0][0] < FACE_FILLS * max(image.size):
                 image = image.crop(boxes[0])
         return Picture(name, fitted(image, self.shape), faces, tuple(notes))
-
-
-def shrunk(opened: Image.Image) -> Image.Image:
-    """Decode an opened picture to at most 2048 pixels a side, smoothly.
-
-    JPEG is decoded straight to a half, quarter or eighth. Raises ValueError for other pictures of more than
-    64 million pixels.
-    """
-    if max(opened.size) > LONGEST_SIDE:
-        opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
-    width, height = opened.size
-    if width * height > MAX_PIXELS:
-        raise ValueError(f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million")
-    if max(opened.size) > LONGEST_SIDE:
-        image = eight_bits(opened)
-        if image.mode in ("1", "P"):  # these would be shrunk without smoothing
-            image = image.convert("L" if image.mode == "1" else "RGBA")
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        return image
-    return opened

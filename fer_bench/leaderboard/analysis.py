@@ -55,7 +55,12 @@ def analyse(
 
     Boards of which nothing was tested yet are left out.
     """
-    return [_analysed(board, trials) for board in find_boards(statuses, repeats, all_recipes) if board.test]
+    return analyse_boards(find_boards(statuses, repeats, all_recipes), trials)
+
+
+def analyse_boards(boards: Iterable[Board], trials: Sequence[TrialRecord] = ()) -> list[BoardAnalysis]:
+    """Analyse boards that were found; those of which nothing was tested yet are left out."""
+    return [_analysed(board, trials) for board in boards if board.test]
 
 
 def _if_fitted(board: RuledBoard, table: pd.DataFrame) -> pd.DataFrame:

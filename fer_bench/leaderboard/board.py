@@ -12,6 +12,7 @@ import numpy as np
 from fer_bench.data.splits import scored_parts
 from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
+from fer_bench.leaderboard.subgroups import subgroup_columns
 from fer_bench.leaderboard.tested import Score, TestedRuns
 from fer_bench.storage.records import BOARD, CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
@@ -133,7 +134,10 @@ def board_rows(board: Board) -> list[Row]:
     selected_from = next((c.selected_from for c in cells if c.repeats and not c.untuned), None)
     rows = [_row(cell, test) | {"selected_from": selected_from} for cell in cells]
     if test:
-        _compare(board, [row for cell, row in zip(cells, rows, strict=True) if cell.repeats])
+        tested = [row for cell, row in zip(cells, rows, strict=True) if cell.repeats]
+        _compare(board, tested)
+        for row, columns in zip(tested, subgroup_columns(board), strict=True):
+            row |= columns
     for place, (cell, row) in enumerate(zip(cells, rows, strict=True), start=1):
         if test and not cell.unranked:
             row["rank"] = place

@@ -14,7 +14,7 @@ from fer_bench.leaderboard.ranking import find_boards, frame
 from fer_bench.leaderboard.score_intervals import score_intervals
 from fer_bench.storage.cell_runs import log_study_files, show_cells
 from fer_bench.storage.logged_runs import read_study_runs
-from fer_bench.storage.records import safe_name
+from fer_bench.storage.records import PLACE, safe_name
 
 CSV = "leaderboard.csv"
 METRICS = {  # names in MLflow by names of columns
@@ -41,11 +41,11 @@ def log_leaderboard(
     """
     boards = find_boards(*read_study_runs(mlruns, study, only))
     rows = [board_rows(board) for board in boards]
-    numbers: dict[tuple[str, str, str, str], dict[str, float]] = {}
+    numbers: dict[tuple[str, ...], dict[str, float]] = {}
     for board, of_board in zip(boards, rows, strict=True):
         ends = score_intervals(board)
         for row in of_board:
-            place = row["recipe_name"], row["dataset"], row["budget"], row["cell"]
+            place = *(row[name] for name in PLACE), row["cell"]
             numbers[place] = _numbers(row, ends.get(row["cell"], {}))
     show_cells(mlruns, study, numbers, only)
     with tempfile.TemporaryDirectory() as folder:

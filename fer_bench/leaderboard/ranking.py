@@ -11,8 +11,9 @@ import pandas as pd
 
 from fer_bench.errors import UserError
 from fer_bench.leaderboard.board import BASELINE, Board, BoardCell, Row, board_rows
+from fer_bench.leaderboard.subgroups import GAP, GROUP
 from fer_bench.leaderboard.tested import TestedRuns
-from fer_bench.storage.records import SCORED, CellStatus, RepeatRecord
+from fer_bench.storage.records import SCORED, TRAINING_SET, CellStatus, RepeatRecord
 
 COLUMNS = (
     *("recipe_name", "dataset", "split", "budget", "backbone", "strategy", "rank", "repeats"),
@@ -38,6 +39,7 @@ COLUMNS = (
     ),
     *("weights", "weights_hash", "cell", "recipe", "study", "data_fingerprint", "images", "test_images"),
     "shared_phases",
+    *TRAINING_SET,
     *("reported", "commits", "warnings"),
 )
 TYPES = {
@@ -77,10 +79,11 @@ def find_boards(
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Rows as a table with the columns of a leaderboard, and those of their classes."""
+    """Rows as a table with the columns of a leaderboard, those of their classes, and last of subgroups."""
     f1 = list(dict.fromkeys(key for row in rows for key in row if key.startswith("f1_")))
     columns = [name for each in COLUMNS for name in (f1 if each == "f1_*" else [each])]
-    return pd.DataFrame(rows, columns=columns).astype(TYPES)
+    columns += dict.fromkeys(key for row in rows for key in row if key.startswith((GROUP, GAP)))
+    return pd.DataFrame(rows, columns=columns).astype(TYPES).copy()  # else each column lies by itself
 
 
 def _board_key(record: CellStatus | RepeatRecord) -> BoardKey:

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from fer_bench.leaderboard.warnings import letter, phrases, shared_warnings
-from fer_bench.storage.records import BOARD, SCORED
+from fer_bench.storage.records import BOARD, SCORED, TRAINING_SET
 from fer_bench.study.spec import UNTUNED
+from fer_bench.study.variants import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +118,7 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     """What the rows of a table share; where `every` row names other data or recipes alike, also which."""
     first = rows.iloc[0]
     recipe = f"{first['recipe_name']}: " if first["recipe_name"] else ""
+    training_set = f"{words}: " if (words := in_words(first[list(TRAINING_SET)].to_dict())) else ""
     alike = every.loc[every["dataset"] == first["dataset"], "data_fingerprint"].nunique() > 1
     data = f" ({first['data_fingerprint']})" if alike else ""
     same = (every[list(BOARD)] == first[list(BOARD)]).all(axis=1)
@@ -128,7 +130,8 @@ def _title(rows: pd.DataFrame, every: pd.DataFrame) -> str:
     budget = f", budget {first['budget']}" if first["budget"] else ""
     shared = f", shared phases: {first['shared_phases']}" if first["shared_phases"] else ""
     return (
-        f"{recipe}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}{shared}{version}"
+        f"{recipe}{training_set}{first['dataset']}{data}, split {first['split']}{budget}{images}{trials}"
+        f"{shared}{version}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -28,7 +29,9 @@ class TestedRuns:
         self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def add(self, predictions: Predictions) -> int:
-        """Enter a run; gives its number."""
+        """Enter a run; gives its number. Attributes are those of the first run that knows of any."""
+        if self.images.attributes is None:
+            self.images = replace(self.images, attributes=predictions.images.attributes)
         self.predicted.append(np.asarray(predictions.predicted, np.int32))
         return len(self.predicted) - 1
 

@@ -13,6 +13,7 @@ from fer_bench.report.formats import count, present
 from fer_bench.report.tables import Column
 from fer_bench.storage.records import BOARD, SCORED, UNKNOWN, CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
+from fer_bench.study.variants import in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,8 @@ class BoardView:
         parts = [title.get("dataset", ""), f"split {title.get('split', '')}"]
         parts += [f"budget {title['budget']}"] if title.get("budget") else []
         recipe = f"{title['recipe_name']}: " if title.get("recipe_name") else ""
-        return recipe + ", ".join(parts)
+        training_set = f"{words}: " if (words := in_words(title)) else ""
+        return recipe + training_set + ", ".join(parts)
 
     @cached_property
     def facts(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -39,14 +40,7 @@ def gains(view: BoardView) -> Figure | None:
     frame = frame.assign(value=frame["gain"], low=frame["gain_low"], high=frame["gain_high"])
     frame = frame.assign(verdict=verdicts(frame))
     real = int((frame["verdict"] != VERDICTS[2]).sum())
-    colour = alt.Color(
-        "verdict:N",
-        scale=alt.Scale(domain=list(VERDICTS), range=["@gain", "@loss", "@quiet"]),
-        legend=alt.Legend(title=None, symbolOpacity=1),
-    )
-    shape = alt.Shape(
-        "verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=["triangle-up", "triangle-down", "circle"])
-    )
+    colour, shape = by_verdict(VERDICTS)
     columns = (*view.cell_columns, Column("value", "Gain", points), *INTERVAL)
     columns = (*columns, Column("gain_p", "p (Holm)", lambda p: f"{p:.3f}" if p == p else ""))
     return Figure(
@@ -62,10 +56,18 @@ def gains(view: BoardView) -> Figure | None:
     )
 
 
-def verdicts(frame: pd.DataFrame) -> np.ndarray:
-    """Words of VERDICTS for rows with gain and gain_p."""
+def by_verdict(words: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
+    """Colour and shape of a verdict, of which `words` are: upwards, downwards, not told."""
+    colours = alt.Scale(domain=list(words), range=["@gain", "@loss", "@quiet"])
+    shapes = alt.Scale(domain=list(words), range=["triangle-up", "triangle-down", "circle"])
+    legend = alt.Legend(title=None, symbolOpacity=1)
+    return alt.Color("verdict:N", scale=colours, legend=legend), alt.Shape("verdict:N", scale=shapes)
+
+
+def verdicts(frame: pd.DataFrame, words: Sequence[str] = VERDICTS) -> np.ndarray:
+    """One of three `words` (upwards, downwards, not told) for rows with gain and gain_p."""
     real = (frame["gain_p"] < LEVEL).to_numpy()
-    return np.select([real & (frame["gain"] > 0), real & (frame["gain"] < 0)], VERDICTS[:2], VERDICTS[2])
+    return np.select([real & (frame["gain"] > 0), real & (frame["gain"] < 0)], words[:2], words[2])
 
 
 def decomposition(view: BoardView) -> Figure | None:

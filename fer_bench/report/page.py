@@ -20,9 +20,13 @@ from markupsafe import Markup, escape
 from fer_bench.environment import commit, versions
 from fer_bench.errors import UserError
 from fer_bench.files import atomic, check_file
-from fer_bench.leaderboard.analysis import BoardAnalysis, analyse
+from fer_bench.leaderboard.analysis import BoardAnalysis, analyse_boards
+from fer_bench.leaderboard.dose_response import DoseResponse, dose_responses
+from fer_bench.leaderboard.ranking import find_boards
 from fer_bench.report import theme
 from fer_bench.report.board_view import BoardView
+from fer_bench.report.dose_response import DosePage, dose_page
+from fer_bench.report.dose_view import DoseView
 from fer_bench.report.sections import BoardPage, board_page
 from fer_bench.storage.records import StudyRuns
 from fer_bench.storage.study_runs import read_runs
@@ -44,10 +48,12 @@ def write_report(
     """
     check_html(out)
     runs = read_runs(mlruns, study, from_file, only=only)
-    boards = analyse(runs.statuses, runs.repeats, runs.trials, all_recipes)
+    found = find_boards(runs.statuses, runs.repeats, all_recipes)
+    boards = analyse_boards(found, runs.trials)
     boards_of = [each.board for each in runs.statuses] + [each.board for each in runs.repeats]
     name = next((board["study"] for board in boards_of), study or "")
-    text = render(name, boards, runs, _again(name, mlruns, from_file, all_recipes, out))
+    again = _again(name, mlruns, from_file, all_recipes, out)
+    text = render(name, boards, runs, again, dose_responses(found))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic(out) as temporary:
@@ -73,8 +79,15 @@ def _again(study: str, mlruns: Path, from_file: Path | None, all_recipes: bool, 
     return shlex.join([*words, "--out", out.name])
 
 
-def render(study: str, boards: Sequence[BoardAnalysis], runs: StudyRuns, again: str) -> str:
-    """HTML of a study's boards; `again` is the command that writes this page."""
+def render(
+    study: str,
+    boards: Sequence[BoardAnalysis],
+    runs: StudyRuns,
+    again: str,
+    responses: Sequence[DoseResponse] = (),
+) -> str:
+    """HTML of a study's boards and what they say together; `again` is the command that writes this page."""
+    across = [dose_page(DoseView(each, place)) for place, each in enumerate(responses, start=len(boards) + 1)]
     pages = [board_page(BoardView(board, place), runs) for place, board in enumerate(boards, start=1)]
     scripts = [_vega(), _resource("page.js")]
     return str(
@@ -83,6 +96,7 @@ def render(study: str, boards: Sequence[BoardAnalysis], runs: StudyRuns, again: 
         .render(
             study=study,
             pages=pages,
+            across=across,
             planned=len(runs.statuses),
             several=len(pages) > 1,
             again=again,
@@ -91,7 +105,7 @@ def render(study: str, boards: Sequence[BoardAnalysis], runs: StudyRuns, again: 
             style=Markup(_resource("page.css")),
             scripts=[Markup(script) for script in scripts],
             policy=content_policy(scripts),
-            page_data=_page_data(study, pages),
+            page_data=_page_data(study, pages, across),
         )
     )
 
@@ -111,8 +125,9 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _page_data(study: str, pages: Sequence[BoardPage]) -> dict[str, Any]:
+def _page_data(study: str, pages: Sequence[BoardPage], across: Sequence[DosePage]) -> dict[str, Any]:
     """What the page's script draws from."""
+    shown: list[BoardPage | DosePage] = [*pages, *across]
     return {
         "study": study,
         "config": theme.config(),
@@ -122,8 +137,9 @@ def _page_data(study: str, pages: Sequence[BoardPage]) -> dict[str, Any]:
             {
                 "heading": page.view.heading,
                 "cells": page.view.cells[["label", "backbone", "strategy"]].to_dict("records"),
+                "across": isinstance(page, DosePage),
             }
-            for page in pages
+            for page in shown
         ],
         "figures": {
             f"{page.view.place}-{figure.name}": {
@@ -135,7 +151,7 @@ def _page_data(study: str, pages: Sequence[BoardPage]) -> dict[str, Any]:
                 "least": figure.least,
                 "most": figure.most,
             }
-            for page in pages
+            for page in shown
             for figure in page.figures
         },
     }

@@ -15,6 +15,7 @@ from fer_bench.report.formats import percent
 from fer_bench.report.tables import Column, Table, table
 from fer_bench.storage.records import CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
+from fer_bench.study.variants import in_words
 
 Facts = list[tuple[str, str]]
 
@@ -31,6 +32,7 @@ def facts(view: BoardView, repeats: Sequence[RepeatRecord]) -> Facts:
         ("Data's fingerprint", ", ".join(_distinct(fingerprints)) or title.get("data_fingerprint", "")),
         ("Split", title.get("split", "")),
         ("Images (train/val/test)", title.get("images", "")),
+        ("Training set", in_words(title)),
         ("Shared phases", title.get("shared_phases", "")),
         ("Budget", title.get("budget", "")),
         ("Pretrained weights", ", ".join(_distinct(_weights(each) for each in tags))),
@@ -91,8 +93,10 @@ def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
         ("split", "split"),
         ("budget", "budget"),
         ("recipe", "recipe_name"),
+        ("imbalance-ratio", "imbalance_ratio"),
+        ("label-noise", "label_noise"),
     ):
-        words += [f"--{option}", title[key]] if title.get(key) else []
+        words += [f"--{option}", title[key].split(" ")[0]] if title.get(key) else []
     words += ["--backbones", ",".join(dict.fromkeys(cells["backbone"]))]
     asked = dict.fromkeys(
         name for name in cells["strategy"] if not name.endswith(UNTUNED)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fer_bench.leaderboard.warnings import letter, own_warnings, shared_warnings
-from fer_bench.report import calibration, classes, gains, pareto_front, provenance, training
+from fer_bench.report import calibration, classes, gains, pareto_front, provenance, subgroups, training
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.figures import Figure
 from fer_bench.report.leaderboard_table import ensembles, leaderboard_table, reported
@@ -88,6 +88,14 @@ def sections(view: BoardView, repeats: Sequence[RepeatRecord]) -> list[Section]:
             "cell",
             "One cell in detail",
             _made(view, classes.confusion, calibration.reliability, training.curves),
+            chooses=True,
+        ),
+        Section(
+            "subgroups",
+            "Subgroups",
+            _made(view, subgroups.gaps, subgroups.scores, subgroups.classes),
+            _tables(subgroups.images(view)),
+            text=subgroups.TEXT,
             chooses=True,
         ),
         Section(

@@ -10,6 +10,7 @@ import pandas as pd
 from fer_bench.leaderboard.board import BASELINE
 from fer_bench.leaderboard.terminal import DETECTED, LEVEL
 from fer_bench.leaderboard.warnings import own_warnings, shared_warnings
+from fer_bench.report import subgroups
 from fer_bench.report.board_view import BoardView, untuned
 from fer_bench.report.formats import count, interval, listed, percent, points, present
 
@@ -32,6 +33,7 @@ def findings(view: BoardView) -> list[Finding]:
         Finding("Gains", "" if view.scored else gains(ranked)),
         Finding("What the strategies did", separated(view)),
         Finding("Who paid", who_paid(view)),
+        Finding("Subgroups", subgroups.finding(view)),
         Finding("What could not be told", resolution(ranked)),
         Finding("The data", data(view, ranked)),
         Finding("What is missing", missing(view, ranked)),

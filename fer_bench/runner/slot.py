@@ -210,6 +210,9 @@ def score(
         subsets.append(("test", data.test, outcome.test_logits, adjusted_test))
         arrays |= {"test_groups": data.groups[data.test], "test_dedup": data.dedup}
         arrays |= {} if data.near_dedup is None else {"test_near_dedup": data.near_dedup}
+        arrays |= data.attributes.arrays() if data.attributes else {}
+    if outcome.made_images is not None:
+        arrays["made_images"] = outcome.made_images
     offsets = np.zeros((len(data.val) + 1, len(data.classes)), "float32")
     if overrides(type(strategy), "fit_decision"):
         offsets = cross_fitted(strategy, adjusted, data.labels[data.val], counts)

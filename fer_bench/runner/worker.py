@@ -37,7 +37,6 @@ def work(
     report(Loading())
     with _nothing_collected():
         train = train or load_training()  # first, so that the time it takes is not taken for the databases'
-        from fer_bench.data.splits import split
         from fer_bench.data.trial_data import TrialData
         from fer_bench.datasets.base import open_dataset
         from fer_bench.runner.context import WorkerContext, checkpoint_seconds
@@ -49,7 +48,8 @@ def work(
     images, spec = open_dataset(plan.spec.dataset), plan.spec
     if images.fingerprint != plan.fingerprint:
         raise UserError(f"dataset {spec.dataset} has changed since the plan was made; run again")
-    data = TrialData.of(images, split(images, spec.split, *spec.samples))
+    used = plan.variant.use(images, spec)
+    data = TrialData.of(images, used.parts, used.labels)
     check_weights(plan)
     context = WorkerContext(plan, data, stores, report, train, checkpoint_seconds=seconds)
     failures = take_cells(context, trainers or TrainerAtHand(data))

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data.attributes import Attributes
 from fer_bench.errors import UserError
 from fer_bench.hashing import bytes_digest
-from fer_bench.storage.bundle_format import MOST_CLASSES, read_texts
+from fer_bench.storage.bundle_format import MOST_CLASSES, ImageSet, read_texts
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip, most_bytes
 from fer_bench.storage.records import HeldOut, Outputs, Predictions, RepeatRecord, StudyRuns
 
 ARRAYS = {"labels": "<i4", "groups": "<i8", "dedup": "|b1", "ids": "<u8", "val_labels": "<i4"}
 NEAR = "near_dedup"  # an array more, of images whose near-duplicates are known
 DECISIONS = "<u2"
+ATTRIBUTES = "|u1"  # codes, a row for each attribute
 SCALARS = (
     *("cell", "board", "backbone", "strategy", "recipe", "shared_key", "selected_from", "slot", "seed"),
     *("run_id", "commit", "started", "tags"),
@@ -37,10 +39,10 @@ def hash_names(hashes: np.ndarray) -> np.ndarray:
     return np.array([f"{value:016x}" for value in hashes.tolist()], dtype="U16")
 
 
-def images_of(arrays: Mapping[str, np.ndarray]) -> HeldOut:
+def images_of(arrays: Mapping[str, np.ndarray], attributes: Attributes | None = None) -> HeldOut:
     """The test images of a set; their ids are the hashes of what they were."""
     ids = hash_names(arrays["ids"])
-    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], ids, arrays.get(NEAR))
+    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], ids, arrays.get(NEAR), attributes)
 
 
 def array_types(near: bool) -> dict[str, str]:
@@ -68,6 +70,7 @@ class Bundle:
         wanted |= {
             f"images/{n:04}/{name}.npy" for n, of in enumerate(study.images) for name in array_types(of.near)
         }
+        wanted |= {f"images/{n:04}/attributes.npy" for n, each in enumerate(study.images) if each.attributes}
         wanted |= {f"runs/{n:04}/predicted.npy" for n in range(len(study.runs))}
         wanted |= {f"runs/{n:04}/logits.npy" for n, run in enumerate(study.runs) if run.logits}
         for names, words in ((self.manifest.members.keys(), "its manifest"), (wanted, "its study")):
@@ -113,7 +116,18 @@ class Bundle:
         for name in ("labels", "val_labels"):
             if len(arrays[name]) and arrays[name].min() < 0:
                 raise self.file.refusal(f"images/{number:04}/{name}.npy has labels below 0")
-        return images_of(arrays), arrays["val_labels"]
+        return images_of(arrays, self._attributes(number, size)), arrays["val_labels"]
+
+    def _attributes(self, number: int, size: ImageSet) -> Attributes | None:
+        """Attributes of the test images of a set, if any is known."""
+        if not size.attributes:
+            return None
+        name = f"images/{number:04}/attributes.npy"
+        codes = self.array(name, ATTRIBUTES, (len(size.attributes), size.test))
+        for row, words in zip(codes, size.attributes.values(), strict=True):
+            if len(row) and row.max() > len(words):
+                raise self.file.refusal(f"{name} has values beyond those that {STUDY} names")
+        return Attributes(size.attributes, codes)
 
     def predictions(self, number: int) -> Predictions:
         """What a run predicts for its test images."""

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from fer_bench.data.archive import printable
+from fer_bench.data.attributes import check_values
 from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
-from fer_bench.storage.records import BOARD, CellStatus, TrialRecord
+from fer_bench.storage.records import BOARD, TRAINING_SET, CellStatus, TrialRecord
 
 FORMAT, VERSION = "fer-bench results", 1
 MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 200, 100_000
@@ -38,7 +49,7 @@ def _shown(text: str) -> str:
 
 def _plain(record: Any) -> Any:
     """A record of a board whose texts can be printed and whose numbers are as large as counts and scores."""
-    _board(record.board)
+    record = replace(record, board=_board(record.board))
     words = [value for value in vars(record).values() if isinstance(value, str)]
     for value in vars(record).values():
         words += value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
@@ -50,7 +61,8 @@ def _plain(record: Any) -> Any:
 
 
 def _board(board: dict[str, str]) -> dict[str, str]:
-    """A board with all of its names, and no others."""
+    """A board with all of its names, and no others; older files lack those of TRAINING_SET."""
+    board = dict.fromkeys(TRAINING_SET, "") | board
     if set(board) != set(BOARD):
         raise ValueError("it hasn't the names of a board")
     return board
@@ -69,6 +81,17 @@ def _read_tags(tags: dict[str, str]) -> dict[str, str]:
         if not all(isinstance(value, str if name == "versions" else int | float) for value in values):
             raise ValueError(f"its tag {name} can't be read")
     return tags
+
+
+def _attributes(values: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Attributes as an import would take them, values in alphabetical order."""
+    try:
+        check_values(list(values), list(values.values()), "they")
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    if any(list(words) != sorted({*words} - {""}) for words in values.values()):
+        raise ValueError("its values are not in alphabetical order, each once")
+    return values
 
 
 Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_shown)]
@@ -95,12 +118,20 @@ class Manifest(_Plain):
 class ImageSet(_Plain):
     """How many test and validation images runs were scored on; their arrays are members of their own.
 
-    near: whether it is known which of them have near-duplicates.
+    near: whether it is known which of them have near-duplicates; attributes: the values of each that test
+    images have, if any is known.
     """
 
     test: Count
     validation: Count
     near: bool = False
+    attributes: Annotated[dict[Name, tuple[Name, ...]], AfterValidator(_attributes)] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As before these were known, where they aren't: older versions can read it."""
+        later = ("near", "attributes")
+        return {name: value for name, value in written(self).items() if name not in later or value}
 
 
 class StoredRun(_Plain):

@@ -14,7 +14,15 @@ import numpy as np
 from fer_bench import environment
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
-from fer_bench.storage.bundle import DECISIONS, NEAR, SCALARS, array_types, id_hashes, images_of
+from fer_bench.storage.bundle import (
+    ATTRIBUTES,
+    DECISIONS,
+    NEAR,
+    SCALARS,
+    array_types,
+    id_hashes,
+    images_of,
+)
 from fer_bench.storage.bundle_format import (
     CONTROL,
     FORMAT,
@@ -104,11 +112,19 @@ class _Content:
         arrays |= {} if near is None else {NEAR: near}
         types = array_types(near is not None)
         arrays = {name: np.asarray(array).astype(types[name]) for name, array in arrays.items()}
+        values: dict[str, tuple[str, ...]] = {}
+        if held_out.attributes:
+            values = dict(held_out.attributes.values)
+            arrays["attributes"] = held_out.attributes.codes.astype(ATTRIBUTES)
         key = b"".join(hashlib.sha256(array.tobytes()).digest() for array in arrays.values())
+        key += repr(values).encode()
         if key in self.sets:
             return list(self.sets).index(key), {}
         self.sets[key] = ImageSet(
-            test=len(held_out.labels), validation=len(outputs.val_labels), near=near is not None
+            test=len(held_out.labels),
+            validation=len(outputs.val_labels),
+            near=near is not None,
+            attributes=values,
         )
         self.test_images.append(images_of(arrays).digest)
         return len(self.sets) - 1, arrays

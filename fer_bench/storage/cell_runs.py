@@ -15,7 +15,7 @@ from fer_bench.evaluation.intervals import mean_and_sd
 from fer_bench.storage.databases import tracking_uri
 from fer_bench.storage.mlflow_client import LoggedRun, find_experiments, open_client, search_runs
 from fer_bench.storage.mlflow_view import show_cells_first
-from fer_bench.storage.records import BOARD
+from fer_bench.storage.records import BOARD, PLACE
 from fer_bench.storage.run_record import Artifacts
 from fer_bench.storage.tracking import Tracker
 
@@ -25,8 +25,7 @@ ABOUT = (*BOARD, "backbone", "strategy", "recipe", "cell")  # tags that a cell h
 SUBSETS = {"test": "", "test_dedup": "dedup/", "test_near_dedup": "near_dedup/", "val": "val/"}
 F1 = "f1/"
 
-PLACE = ("recipe_name", "dataset", "budget")  # which tell the experiments of a study apart
-CellNumbers = Mapping[tuple[str, str, str, str], Mapping[str, float]]
+CellNumbers = Mapping[tuple[str, ...], Mapping[str, float]]
 """Numbers by the names of MLflow's metrics, for each cell by the values of PLACE and its key."""
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_bench.data.attributes import ATTRIBUTES, Attributes
 from fer_bench.errors import UserError
 from fer_bench.registry import unknown
 from fer_bench.storage.databases import no_runs_yet, tracking_uri
@@ -237,7 +238,9 @@ def _images(file: Any, known: dict[tuple[int, ...], HeldOut]) -> HeldOut:
     names: tuple[str, ...] = HELD_OUT
     if "test_near_dedup" in file.files:  # older ones have none
         names = (*HELD_OUT, "near_dedup")
-    sums = tuple(file.zip.getinfo(f"test_{name}.npy").CRC for name in names)
+    members = [f"test_{name}" for name in names] + [name for name in ATTRIBUTES if name in file]
+    sums = tuple(file.zip.getinfo(f"{name}.npy").CRC for name in members)
     if sums not in known:
-        known[sums] = HeldOut(**{name: file[f"test_{name}"] for name in names})
+        arrays = {name: file[f"test_{name}"] for name in names}
+        known[sums] = HeldOut(**arrays, attributes=Attributes.read(file))
     return known[sums]

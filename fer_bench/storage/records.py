@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+    from fer_bench.data.attributes import Attributes
+
+TRAINING_SET = ("imbalance_ratio", "imbalance_profile", "label_noise")
+"""What was done to the training split; "" where nothing was, as of all that is older than these names."""
+
 BOARD = (
     *("study", "recipe_name", "dataset", "data_fingerprint", "split", "budget", "images"),
     "shared_phases",
+    *TRAINING_SET,
 )
 """What runs that are ranked together have in common, by the names of their tags."""
+
+PLACE = ("recipe_name", "dataset", "budget", *TRAINING_SET)
+"""Which of these tell the experiments of a study apart."""
 
 
 SCORED = "models from elsewhere, training data unknown"
@@ -41,7 +50,8 @@ class HeldOut:
     """The n test images of one run or of many.
 
     labels (n,) int; groups (n,) int, identical images share a number; dedup (n,) bool, without a twin in
-    train or val; ids (n,) str; near_dedup (n,) bool, without a near-duplicate there, None where unknown.
+    train or val; ids (n,) str; near_dedup (n,) bool, without a near-duplicate there, None where unknown;
+    attributes of these images, None where nothing is known.
     """
 
     labels: np.ndarray
@@ -49,6 +59,7 @@ class HeldOut:
     dedup: np.ndarray
     ids: np.ndarray
     near_dedup: np.ndarray | None = None
+    attributes: Attributes | None = None
 
     @cached_property
     def digest(self) -> str:

@@ -69,7 +69,8 @@ def origin(task: Task, data: TrialData, strategy: Strategy, used: Settings) -> d
     """Where a result's numbers come from, and what the strategy as drawn does to the classes."""
     recipe, prior, warnings = task.cell.recipe, task.effective_prior, task.warnings
     if (strategy, used) != (type(strategy)(), settings(recipe)):
-        prior, warnings = assess(strategy, data.labels[data.train], data.classes, recipe, used)
+        votes = None if data.votes is None else data.votes[data.train]
+        prior, warnings = assess(strategy, data.labels[data.train], data.classes, recipe, used, votes)
     return {
         "commit": environment.commit(),
         "versions": json.dumps(environment.versions()),
@@ -93,7 +94,7 @@ def about_the_data(data: TrialData) -> dict[str, np.ndarray]:
 
 
 def artifacts(result: Result, cell: Cell, classes: tuple[str, ...]) -> Artifacts:
-    """Table of scores per class; of a repeat also a report, the confusion matrix and the curves.
+    """Table of scores per class; of a repeat also a report, the confusion matrix, the curves and made images.
 
     Nothing for a result without predictions.
     """
@@ -107,11 +108,11 @@ def artifacts(result: Result, cell: Cell, classes: tuple[str, ...]) -> Artifacts
         return Artifacts(tables)
     from fer_bench.evaluation import figures
 
-    return Artifacts(
-        tables,
-        {"classification_report.txt": classification_report(labels, predicted, classes)},
-        {
-            "confusion_matrix.png": figures.confusion_matrix(labels, predicted, classes),
-            "curves.png": figures.curves(result.history, [phase.label for phase in cell.recipe.phases]),
-        },
-    )
+    pictures = {
+        "confusion_matrix.png": figures.confusion_matrix(labels, predicted, classes),
+        "curves.png": figures.curves(result.history, [phase.label for phase in cell.recipe.phases]),
+    }
+    if "made_images" in result.arrays:
+        pictures["made_images.png"] = figures.made_images(result.arrays["made_images"], classes)
+    report = classification_report(labels, predicted, classes)
+    return Artifacts(tables, {"classification_report.txt": report}, pictures)

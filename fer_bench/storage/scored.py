@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from fer_bench import environment
+from fer_bench.data.attributes import Attributes
 from fer_bench.data.images import FaceImages
 from fer_bench.data.model_outputs import ModelOutputs
 from fer_bench.data.splits import Split, scored_parts
@@ -92,6 +93,7 @@ def _result(
         if mask.any():
             values = scores(labels[mask], outputs.logits[mask], classes)
             numbers |= {safe_name(f"{part}/{metric}"): value for metric, value in values.items()}
+    attributes = Attributes.of(images.attributes, parts.test)
     nothing = {"val_logits": outputs.logits[:0], "val_labels": labels[:0], "val_predicted": labels[:0]}
     arrays = {
         "test_logits": outputs.logits,
@@ -101,6 +103,7 @@ def _result(
         "test_groups": images.twins()[parts.test],
         "test_dedup": parts.dedup,
         **({} if parts.near_dedup is None else {"test_near_dedup": parts.near_dedup}),
+        **(attributes.arrays() if attributes else {}),
         "classes": np.array(classes),
         "class_counts": np.zeros(len(classes), "int64"),  # of what it was trained on, which nobody knows
         **nothing,

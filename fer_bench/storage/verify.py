@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import scored_parts
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
@@ -17,7 +18,15 @@ from fer_bench.storage.bundle import Bundle, hash_names, id_hashes
 from fer_bench.storage.bundle_format import StoredRun, data_fingerprints, study_fingerprint
 from fer_bench.storage.bundle_zip import MANIFEST
 from fer_bench.storage.decisions import adjusted
-from fer_bench.storage.records import CellStatus, Outputs, Predictions, TrialRecord, safe_name
+from fer_bench.storage.records import (
+    PLACE,
+    CellStatus,
+    HeldOut,
+    Outputs,
+    Predictions,
+    TrialRecord,
+    safe_name,
+)
 
 LOSS = 2e-4  # by which one may be off, as logits are rounded; decisions and what follows from them are exact
 EXACT = 1e-9
@@ -105,7 +114,7 @@ def _counts(bundle: Bundle) -> Iterator[str]:
 
 def _place(record: StoredRun | TrialRecord | CellStatus) -> tuple[str, ...]:
     """A cell and its experiment: one may be repeated in several budgets."""
-    return record.cell, *(record.board.get(name, "") for name in ("recipe_name", "dataset", "budget"))
+    return record.cell, *(record.board.get(name, "") for name in PLACE)
 
 
 def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:
@@ -131,12 +140,29 @@ def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:
         ]
         if any(odd) or classes != images.classes:
             yield f"images {number}: {sum(odd):,} of {len(odd):,} labels, or the classes, aren't {name}'s"
+        yield from _attributes_here(number, held_out, images)
+
+
+def _attributes_here(number: int, held_out: HeldOut, images: FaceImages) -> Iterator[str]:
+    """Attributes of test images that aren't those of the dataset, where it has them here."""
+    here = dict(zip(hash_names(id_hashes(images.ids)).tolist(), range(len(images)), strict=True))
+    places = [here.get(each, -1) for each in held_out.ids.tolist()]
+    if not held_out.attributes or -1 in places:
+        return
+    for name in held_out.attributes.values.keys() & images.attributes.keys():
+        known, words = images.attributes[name][places], np.full(len(places), "", "U40")
+        for value, members in held_out.attributes.groups(name).items():
+            words[members] = value
+        if odd := int((words != known).sum()):
+            yield f"images {number}: {odd:,} of {len(places):,} values of {name} aren't {images.name}'s"
 
 
 def _run(
     bundle: Bundle, number: int, run: StoredRun, found: Verified, unconfirmed: Counter[str]
 ) -> Iterator[str]:
     """What of a run doesn't fit; counts what was recomputed, and what could not be."""
+    if bundle.study.images[run.images].attributes and run.board.get("dataset") not in found.datasets:
+        unconfirmed["attributes of the test images"] += 1
     try:
         if run.logits is None:
             unconfirmed["logits, scores of each class and all of validation"] += 1

@@ -80,13 +80,16 @@ ClassMeans = Callable[[], np.ndarray]
 class Strategy:
     """One answer to class imbalance: a frozen dataclass of `tunable` fields and of the hooks it overrides.
 
-    A strategy sees labels, counts, features and logits, never the images, the model or the study. `progress`
+    A strategy sees labels, counts, features, codes and logits, never images, model or study. `progress`
     in [0, 1] is the share of training steps done, for methods that change on the way; it counts from the end
     of the phases that strategies share. Where `head`, `mixing`, or a term of the loss that is marked so
     needs another training step, that one is compiled beside the common one.
     """
 
     head: ClassVar[Head] = "linear"
+
+    caution: ClassVar[str] = ""
+    """What whoever reads a board has to know of the method: a warning of each of its cells."""
 
     @property
     def selectable_from(self) -> float:
@@ -122,6 +125,21 @@ class Strategy:
         there are images; each pass through the pool then includes them all. By default nothing is added.
         """
         return features, labels
+
+    def image_counts(self, class_counts: np.ndarray) -> np.ndarray:
+        """Counts (K,) int of the classes with images that are made, none smaller; by default unchanged."""
+        return class_counts
+
+    def resample_codes(
+        self, codes: np.ndarray, labels: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (N, d) float32 and labels (N,) int32, first those given, then new ones made from them.
+
+        Called when a training begins, if `image_counts` asks for more images than there are: the codes are
+        an autoencoder's of the training images, and the new ones are decoded into further images, which all
+        phases train on from then on. By default nothing is added.
+        """
+        return codes, labels
 
     def mixing(self, class_counts: np.ndarray, progress: float) -> Mixing | None:
         """How images are mixed in an epoch; by default not at all."""

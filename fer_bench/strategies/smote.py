@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 NEIGHBOURS = 5
 
 
+def raised(class_counts: np.ndarray, ratio: float) -> np.ndarray:
+    """Counts (K,) in which each class that is there has at least ratio * n_max."""
+    least = round(ratio * class_counts.max())
+    return np.where(class_counts > 0, np.maximum(class_counts, least), 0)
+
+
 def add_rows(
     features: np.ndarray, labels: np.ndarray, wanted: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +97,7 @@ class Smote(Strategy):
 
     def feature_counts(self, class_counts: np.ndarray) -> np.ndarray:
         """Counts (K,) in which each class that is there has at least ratio * n_max rows."""
-        least = round(self.ratio * class_counts.max())
-        return np.where(class_counts > 0, np.maximum(class_counts, least), 0)
+        return raised(class_counts, self.ratio)
 
     def resample_features(
         self, features: np.ndarray, labels: np.ndarray, seed: int

@@ -6,15 +6,19 @@ import os
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.environment import gpu
+from fer_bench.strategies.base import STRATEGIES, overrides
 from fer_bench.study.spec import Cell
 
 MANY_HOURS = 3.0  # a plan that is longer is confirmed before it runs
 SECONDS_PER_ROW = 2e-5  # of a step on cached features
+MAKING = 1.1  # seconds for each megapixel of training images: an autoencoder's training, codes and images
 FROZEN, PARTLY = 0.3, 0.45  # cost of a step with the trunk frozen, or partly so, relative to a whole one
 
 
-def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, repeats: int) -> float:
-    """Rough hours for a cell on this machine, with so many images, trials and repeats."""
+def estimate_hours(
+    cell: Cell, train: int, val: int, test: int, trials: int, repeats: int, pixels: int = 48 * 48
+) -> float:
+    """Rough hours for a cell on this machine, with so many images, of `pixels` each, trials and repeats."""
     recipe, trainings = cell.recipe, trials + repeats
     own, forward = recipe.own_phases, _seconds_per_image(cell) * FROZEN
     per_training = sum(_phase_seconds(cell, phase, train, val) for phase in own)
@@ -24,6 +28,8 @@ def estimate_hours(cell: Cell, train: int, val: int, test: int, trials: int, rep
     if recipe.frozen(own.start) and not recipe.shared_phases:  # features of a trunk are computed once
         trunks = min(trials, 1) + repeats if recipe.weights == "none" else 1  # trials share a seed
         seconds += trunks * (train + val) * forward
+    if overrides(STRATEGIES[cell.strategy], "image_counts"):
+        seconds += (min(trials, 1) + repeats) * MAKING * train * pixels / 1e6
     return _on_this_machine(seconds)
 
 

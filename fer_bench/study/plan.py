@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import Split, groups_digest, split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
-from fer_bench.hashing import digest
-from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.cost import estimate_hours, estimate_stage_hours
 from fer_bench.study.file import read_study
 from fer_bench.study.keep import Keep
 from fer_bench.study.precision import decide
-from fer_bench.study.prior import assess
-from fer_bench.study.recipe import Recipe, settings
+from fer_bench.study.recipe import Recipe
 from fer_bench.study.resolve import recipe_names, resolve
-from fer_bench.study.spec import Cell, StudySpec
-from fer_bench.study.task import StageTask, Task
+from fer_bench.study.spec import StudySpec
+from fer_bench.study.task import StageTask, Task, make_tasks
+from fer_bench.study.variants import UsedImages, Variant, variants
+from fer_bench.study.votes import check_votes
+from fer_bench.study.weights import find_all_weights
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,7 @@ class Plan:
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
     near_twins: int = 0  # test images with a near-duplicate there; 0 where these were not looked for
+    variant: Variant = field(default_factory=Variant)  # what is done to the training split
 
     @property
     def trials(self) -> int:
@@ -72,9 +71,15 @@ class Plan:
 
     @property
     def experiment(self) -> str:
-        """Name of the MLflow experiment: study, recipe, dataset, budget."""
-        parts = self.study, self.recipe_name, self.spec.dataset, self.budget
+        """Name of the MLflow experiment: study, recipe, dataset, budget, training set."""
+        parts = self.study, self.recipe_name, self.spec.dataset, self.budget, self.variant.suffix
         return "-".join(part for part in parts if part)
+
+    @property
+    def part(self) -> str:
+        """Which part of its study it is, for people: its recipe and training set; "" where it is all."""
+        recipe = f"recipe {self.recipe_name}" if self.recipe_name else ""
+        return ", ".join(filter(None, (recipe, self.variant.words)))
 
     @property
     def results(self) -> Path:
@@ -103,6 +108,7 @@ class Plan:
             "split": self.spec.split,
             "budget": self.budget,
             "images": "/".join(map(str, self.images)),
+            **self.variant.tags,
             "shared_phases": _shared_phases(self.spec.recipe),
             "trials": str(self.trials),
             "test_twins": str(self.twins),
@@ -114,14 +120,31 @@ class Plan:
 
 
 def make_plans(study: str, *, recipe_name: str | None = None, **options: Any) -> list[Plan]:
-    """A plan for each recipe of a study, or for the one named; options and errors as of `make_plan`."""
+    """A plan for each recipe of a study, or for the one named, and in it for each training set it lists.
+
+    Options and errors are those of `make_plan`.
+    """
     if recipe_name == "":
         raise UserError("--recipe: expected the name of one of the study's recipes, got ''")
     names = recipe_names(read_study(study)[1]) if recipe_name is None else (recipe_name,)
-    return [make_plan(study, recipe_name=name, **options) for name in names]
+    return [plan for name in names for plan in _plans(study, recipe_name=name, **options)]
 
 
-def make_plan(
+def make_plan(study: str, **options: Any) -> Plan:
+    """The plan of a study, or of its recipe `recipe_name`; nothing is trained or written.
+
+    Options are `dataset`, `budget` and keys of the study, such as split, where None leaves the file's;
+    `imbalance_ratio` and `label_noise`, which take this one of the training sets; and fields of the plan.
+    Raises UserError for whatever makes a run impossible, and where the study lists several training sets.
+    """
+    plans = _plans(study, **options)
+    if len(plans) > 1:
+        words = "; ".join(plan.variant.words for plan in plans)
+        raise UserError(f"{study} lists several training sets: {words}; take one")
+    return plans[0]
+
+
+def _plans(
     study: str,
     *,
     recipe_name: str = "",
@@ -131,57 +154,60 @@ def make_plan(
     storage: str | None = None,
     keep_weights: Keep = "one",
     may_download: bool = True,
+    imbalance_ratio: float | None = None,
+    label_noise: float | None = None,
     **overrides: object,
-) -> Plan:
-    """Read and check a study, its data and its weights; nothing is trained or written.
-
-    `overrides` are keys of the study, such as split; None leaves the file's. Raises UserError for whatever
-    makes a run impossible.
-    """
+) -> list[Plan]:
+    """Read and check a study, its data and its weights: a plan for each training set of one recipe."""
     name, content = read_study(study)
     dataset, budget, why = _choose(content, dataset, budget)
     spec = resolve(content, budget, recipe_name, dataset=dataset, **overrides)
-    dataset_entry, images, parts = _open(spec)
+    dataset_entry, images = _open(spec)
+    used = [variant.use(images, spec) for variant in variants(spec, images, imbalance_ratio, label_noise)]
+    check_votes(images, spec.recipe, noise=any(each.variant.noise for each in used))
     cells, precision = decide(spec)
-    tasks, stages = _tasks(spec, cells, images, parts, _weights(spec, may_download))
-    return Plan(
+    weights = find_all_weights(spec, may_download)
+    make = partial(
+        Plan,
         study=name,
         recipe_name=recipe_name,
         budget=budget or "",
         spec=spec,
-        tasks=tasks,
-        stages=stages,
         mlruns=mlruns,
         storage=storage,
         keep_weights=keep_weights,
         fingerprint=images.fingerprint,
         source=images.source,
-        images=(len(parts.train), len(parts.val), len(parts.test)),
         notes=images.notes,
         honest_ceiling=dataset_entry.honest_ceiling,
-        selects_on_test=parts.selects_on_test,
-        **_duplicates(parts),
         why=why,
         precision=precision,
     )
+    return [_plan(make, each, *make_tasks(spec, cells, images, each, weights)) for each in used]
 
 
-def _duplicates(parts: Split) -> dict[str, Any]:
-    """How many images the plan warns of: fields of Plan."""
+def _plan(
+    make: Callable[..., Plan], used: UsedImages, tasks: tuple[Task, ...], stages: tuple[StageTask, ...]
+) -> Plan:
+    parts = used.parts
     near = 0 if parts.near_dedup is None else int(np.count_nonzero(~parts.near_dedup))
-    twins = int(np.count_nonzero(~parts.dedup))
-    return {"twins": twins, "near_twins": near, "val_twins": parts.val_twins}
+    return make(
+        tasks=tasks,
+        stages=stages,
+        images=(len(parts.train), len(parts.val), len(parts.test)),
+        selects_on_test=parts.selects_on_test,
+        twins=int(np.count_nonzero(~parts.dedup)),
+        near_twins=near,
+        val_twins=parts.val_twins,
+        variant=used.variant,
+    )
 
 
-def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
+def _open(spec: StudySpec) -> tuple[Dataset, FaceImages]:
     entry = find_dataset(spec.dataset)
     if not entry.available():
         raise UserError(f"dataset {spec.dataset!r} isn't imported: {entry.how}; or --dataset synthetic")
-    images = entry.load()
-    parts = split(images, spec.split, *spec.samples)
-    if len(parts.train) < (batch := spec.recipe.batch_size):
-        raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
-    return entry, images, parts
+    return entry, entry.load()
 
 
 def _choose(
@@ -214,62 +240,3 @@ def _shared_phases(recipe: Recipe) -> str:
     """What the shared phases of a recipe are, for boards and people; "" without any."""
     shared = recipe.phases[: recipe.shared_phases]
     return " + ".join(f"{phase.epochs} epochs {phase.label}" for phase in shared)
-
-
-def _tasks(
-    spec: StudySpec, cells: list[Cell], images: FaceImages, parts: Split, weights: dict[str, Weights]
-) -> tuple[tuple[Task, ...], tuple[StageTask, ...]]:
-    """The cells, and the stages that they go on from."""
-    labels, classes = np.asarray(images.labels[parts.train]), images.classes
-    data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
-    if groups := groups_digest(images, spec.split):
-        data["groups"] = groups
-    recipe, defaults = spec.recipe, settings(spec.recipe)
-    priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
-    sizes = len(parts.train), len(parts.val), len(parts.test)
-    tasks: list[Task] = []
-    stages: dict[str, tuple[StageTask, ...]] = {}  # by backbone
-    for cell in cells:
-        of_trunk = weights[cell.backbone]
-        key, shared_key = (key(data, of_trunk.sha256) for key in (cell.key, cell.shared_key))
-        trials = spec.trials if cell.tuned else 0
-        hours = estimate_hours(cell, *sizes, trials, spec.repeats)
-        task = Task(cell, key, shared_key, of_trunk, *priors[cell.strategy], hours, trials=trials)
-        if recipe.shared_phases:
-            if cell.backbone not in stages:
-                natural = assess(STRATEGIES["none"](), labels, classes, recipe, defaults)
-                stage_key = cell.stage_key(data, of_trunk.sha256)
-                stages[cell.backbone] = tuple(
-                    StageTask(
-                        Cell(cell.backbone, "none", cell.recipe, {}),
-                        digest([stage_key, slot]),
-                        shared_key,
-                        of_trunk,
-                        *natural,
-                        estimate_stage_hours(cell, *sizes),
-                        stage_key=stage_key,
-                        slot=slot,
-                    )
-                    for slot in range(spec.repeats)
-                )
-            of_backbone = stages[cell.backbone]
-            keys = tuple(stage.key for stage in of_backbone)
-            task = replace(task, stages=keys, stage_key=of_backbone[0].stage_key)
-        tasks.append(task)
-    return tuple(tasks), tuple(stage for each in stages.values() for stage in each)
-
-
-def _weights(spec: StudySpec, may_download: bool) -> dict[str, Weights]:
-    """Weights of every backbone; one UserError for all that are missing, with what to type instead."""
-    weights: dict[str, Weights] = {}
-    missing: dict[str, list[str]] = {}
-    for name in spec.backbones:
-        try:
-            weights[name] = find_weights(name, spec.recipe.weights, may_download)
-        except MissingWeights as error:
-            missing.setdefault(str(error), []).append(name)
-    if missing:
-        lines = [f"{', '.join(names)}: {reason}" for reason, names in missing.items()]
-        hint = [f"without them: --backbones {','.join(weights)}"] if weights else []
-        raise UserError("\n".join(lines + hint))
-    return weights

@@ -13,14 +13,25 @@ from fer_bench.study.recipe import Recipe, Settings
 
 
 def assess(
-    strategy: Strategy, labels: np.ndarray, classes: Sequence[str], recipe: Recipe, used: Settings
+    strategy: Strategy,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    recipe: Recipe,
+    used: Settings,
+    votes: np.ndarray | None = None,
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Effective prior of a strategy by class, and warnings, on these (n,) int training labels."""
-    prior = effective_prior(strategy, labels, len(classes))
+    """Effective prior of a strategy by class, and warnings, on these (n,) int training labels.
+
+    `votes` (n, K) are the shares of raters, which count where the recipe trains on them.
+    """
+    votes = votes if recipe.labels == "votes" else None
+    prior = effective_prior(strategy, labels, len(classes), votes)
     counts, warnings = np.bincount(labels, minlength=len(classes)), []
     own, augmentations = recipe.own_phases, map(recipe.augmentation_of, recipe.own_phases)
     augmented = used.augmentation_strength > 0 and any(each and each.scales for each in augmentations)
-    if type(strategy) is not STRATEGIES["none"] and is_no_op(strategy, labels, len(classes), augmented):
+    if type(strategy) is not STRATEGIES["none"] and is_no_op(
+        strategy, labels, len(classes), augmented, votes=votes
+    ):
         warnings.append("no-op: changes nothing on this data")
     if tilts_beyond_flat(prior, counts):
         warnings.append("effective prior beyond flat: the rarest class is corrected more than once")
@@ -29,33 +40,50 @@ def assess(
         warnings.append(
             f"acts in the first {acting} of {recipe.epochs} epochs: the trunk is frozen in these only"
         )
+    if strategy.caution:
+        warnings.append(strategy.caution)
     if (start := strategy.selectable_from) > (recipe.epochs - 1) / recipe.epochs:
         warnings.append(f"begins at {start:.2g} of the training: none of {recipe.epochs} epochs begins later")
     return {c: round(float(p), 4) for c, p in zip(classes, prior, strict=True)}, tuple(warnings)
 
 
-def sampled_shares(strategy: Strategy, labels: np.ndarray, classes: int, progress: float = 0.0) -> np.ndarray:
-    """Share of each class, (K,) float64, in the stream that a strategy trains on.
+def sampled_shares(
+    strategy: Strategy,
+    labels: np.ndarray,
+    classes: int,
+    progress: float = 0.0,
+    votes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Share of each class, (K,) float64, in the targets of the stream that a strategy trains on.
 
-    Rows that a strategy adds to the features are included: the shares are those of phases that have them.
+    Images that a strategy makes and rows that it adds to the features are included: the shares are those of
+    phases that have them.
+    Targets are the labels (n,), or instead of them `votes` (n, K).
     """
     counts = np.bincount(labels, minlength=classes)
-    added = np.repeat(np.arange(classes), strategy.feature_counts(counts) - counts)
+    made = strategy.feature_counts(counts) + strategy.image_counts(counts) - 2 * counts
+    added = np.repeat(np.arange(classes), made)
     rows = np.concatenate([labels, added.astype(labels.dtype)])
-    sampled = np.bincount(rows[strategy.resample(rows, 0, progress)], minlength=classes)
+    targets = np.eye(classes)[rows]
+    if votes is not None:
+        targets[: len(labels)] = votes
+    sampled = np.bincount(strategy.resample(rows, 0, progress), minlength=len(rows)) @ targets
     return sampled / sampled.sum()
 
 
-def effective_prior(strategy: Strategy, labels: np.ndarray, classes: int) -> np.ndarray:
+def effective_prior(
+    strategy: Strategy, labels: np.ndarray, classes: int, votes: np.ndarray | None = None
+) -> np.ndarray:
     """Class prior (K,) float64 that a strategy trains for: sampling x weights / prior shift, and the like.
 
     It is that of the end of the training, which is what methods that begin late or change on the way train
     for. The natural shares maximise accuracy, equal ones balanced accuracy; where rare classes have more,
     imbalance is corrected twice. A factor on the logits, a margin, and what is done to the head or fitted to
-    validation afterwards have no prior that is known beforehand: they are not in it.
+    validation afterwards have no prior that is known beforehand: they are not in it. With `votes` (n, K) it
+    is the prior of these.
     """
     counts = np.bincount(labels, minlength=classes)
-    shares = sampled_shares(strategy, labels, classes, 1.0)
+    shares = sampled_shares(strategy, labels, classes, 1.0, votes)
     terms = strategy.loss_terms(counts, 1.0)
     targets, mixing = shares, strategy.mixing(counts, 1.0)
     if mixing:
@@ -110,7 +138,12 @@ def tilts_beyond_flat(prior: np.ndarray, class_counts: np.ndarray, tolerance: fl
 
 
 def is_no_op(
-    strategy: Strategy, labels: np.ndarray, classes: int, augmented: bool = True, tolerance: float = 0.01
+    strategy: Strategy,
+    labels: np.ndarray,
+    classes: int,
+    augmented: bool = True,
+    tolerance: float = 0.01,
+    votes: np.ndarray | None = None,
 ) -> bool:
     """Whether a strategy changes nothing on these labels: plain sampling, cross-entropy, plain logits.
 
@@ -118,13 +151,13 @@ def is_no_op(
     mixing and a decision that is fitted always change something.
     """
     counts = np.bincount(labels, minlength=classes)
-    natural = counts / counts.sum()
+    natural = counts / counts.sum() if votes is None else votes.mean(axis=0)
     if augmented and not np.allclose(strategy.augment_strength(counts)[counts > 0], 1, rtol=tolerance):
         return False
     if strategy.head != "linear" or overrides(type(strategy), "fit_decision"):
         return False
     for progress in (0.0, 0.5, 1.0):
-        shares = sampled_shares(strategy, labels, classes, progress)
+        shares = sampled_shares(strategy, labels, classes, progress, votes)
         if not np.allclose(shares, natural, rtol=tolerance, atol=0):
             return False
         if strategy.mixing(counts, progress):

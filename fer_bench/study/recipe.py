@@ -165,6 +165,8 @@ class Plateau(Strict):
 class Recipe(Strict):
     """How a cell is trained, whatever its strategy; the defaults are sound ones for a pretrained trunk."""
 
+    later = ("labels",)
+
     image_size: int = Field(96, ge=16, le=255, strict=True)
     """Side of the square images that the net is given, pixels."""
     batch_size: Positive = 64
@@ -186,6 +188,8 @@ class Recipe(Strict):
     """Validation score that decides on plateau, early stopping and the best epoch; loss is cross-entropy."""
     keep: Literal["best", "last"] = "best"
     """Epoch whose weights a phase leaves to the next one, and the training to the result."""
+    labels: Literal["hard", "votes"] = "hard"
+    """Targets in training: one class for an image, or the shares of raters who voted for each."""
     label_smoothing: Share = 0.0
     augmentation: Annotated[Augmentation | None, BeforeValidator(_none_word)] = Augmentation()
     phases: tuple[Phase, ...] = Field((Phase(trainable="all", epochs=10),), min_length=1)

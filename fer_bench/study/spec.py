@@ -16,6 +16,7 @@ from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy, overrides
 from fer_bench.study.messages import explain
 from fer_bench.study.recipe import Count, Positive, Real, Recipe, Settings, Strict, settings
+from fer_bench.study.training_set import TrainingSet
 
 UNTUNED = " (defaults)"  # behind the name of a strategy that takes the defaults beside a tuned one
 
@@ -34,7 +35,7 @@ class SearchRange(Strict):
         return self
 
 
-class StudySpec(Strict):
+class StudySpec(TrainingSet):
     """One question: these backbones and strategies, on this data, with so many trials and repeats."""
 
     dataset: str = "fer2013"

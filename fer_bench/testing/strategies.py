@@ -26,6 +26,9 @@ from fer_bench.testing.training_splits import (
     with_counts,
 )
 
+# Hooks that tell how many rows of each class there will be, and that make them.
+MAKING = [("feature_counts", "resample_features"), ("image_counts", "resample_codes")]
+
 
 class RandomTrial:
     """Draws parameters as a random search does; in the place of an `optuna.Trial`."""
@@ -202,24 +205,25 @@ class StrategyContract(AfterTraining):
         if len(set(counts.tolist())) == 1:
             np.testing.assert_array_equal(factors, 1)
 
+    @pytest.mark.parametrize(("told", "make"), MAKING)
     @with_counts(
         imbalanced=IMBALANCED,
         without_disgust=WITHOUT_DISGUST,
         balanced=BALANCED,
         nearly_empty=NEARLY_EMPTY,
     )
-    def test_rows_it_makes_of_features_come_behind_them_in_the_numbers_it_told(
-        self, strategy: Strategy, counts: np.ndarray
+    def test_rows_it_makes_come_behind_those_given_in_the_numbers_it_told(
+        self, strategy: Strategy, counts: np.ndarray, told: str, make: str
     ) -> None:
-        """`resample_features` adds to each class what `feature_counts` says, within the class's own box."""
+        """Of features and of images' codes: of each class as many as it said, within the class's own box."""
         labels = labels_of(counts)
-        features = features_of(labels)
-        announced = strategy.feature_counts(counts)
+        features, resample = features_of(labels), getattr(strategy, make)
+        announced = getattr(strategy, told)(counts)
         assert np.issubdtype(announced.dtype, np.integer)
         assert announced.shape == counts.shape
         assert np.all(announced >= counts)
         assert np.all(announced[counts == 0] == 0)
-        rows, row_labels = strategy.resample_features(features, labels, 3)
+        rows, row_labels = resample(features, labels, 3)
         np.testing.assert_array_equal(rows[: len(labels)], features)
         np.testing.assert_array_equal(row_labels[: len(labels)], labels)
         np.testing.assert_array_equal(np.bincount(row_labels, minlength=7), announced)
@@ -228,18 +232,19 @@ class StrategyContract(AfterTraining):
         for label in set(row_labels.tolist()):
             images, of_class = features[labels == label], rows[row_labels == label]
             assert np.all((images.min(0) <= of_class) & (of_class <= images.max(0)))
-        again, _ = strategy.resample_features(features, labels, 3)
+        again, _ = resample(features, labels, 3)
         np.testing.assert_array_equal(rows, again, "a seed means one set of rows")
 
-    def test_rows_it_makes_leave_the_features_and_the_global_generator_alone(
-        self, strategy: Strategy
+    @pytest.mark.parametrize("make", [make for _, make in MAKING])
+    def test_rows_it_makes_leave_those_given_and_the_global_generator_alone(
+        self, strategy: Strategy, make: str
     ) -> None:
         """As its pool does."""
         labels = labels_of(IMBALANCED)
         features = features_of(labels)
         before, state_before = (features.copy(), labels.copy()), global_generator()
         for seed in (0, 2**31 - 1):
-            strategy.resample_features(features, labels, seed)
+            getattr(strategy, make)(features, labels, seed)
         np.testing.assert_array_equal(features, before[0])
         np.testing.assert_array_equal(labels, before[1])
         assert global_generator() == state_before

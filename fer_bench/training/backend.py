@@ -7,7 +7,7 @@ BatchNormalization consists of: they take more than half of a MobileNetV2 step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import keras
 import numpy as np
@@ -80,8 +80,21 @@ Inputs: TypeAlias = "np.ndarray | tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 """Indices (n,) int32, or of mixed images: indices, those of the partners, shares (n,), boxes (n, 4)."""
 
 
+class Pixels(Protocol):
+    """Images (N, H, W, C) uint8 by index: an array, a memory map, or what is looked up like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of which the first number doesn't count."""
+        ...
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Images (B, H, W, C) at indices (B,)."""
+        ...
+
+
 def batches(
-    inputs: Inputs, targets: np.ndarray, batch: int, pixels: np.ndarray | None = None
+    inputs: Inputs, targets: np.ndarray, batch: int, pixels: Pixels | None = None
 ) -> dict[str, object]:
     """Arguments of `fit` for inputs and targets (n, ...), n a multiple of `batch`, taken in order.
 
@@ -125,7 +138,7 @@ def _with_images(inputs: Any, with_images: Callable[[Any], tuple[Any, Any]]) -> 
 class ImageBatches(keras.utils.PyDataset):
     """Inputs with the images of their indices, and targets, batch by batch in order."""
 
-    def __init__(self, inputs: Inputs, targets: np.ndarray, batch: int, pixels: np.ndarray) -> None:
+    def __init__(self, inputs: Inputs, targets: np.ndarray, batch: int, pixels: Pixels) -> None:
         super().__init__()
         by_batch = keras.tree.map_structure(lambda array: _by_batch(array, batch), (inputs, targets))
         self._inputs, self._targets = by_batch

@@ -41,7 +41,7 @@ class TrialCallback(keras.callbacks.Callback):
     """Sets the loss before each epoch, scores validation after it, keeps the state of the best epoch.
 
     One for all phases of a trial. The time from its creation to the first step, and that between phases,
-    is reported as setup.
+    is reported as setup; of it the time in which images are made counts as training.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class TrialCallback(keras.callbacks.Callback):
         self._best_state: list[np.ndarray] = []
         self._phase = self._epochs_before_phase = 0
         self._setup_seconds, self._setup_began = 0.0, time.perf_counter()
+        self._made_seconds = 0.0
 
     @property
     def progress(self) -> float:
@@ -70,8 +71,10 @@ class TrialCallback(keras.callbacks.Callback):
         self._phase, self._epochs_before_phase = phase, len(self._history)
 
     def on_train_begin(self, logs: Row | None = None) -> None:
-        """Stop the clock of the setup."""
-        self._setup_seconds += time.perf_counter() - self._setup_began
+        """Stop the clock of the setup, and take off what it took to make images."""
+        made = self._trainer.made.seconds
+        self._setup_seconds += time.perf_counter() - self._setup_began - (made - self._made_seconds)
+        self._made_seconds = made
 
     def on_train_end(self, logs: Row | None = None) -> None:
         """Start the clock of the setup of the next phase."""
@@ -174,8 +177,9 @@ class TrialCallback(keras.callbacks.Callback):
             history=self._history,
             best_epoch=self._best_epoch,
             steps=steps * len(self._history),
-            train_seconds=sum(seconds),
+            train_seconds=sum(seconds) + self._made_seconds,
             setup_seconds=self._setup_seconds,
             images_per_second=steps * batch / float(np.median(seconds)),
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+            made_images=self._trainer.made.sheet(self._data) if test else None,
         )

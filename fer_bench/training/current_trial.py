@@ -29,6 +29,28 @@ class CurrentTrial:
     variant: StepVariant
 
 
+def row_targets(trial: CurrentTrial, recipe: Recipe, labels: np.ndarray) -> np.ndarray:
+    """Targets of rows with these labels (R,): the labels, int32, or on votes their shares, (R, K) float32.
+
+    A row that is made, behind those of the images, has its class alone for a target: how raters would have
+    voted on it isn't known.
+    """
+    if recipe.labels == "hard":
+        return labels.astype("int32")
+    assert trial.data.votes is not None
+    made = np.eye(len(trial.data.classes), dtype="float32")[labels[len(trial.data.votes) :]]
+    return np.concatenate([trial.data.votes, made])
+
+
+def class_shares(stream: np.ndarray, targets: np.ndarray, classes: int) -> np.ndarray:
+    """Share of each class, (K,) float64, in the targets, as `row_targets` has them, of a stream of rows."""
+    if targets.ndim == 1:
+        sums = np.bincount(targets[stream].ravel(), minlength=classes)
+    else:
+        sums = np.bincount(stream.ravel(), minlength=len(targets)) @ targets.astype(float)
+    return sums / sums.sum()
+
+
 def phase_inputs(
     trial: CurrentTrial,
     recipe: Recipe,
@@ -45,8 +67,10 @@ def phase_inputs(
     a phase trains `on_features`, such mixing does nothing.
     """
     flat = stream[first_epoch:].ravel().astype("int32")
+    targets = row_targets(trial, recipe, labels)
     if not trial.variant.mixing:
-        return flat, labels[flat].astype("int32")
+        return flat, targets[flat]
+    soft = targets if targets.ndim == 2 else None
     counts = trial.data.class_counts
     share = recipe.phases[phase].epochs / recipe.epochs_of(trial.phases) / len(stream)
     pairs = []
@@ -55,5 +79,5 @@ def phase_inputs(
         if mixing and mixing.box and on_features:
             mixing = None
         seed = derive_seed(trial.seed, "mixing", phase, epoch)
-        pairs.append(draw_pairs(mixing, stream[epoch], labels, counts, recipe.image_size, seed))
+        pairs.append(draw_pairs(mixing, stream[epoch], labels, counts, recipe.image_size, seed, soft))
     return joined(flat, pairs)

@@ -59,9 +59,9 @@ def loss(
 ) -> Tensor:
     """Loss of each image, (B,) float32.
 
-    `truth` is (B,) int labels, or (B, K) float32 shares of labels that are mixed; `logits` (B, K) float32, or
-    (B, EXPERTS, K), whose losses are averaged. `features` (B, d), that the logits are computed from, bring in
-    the term `influence`; `suppressed` the term `suppression`, which draws random numbers.
+    `truth` is (B,) int labels, or (B, K) float32 shares of labels, mixed or voted for; `logits` are (B, K)
+    float32, or (B, EXPERTS, K), whose losses are averaged. `features` (B, d), that the logits are computed
+    from, bring in the term `influence`; `suppressed` the term `suppression`, which draws random numbers.
     """
     if len(truth.shape) == 1:
         truth = ops.one_hot(truth, terms.classes, dtype="float32")

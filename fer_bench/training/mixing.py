@@ -34,11 +34,13 @@ def draw_pairs(
     class_counts: np.ndarray,
     size: int,
     seed: int,
+    targets: np.ndarray | None = None,
 ) -> Pairs:
     """Draw the pairs of one epoch from a seed.
 
     `rows` (n,) are indices into `labels`; `class_counts` (K,) those of the training split; images are
-    `size` pixels wide. Without `mixing` each row stays as it is.
+    `size` pixels wide. Without `mixing` each row stays as it is. `targets` (N, K) float32 are what is mixed
+    of the labels; None takes each as one class.
     """
     random, count = np.random.default_rng(seed), len(rows)
     share, box = np.ones(count, np.float32), np.zeros((count, 4), np.int32)
@@ -55,10 +57,10 @@ def draw_pairs(
         of_target = _label_shares(
             mixing, of_target, class_counts[labels[rows]], class_counts[labels[partner]]
         )
-    one_hot = np.eye(len(class_counts), dtype=np.float32)
+    if targets is None:
+        targets = np.eye(len(class_counts), dtype=np.float32)[labels]
     weight = of_target[:, None].astype(np.float32)
-    targets = weight * one_hot[labels[rows]] + (1 - weight) * one_hot[labels[partner]]
-    return Pairs(partner, share, box, targets)
+    return Pairs(partner, share, box, weight * targets[rows] + (1 - weight) * targets[partner])
 
 
 def _partners(

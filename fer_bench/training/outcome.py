@@ -35,10 +35,11 @@ class Outcome:
     history: list[Row] = field(default_factory=list)
     best_epoch: int = 0  # from 1, counted over all phases
     steps: int = 0
-    train_seconds: float = 0.0  # of the training steps alone
+    train_seconds: float = 0.0  # of the training steps, and of making images before them
     setup_seconds: float = 0.0  # tracing, features of a frozen trunk, synthetic rows
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0
+    made_images: np.ndarray | None = None  # with real ones, as `MadeImages.sheet` has them
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ a bilinear interpolation would see nothing, and a fine pattern would turn into a
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -15,6 +16,9 @@ from keras import ops
 from fer_bench.data.trial_data import LARGEST_BANK
 from fer_bench.study.recipe import Augmentation
 from fer_bench.training.backend import Tensor
+
+if TYPE_CHECKING:
+    from fer_bench.training.pixels_with_room import BankWithRoom
 
 STEEPEST = math.radians(75)  # angle of shear; a tangent has a pole at 90 degrees
 SHRINK_ROWS, SHRINK_COLUMNS = "bhwc,hs->bswc", "bhwc,ws->bhsc"
@@ -41,6 +45,7 @@ class PixelBank(keras.layers.Layer):
     ) -> None:
         super().__init__(name="pixels", dtype="float32")
         self.size, self.augmentation = size, augmentation
+        self.number, self.image_shape = len(pixels), pixels.shape[1:]
         sides = pixels.shape[1:3]
         self.height, self.width = (min(side, size) for side in sides)  # of what is interpolated
         self._shrinking = [shrinking(side, size) if side > size else None for side in sides]
@@ -81,12 +86,18 @@ class PixelBank(keras.layers.Layer):
             index, images = inputs, ops.take(self.pixels, ops.cast(inputs, "int32"), axis=0)
         else:
             index, images = inputs
+        if augmentation is None:
+            return self.transformed(images, None, None)
+        strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
+        return self.transformed(images, augmentation, strength * factor)
+
+    def transformed(self, images: Tensor, augmentation: Augmentation | None, strength: Tensor) -> Tensor:
+        """Images (B, S, S, C) float32 of pixels (B, H, W, C), augmented with a strength (B,) for each."""
         images = self._shrunk(ops.cast(images, "float32"))
-        if augmentation:
-            draws = keras.random.uniform((index.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
-            strength = ops.take(ops.convert_to_tensor(self.strength), index, axis=0)
-            return self._sample(images, *affine(augmentation, draws, strength * factor))
-        return self._sample(images, None, None)
+        if augmentation is None:
+            return self._sample(images, None, None)
+        draws = keras.random.uniform((images.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
+        return self._sample(images, *affine(augmentation, draws, strength))
 
     def _shrunk(self, images: Tensor) -> Tensor:
         """Images (B, H, W, C) with sides that are longer than S brought to it."""
@@ -145,7 +156,7 @@ class PixelBank(keras.layers.Layer):
 class PhasePixels(keras.layers.Layer):
     """A bank's pixels with another augmentation, or none: for a phase that has its own."""
 
-    def __init__(self, bank: PixelBank, augmentation: Augmentation | None) -> None:
+    def __init__(self, bank: PixelBank | BankWithRoom, augmentation: Augmentation | None) -> None:
         super().__init__(name="phase_pixels", dtype="float32")
         self.bank, self.augmentation = bank, augmentation
         usual = (

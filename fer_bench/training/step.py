@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -18,6 +18,7 @@ from fer_bench.training.mixing import mix
 from fer_bench.training.net import Net
 from fer_bench.training.optimizer import make_optimizer
 from fer_bench.training.pixels import PhasePixels, PixelBank
+from fer_bench.training.pixels_with_room import BankWithRoom
 
 PREDICTION_BATCH = 256  # rows per call when nothing is trained
 
@@ -30,6 +31,7 @@ class StepVariant:
     suppression: bool = False
     influence: bool = False
     mixing: bool = False
+    made_images: bool = False
 
     @classmethod
     def of(cls, strategy: Strategy, class_counts: np.ndarray) -> StepVariant:
@@ -41,6 +43,7 @@ class StepVariant:
             suppression=any(np.any(each.suppression) for each in terms),
             influence=any(each.influence for each in terms),
             mixing=any(strategy.mixing(class_counts, progress) for progress in stages),
+            made_images=bool(np.any(strategy.image_counts(class_counts) != class_counts)),
         )
 
 
@@ -57,7 +60,7 @@ class CompiledStep(keras.Model):
 
     def __init__(
         self,
-        bank: PixelBank | PhasePixels | FeatureBank,
+        bank: PixelBank | BankWithRoom | PhasePixels | FeatureBank,
         part: keras.Model,
         terms: LossVariables | None = None,
         l2_kernels: Sequence[keras.Variable] = (),
@@ -98,7 +101,7 @@ class CompiledStep(keras.Model):
         return ops.mean(losses) + self.terms.l2 * penalty
 
     def _measure(self, y: Tensor, logits: Tensor) -> None:
-        """Update the metrics; the label of mixed images is the one with the larger share."""
+        """Update the metrics; the label of images with several is the one with the largest share."""
         if len(y.shape) == 2:
             labels = ops.argmax(y, axis=-1)
             cross_entropy = ops.categorical_crossentropy(y, logits, from_logits=True)
@@ -132,11 +135,16 @@ class PhaseSteps:
     """A recipe's compiled steps by phase and variant, each made when it is asked for first.
 
     A phase whose trunk is frozen, with nothing augmented, trains the head on cached features, if they fit;
-    any other trains the whole net on pixels.
+    any other trains the whole net on pixels; `pixels` gives the bank of a variant.
     """
 
     def __init__(
-        self, recipe: Recipe, net: Net, terms: LossVariables, pixels: PixelBank, features: FeatureCache
+        self,
+        recipe: Recipe,
+        net: Net,
+        terms: LossVariables,
+        pixels: Callable[[StepVariant], PixelBank | BankWithRoom],
+        features: FeatureCache,
     ) -> None:
         self._recipe, self._net, self._terms = recipe, net, terms
         self._pixels, self._features = pixels, features
@@ -160,7 +168,7 @@ class PhaseSteps:
             net, kind, cached = self._net, variant.head, self.cached(phase)
             part = net.part(kind, of_pixels=not cached, with_features=variant.influence)
             net.set_trainable(self._recipe.phases[phase], kind)
-            bank = self._features.bank if cached else self._pixels_of(phase)
+            bank = self._features.bank if cached else self._pixels_of(phase, variant)
             step = CompiledStep(bank, part, self._terms, net.dense_kernels(kind), variant)
             step.compile(optimizer=make_optimizer(self._recipe), jit_compile=jit_compile())
             step.optimizer.build(step.trainable_variables)
@@ -168,10 +176,10 @@ class PhaseSteps:
             self._reset(key)
         return self._steps[key]
 
-    def _pixels_of(self, phase: int) -> PixelBank | PhasePixels:
-        augmentation = self._recipe.augmentation_of(phase)
+    def _pixels_of(self, phase: int, variant: StepVariant) -> PixelBank | BankWithRoom | PhasePixels:
+        augmentation, bank = self._recipe.augmentation_of(phase), self._pixels(variant)
         usual = augmentation == self._recipe.augmentation
-        return self._pixels if usual else PhasePixels(self._pixels, augmentation)
+        return bank if usual else PhasePixels(bank, augmentation)
 
     def reset(self, settings: Settings) -> None:
         """Set back the optimizers, to the settings' learning rate and weight decay, and the metrics."""
@@ -189,5 +197,12 @@ class PhaseSteps:
 
     def discard_cached(self) -> None:
         """Drop the steps on cached features, whose bank has been replaced."""
-        for key in [key for key in self._steps if self.cached(key[0])]:
+        self._discard([key for key in self._steps if self.cached(key[0])])
+
+    def discard_made(self) -> None:
+        """Drop the steps on pixels with made images, whose bank has been replaced."""
+        self._discard([key for key in self._steps if key[1].made_images and not self.cached(key[0])])
+
+    def _discard(self, keys: Sequence[tuple[int, StepVariant]]) -> None:
+        for key in keys:
             self._discarded_traces += self._steps.pop(key).traces

@@ -20,15 +20,18 @@ from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
 from fer_bench.training.backend import batches
-from fer_bench.training.current_trial import CurrentTrial, phase_inputs
+from fer_bench.training.current_trial import CurrentTrial, class_shares, phase_inputs, row_targets
 from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
+from fer_bench.training.made_images import MadeImages
 from fer_bench.training.net import Net
 from fer_bench.training.outcome import Stage
 from fer_bench.training.pixels import PixelBank
+from fer_bench.training.pixels_with_room import BankWithRoom
 from fer_bench.training.sampling import PhaseSampler
 from fer_bench.training.stages import Stages
 from fer_bench.training.step import PLAIN, PREDICTION_BATCH, CompiledStep, PhaseSteps, StepVariant
+from fer_bench.training.training_rows import TrainingRows
 
 PROBE = 128  # training images from which a random trunk's statistics are computed
 
@@ -57,6 +60,7 @@ class Trainer:
         self.net = Net(backbone, recipe, pixels.shape[-1], classes, weights)
         self.terms = LossVariables(classes)
         self.pixel_bank = PixelBank(pixels, recipe.image_size, recipe.augmentation, largest_bank)
+        self.made = MadeImages(self.pixel_bank, self.net.body)
         self._random_trunk = weights is None
         # Always one size of batch, on which the last bits of an image's features may depend.
         features_of = partial(
@@ -66,7 +70,8 @@ class Trainer:
         self._features = FeatureCache(
             len(pixels), self.net.body.output_shape[1:], features_of, largest_features
         )
-        self._steps = PhaseSteps(recipe, self.net, self.terms, self.pixel_bank, self._features)
+        self._steps = PhaseSteps(recipe, self.net, self.terms, self._bank_of, self._features)
+        self._rows = TrainingRows(recipe, self._features, self.made, self._steps, self._random_trunk)
         self._traced: set[tuple[int, StepVariant]] = set()  # first phase, and variant
         self._stages = Stages(self.net)
         self._settled = False  # whether the head is the dense layer that a trained head of another kind made
@@ -102,16 +107,17 @@ class Trainer:
     ) -> None:
         """Set everything back, to a seed and settings, and provide what the strategy needs.
 
-        That is the strength of augmentation of each class, and room for the rows that it makes of features.
-        Of a recipe with shared phases it is a training of these, or with their `stage` one of the others. The
-        first trial of a kind, and one that needs more room than those before, traces its phases. Raises
-        MemoryError if such rows don't fit beside the images' features.
+        That is the strength of augmentation of each class, images that are made, and room for these and for
+        rows made of features. Of a recipe with shared phases it is a training of these, or with their
+        `stage` one of the others. The first trial of a kind, and one that needs more room than those before,
+        traces its phases. Raises MemoryError if what is made doesn't fit.
         """
         recipe = self.recipe
         phases = recipe.own_phases if stage or not recipe.shared_phases else range(recipe.shared_phases)
         variant = StepVariant.of(strategy, data.class_counts)
         self._current = CurrentTrial(strategy, settings, seed, data, stage, phases, variant)
-        self._begin_features()
+        if self._rows.begin_trial(self._current):
+            self._traced.clear()
         evenly_spaced = np.linspace(0, len(data.train) - 1, min(PROBE, len(data.train)))
         probe = data.train[evenly_spaced.astype(int)]
         self._reset(probe)
@@ -133,7 +139,6 @@ class Trainer:
         left as it is after the last epoch.
         """
         trial = self._trial
-        train, labels = trial.data.train, trial.data.labels
         if self.recipe.phases[phase].reset_head or (
             trial.strategy.head == "fresh" and phase == trial.phases[0]
         ):
@@ -141,12 +146,10 @@ class Trainer:
         sampler = PhaseSampler(
             strategy=trial.strategy, recipe=self.recipe, phase=phase, seed=trial.seed, progress=progress
         )
-        rows = train
-        if self.cached(phase):
-            rows, labels = self._features.training_rows(train, labels, sampler.resample_features)
-        stream = rows[sampler.stream(labels[rows], len(train))]
-        drawn = np.bincount(labels[stream].ravel(), minlength=len(self._class_shares))
-        self._class_shares = drawn / drawn.sum()
+        rows, labels = self._rows.of_phase(sampler, trial)
+        stream = rows[sampler.stream(labels[rows], len(trial.data.train))]
+        targets = row_targets(trial, self.recipe, labels)
+        self._class_shares = class_shares(stream, targets, len(self._class_shares))
         if self.cached(phase):  # now, so that it is not counted as training or evaluation
             self._features.load(np.concatenate([np.unique(stream), trial.data.val]))
         self._fit(phase, stream, labels, progress, callbacks, first_epoch)
@@ -227,18 +230,9 @@ class Trainer:
             raise RuntimeError("begin_trial comes first")
         return self._current
 
-    def _begin_features(self) -> None:
-        """Select the trial's trunk; more room for synthetic rows than before takes new traces."""
-        trial, counts = self._trial, self._trial.data.class_counts
-        if not self.recipe.frozen(trial.phases[0]):
-            return
-        trunk: int | str = trial.seed if self._random_trunk else -1
-        if trial.stage:
-            trunk = trial.stage.key
-        synthetic_rows = int(np.sum(trial.strategy.feature_counts(counts) - counts))
-        if self._features.begin_trial(trunk, synthetic_rows):
-            self._traced.clear()
-            self._steps.discard_cached()
+    def _bank_of(self, variant: StepVariant) -> PixelBank | BankWithRoom:
+        """The images that a variant of a step is on."""
+        return self.made.bank if variant.made_images else self.pixel_bank
 
     def _reset(self, probe: np.ndarray) -> None:
         """Set back all that a trial changes; a random trunk that begins frozen is calibrated on `probe`."""
@@ -250,9 +244,10 @@ class Trainer:
         self.net.set_dropout(trial.settings.dropout)
         self.terms.set(l2=trial.settings.l2)
         self.terms.seeds.state.assign([derive_seed(trial.seed, "loss"), 0])
-        factors = trial.strategy.augment_strength(trial.data.class_counts)[trial.data.labels]
+        factors = trial.strategy.augment_strength(trial.data.class_counts)
         strength = np.float32(trial.settings.augmentation_strength) * factors.astype("float32")
-        self.pixel_bank.reset(derive_seed(trial.seed, "augmentation"), strength)
+        self.pixel_bank.reset(derive_seed(trial.seed, "augmentation"), strength[trial.data.labels])
+        self.made.set_strength(strength)
         self._steps.reset(trial.settings)
 
     def _trace(self, index: np.ndarray) -> None:

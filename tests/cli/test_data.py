@@ -241,3 +241,24 @@ def test_real_archive_is_imported_whole():
     assert "35,887 images as fer2013" in said
     assert "skipped" not in said
     assert "note" not in said
+
+
+def test_describe_counts_images_by_attribute_and_says_nothing_without_any(tmp_path):
+    faces = save_faces(tmp_path / "faces", ("angry", "happy"))
+    run("import", faces, "--name", "plain")
+    assert "attribute" not in run("describe", "plain")
+    table = "image,gender\nangry/0.png,female\nangry/1.png,male\nhappy/0.png,female\nhappy/2.png,\n"
+    (faces / "attributes.csv").write_text(table)
+    said = run("import", faces, "--name", "told")
+    assert "attributes.csv: gender; 2 of 6 images have no row" in said
+    rows = [line.split() for line in run("describe", "told").splitlines()]
+    assert ["gender", "female", "1", "1", "2", "33.3", "%"] in rows
+    assert ["male", "1", "0", "1", "16.7", "%"] in rows
+    assert ["unknown", "1", "2", "3", "50.0", "%"] in rows
+
+
+def test_a_table_of_attributes_that_does_not_fit_is_one_line(tmp_path):
+    faces = save_faces(tmp_path / "faces", ("angry", "happy"))
+    (faces / "attributes.csv").write_text("image,gender\nangry/7.png,female\n")
+    said = refused("import", faces, "--name", "mine")
+    assert "faces: attributes.csv, row 1: 'angry/7.png' isn't there" in said

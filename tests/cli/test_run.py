@@ -58,19 +58,19 @@ def test_a_place_that_can_hold_no_results_is_refused_before_the_study_is_read(tm
         plans_for(RunOptions(study="none such", storage="there"))
 
 
-def plan(recipe_name: str = "") -> SimpleNamespace:
-    return SimpleNamespace(recipe_name=recipe_name, tasks=("a",), trials=1, repeats=1)
+def plan(part: str = "") -> SimpleNamespace:
+    return SimpleNamespace(part=part, tasks=("a",), trials=1, repeats=1)
 
 
 def failing(plan: SimpleNamespace) -> Generator[Event]:
     yield Loading()
     yield SlotEnded(cell="a", kind="trial", slot=0, status="failed", seconds=1, error="no memory")
-    yield Ended(failures=(f"{plan.recipe_name} a trial 0: no memory",))
+    yield Ended(failures=(f"{plan.part} a trial 0: no memory",))
 
 
 def test_plans_are_run_in_turn_and_all_that_failed_is_returned(capsys):
-    failures = run_all([plan("short"), plan("long")], failing)
-    assert failures == ["short a trial 0: no memory", "long a trial 0: no memory"]
+    failures = run_all([plan("recipe short"), plan("recipe long")], failing)
+    assert failures == ["recipe short a trial 0: no memory", "recipe long a trial 0: no memory"]
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("recipe")]
     assert lines == ["recipe short:", "recipe long:"]
 
@@ -83,12 +83,12 @@ def test_interrupted_a_run_is_closed_and_says_how_to_go_on(capsys):
             yield Loading()
             raise KeyboardInterrupt
         finally:
-            closed.append(plan.recipe_name)
+            closed.append(plan.part)
 
     with pytest.raises(SystemExit) as end:
-        run_all([plan("short"), plan("long")], interrupted)
+        run_all([plan("recipe short"), plan("recipe long")], interrupted)
     assert end.value.code == 130
-    assert closed == ["short"]
+    assert closed == ["recipe short"]
     assert "the same command goes on where it stopped" in " ".join(capsys.readouterr().out.split())
 
 

@@ -9,6 +9,7 @@ import pytest
 from image_files import class_files, folder_draft, import_folder, picture, write, zipped
 from PIL import Image
 
+from fer_bench.data.decode import seen
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 
@@ -57,6 +58,14 @@ def test_sixteen_bits_and_turned_photographs_are_read_right(tmp_path):
     assert images.pixels[1, :, -1].mean() < 15
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "1"])
+def test_large_pictures_are_shrunk_smoothly_whatever_their_mode(mode):
+    stripes = np.tile(np.uint8([0, 255]), (3000, 1500))
+    image = np.asarray(seen(Image.fromarray(stripes).convert(mode)).convert("L"))
+    assert image.shape == (2048, 2048)
+    assert image.std() < 40, "bare stripes have 127.5"
+
+
 def bomb_png():
     """PNG of a few bytes that declares 30,000 x 30,000 pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0)
@@ -70,16 +79,24 @@ def test_broken_images_are_named_counted_and_skipped(tmp_path):
     files["angry/cut.jpg"] = picture(3)[:-600]
     files["happy/empty.png"] = b""
     files["happy/huge.png"] = bomb_png()
+    files["happy/dot.png"] = picture(4, (48, 7), form="PNG")
     for source in (write(tmp_path / "x", files), zipped(tmp_path / "x.zip", files)):
         images = import_folder(source)
         assert len(images) == 8
         assert images.counts().tolist() == [4, 4]
         why = dict(line.split(": ", 1) for line in images.skipped)
-        assert set(why) == {"angry/text.jpg", "angry/cut.jpg", "happy/empty.png", "happy/huge.png"}
+        assert set(why) == {
+            "angry/text.jpg",
+            "angry/cut.jpg",
+            "happy/empty.png",
+            "happy/huge.png",
+            "happy/dot.png",
+        }
         assert why["angry/text.jpg"] == "not an image"
         assert why["happy/empty.png"] == "empty file"
         assert "truncated" in why["angry/cut.jpg"]
         assert "too many pixels" in why["happy/huge.png"]
+        assert why["happy/dot.png"] == "48x7 pixels, fewer than 8 on a side"
         assert open_dataset("mine").skipped == images.skipped
         assert open_dataset("mine").ids.tolist() == sorted(n for n in files if n[-5].isdigit())
 

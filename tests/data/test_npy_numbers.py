@@ -28,6 +28,11 @@ def test_text_and_numbers_of_any_type_are_read(tmp_path, value):
     assert number(tmp_path, npy(value)) == 7
 
 
+def test_what_python_2_wrote_is_read_without_a_warning(tmp_path, recwarn):
+    assert number(tmp_path, npy(np.array([7])).replace(b"(1,), ", b"(1L,),")) == 7
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from faces import draw_faces
 
@@ -17,3 +19,13 @@ def test_only_images_of_the_split_lie_on_the_device():
         np.testing.assert_array_equal(found.ids[place], faces.ids[origin])
         np.testing.assert_array_equal(found.groups[place], faces.twins()[origin])
     np.testing.assert_array_equal(found.dedup, [True, False])
+
+
+def test_votes_come_with_their_images():
+    faces = draw_faces()
+    votes = np.random.default_rng(0).dirichlet(np.ones(5), len(faces)).astype(np.float32)
+    split = Split("made", np.array([5, 9]), np.array([2]), np.array([7]), np.array([True]), False)
+    assert TrialData.of(faces, split).votes is None
+    found = TrialData.of(replace(faces, votes=votes), split)
+    for name in ("train", "val", "test"):
+        np.testing.assert_array_equal(found.votes[getattr(found, name)], votes[getattr(split, name)])

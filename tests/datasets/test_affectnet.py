@@ -160,6 +160,8 @@ def test_annotations_that_are_none_are_left_out_and_named(tmp_path):
 def test_lists_of_other_columns_are_not_affectnets(tmp_path):
     tree = open_tree(write(tmp_path / "x", {"training.csv": b"a,b\n1,2\n", "validation.csv": b"\xff\xfe"}))
     assert not DATASETS["affectnet"]().recognise(tree)
+    with pytest.raises(UserError, match=r"training.csv isn't AffectNet: expected training.csv and"):
+        read(tmp_path / "x" / "training.csv")
     cut = AFFECTNET_COLUMNS.replace("face_x,", "").encode()
     path = write(tmp_path / "y", {"training.csv": cut})
     assert recognise(open_tree(path))[0] == "affectnet"

@@ -107,7 +107,9 @@ def test_contempt_is_left_out_where_it_is_said(tmp_path):
         read(table, size=96)
 
 
-@pytest.mark.parametrize("text", [b"8.0000000e+00", b"3.5", b"-1", b"happy", b"nan", b"", b"1\n2\n"])
+@pytest.mark.parametrize(
+    "text", [b"8.0000000e+00", b"3.5", b"-1", b"happy", b"nan", b"", b"1\n2\n", b"1" + b" " * 200]
+)
 def test_a_label_out_of_range_is_named(tmp_path, text):
     path = write(tmp_path / "x", {**ck_plus_files(7), LABEL: text})
     with pytest.raises(UserError, match=r"x: Emotion/S000/.*_emotion.txt: .*, expected one number, 0 to 7"):

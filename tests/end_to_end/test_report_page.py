@@ -9,7 +9,9 @@ import pytest
 from board_analyses import BACKBONES, CLASSES, STRATEGIES, board_analysis
 from browser import chromium, drawn, opened
 from PIL import Image
+from subgroup_records import example_with_attributes
 
+from fer_bench.leaderboard.analysis import analyse
 from fer_bench.report.page import render
 from fer_bench.storage.records import StudyRuns
 
@@ -181,3 +183,14 @@ def test_names_are_words_whatever_they_are(browser, tmp_path):
         assert page.locator("#vg-tooltip-element").text_content().count("taken") == 1
         assert page.locator("img").count() == 0
         assert page.title() != "taken"
+
+
+def test_choosers_of_a_cell_in_two_sections_agree(browser, tmp_path):
+    with opened(browser, written(tmp_path, *analyse(*example_with_attributes()))) as page:
+        page.locator("#cell-0-1").select_option("2")
+        drawn(page)
+        assert page.locator("#cell-0").input_value() == "2"
+        for figure in ("confusion", "group_classes"):
+            shown = page.locator(f"[id='data-1-{figure}'] tbody tr:not([hidden])")
+            assert {row.get_attribute("data-c") for row in shown.all()} == {"2"}
+        assert page.complaints == []

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fer_bench.evaluation.figures import confusion_matrix, curves
+from fer_bench.evaluation.figures import confusion_matrix, curves, made_images
 
 CLASSES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -76,3 +76,17 @@ def test_no_global_state():
 
     confusion_matrix(np.array([0, 1]), np.array([0, 1]), ("a", "b"))
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_real_images_stand_on_the_left_and_made_ones_on_the_right(channels, tmp_path):
+    sheet = np.zeros((3, 2, 4, 12, 10, channels), np.uint8)
+    sheet[1, 0, 2], sheet[2, 1, 0] = 200, 100
+    figure = made_images(sheet, ("a", "b", "c"))
+    real, made = (axes.images[0].get_array() for axes in figure.axes)
+    assert real.shape[:2] == made.shape[:2] == (36, 40)
+    assert np.all(real[12:24, 20:30] == 200) and real.sum() == 200 * 12 * 10 * channels
+    assert np.all(made[24:, :10] == 100) and made.sum() == 100 * 12 * 10 * channels
+    assert [axes.get_title() for axes in figure.axes] == ["Real", "Made"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "c"]
+    inside(figure, tmp_path / "made.png")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from odd_pictures import COLOURS, write_odd_pictures
 from pictures import noise, page
 from PIL import Image
 
 from fer_bench.data.decode import fitted
 from fer_bench.errors import UserError
 from fer_bench.inference.face_detector import FaceDetector
-from fer_bench.inference.pictures import Picture, PictureReader, Unreadable, list_pictures, shrunk
+from fer_bench.inference.pictures import Picture, PictureReader, Unreadable, list_pictures
 
 SHAPE = (48, 48, 1)
 
@@ -50,6 +51,40 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
     assert images.pixels.shape[1:] == SHAPE
     for path, pixels in zip(paths, images.pixels, strict=True):
         np.testing.assert_array_equal(read(path, detect=True).pixels, pixels)
+
+
+@pytest.mark.parametrize("shape", [(48, 48, 1), (40, 56, 3)])
+def test_odd_pictures_give_the_very_pixels_of_an_import(tmp_path, shape):
+    from fer_bench.data.archive import open_tree
+    from fer_bench.data.decode import decoded
+
+    names = write_odd_pictures(tmp_path)
+    for name, imported in zip(names, decoded(open_tree(tmp_path), names, shape), strict=True):
+        assert isinstance(imported, np.ndarray), f"{name}: {imported}"
+        np.testing.assert_array_equal(read(tmp_path / name, shape).pixels, imported, err_msg=name)
+
+
+def test_odd_pictures_look_as_they_should(tmp_path):
+    write_odd_pictures(tmp_path)
+    for name in ("deep.png", "float.tif", "integers.tif", "one_bit.png", "moving.gif", "huge_one_bit.png"):
+        grey = read(tmp_path / name).pixels[..., 0]
+        assert grey[4:12, 20:].mean() == pytest.approx(83, abs=12), name  # red, as luminance
+        assert grey[20:28, 20:].mean() == pytest.approx(147, abs=12), name  # green
+    for name in ("palette.png", "huge.png", "huge.jpg", "huge_palette.png", "exif1.jpg", "cmyk.jpg"):
+        pixels = read(tmp_path / name, (48, 48, 3)).pixels
+        for number, (word, colour) in enumerate(COLOURS):
+            middle = pixels[16 * number + 5 : 16 * number + 11, 20:].mean(axis=(0, 1))
+            assert middle == pytest.approx(colour, abs=20), f"{name}: {word}"
+    for name in ("palette_clear.png", "deep_clear.png"):
+        assert (read(tmp_path / name).pixels[4:40, 2:8] == 255).all(), f"{name}: clear is white"
+    for name in ("rgba.png", "grey_alpha.png"):
+        grey = read(tmp_path / name).pixels[..., 0]
+        assert grey[4:12, 14:22].mean() == pytest.approx(83, abs=2), name
+        assert grey[4:12, 26:].mean() == pytest.approx(255 - (255 - 83) * 90 / 255, abs=2), (
+            f"{name}: on white"
+        )
+    upright, upside_down = (read(tmp_path / f"exif{n}.jpg").pixels.astype(int) for n in (1, 3))
+    assert np.abs(upright - upside_down[::-1, ::-1]).mean() < 3
 
 
 def test_forms_of_pictures_are_read_as_they_look(tmp_path):
@@ -227,11 +262,3 @@ def test_in_folders_links_in_circles_links_to_nowhere_and_pipes_are_passed_over(
     assert list_pictures([str(tmp_path / "x")]) == [tmp_path / "x" / "a.png"]
     with pytest.raises(UserError, match=r"pipe\.png is no ordinary file"):
         list_pictures([str(tmp_path / "x" / "pipe.png")])
-
-
-@pytest.mark.parametrize("mode", ["L", "P", "1"])
-def test_large_pictures_are_shrunk_smoothly_whatever_their_mode(mode):
-    stripes = np.tile(np.uint8([0, 255]), (3000, 1500))
-    image = np.asarray(shrunk(Image.fromarray(stripes).convert(mode)).convert("L"))
-    assert image.shape == (2048, 2048)
-    assert image.std() < 40, "bare stripes have 127.5"

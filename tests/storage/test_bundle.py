@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from small_results import rewritten, small_results
+from small_results import WITH_GENDER, rewritten, small_results
 
 from fer_bench.errors import UserError
 from fer_bench.leaderboard.ranking import leaderboard
@@ -101,3 +101,47 @@ def test_classes_without_names_are_no_reason_for_tables_of_any_size(path, name, 
 
     with pytest.raises(UserError, match="a class beyond the 200"):
         Bundle(rewritten(path, change)).runs().repeats[0].predictions()
+
+
+@pytest.fixture
+def with_gender(tmp_path):
+    write_bundle(small_results(WITH_GENDER), "small", tmp_path / "with.zip")
+    return tmp_path / "with.zip"
+
+
+def test_attributes_travel_as_small_codes_and_give_the_same_leaderboard(with_gender):
+    runs, bundle = small_results(WITH_GENDER), Bundle(with_gender)
+    assert bundle.study.images[0].attributes == {"gender": ("female", "male")}
+    assert len(bundle.file.read("images/0000/attributes.npy")) == 128 + 90
+    found = bundle.runs()
+    pd.testing.assert_frame_equal(
+        leaderboard(found.statuses, found.repeats), leaderboard(runs.statuses, runs.repeats), check_exact=True
+    )
+    attributes = found.repeats[0].predictions().images.attributes
+    assert attributes.codes.tolist() == [[1, 2, 0] * 30]
+
+
+def test_without_attributes_nothing_of_a_bundle_speaks_of_them(path):
+    assert b"attributes" not in Bundle(path).file.read("study.json")
+    assert Bundle(path).runs().repeats[0].predictions().images.attributes is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gender": ["male", "female"]}, "its values are not in alphabetical order"),
+        ({"gender": [f"{n:02}" for n in range(21)]}, "gender has 21 different values"),
+        ({"../gender": ["a", "b"]}, "has the name or value '../gender'"),
+        ({"gender": ["a"]}, "has values beyond those that study.json names"),
+        ({"age": ["a", "b"], "gender": ["a", "b"]}, r"\|u1 \(1, 90\), expected \|u1 \(2, 90\)"),
+    ],
+)
+def test_attributes_that_do_not_fit_are_one_line(with_gender, change, said):
+    def edit(members):
+        study = json.loads(members["study.json"])
+        study["images"][0]["attributes"] = change
+        members["study.json"] = json.dumps(study).encode()
+
+    with pytest.raises(UserError, match=said) as told:
+        Bundle(rewritten(with_gender, edit)).runs().repeats[0].predictions()
+    assert "\n" not in str(told.value)

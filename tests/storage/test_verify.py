@@ -3,7 +3,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_results import BOARD, CLASSES, IMAGES, TEST, metrics, repeat, rewritten, small_results
+from small_results import (
+    BOARD,
+    CLASSES,
+    GENDER,
+    IMAGES,
+    TEST,
+    WITH_GENDER,
+    metrics,
+    repeat,
+    rewritten,
+    small_results,
+)
 
 from fer_bench.data.images import FaceImages
 from fer_bench.errors import UserError
@@ -206,3 +217,25 @@ def test_arrays_that_dont_fit_are_named_and_the_rest_is_still_checked(path):
 
     faults = verify(rewritten(path, change)).faults
     assert any("groups.npy is <i8 (7,)" in fault for fault in faults)
+
+
+def test_attributes_are_compared_with_the_dataset_where_it_is_here(tmp_path, monkeypatch):
+    write_bundle(small_results(WITH_GENDER), "small", tmp_path / "r.zip")
+    found = verify(tmp_path / "r.zip")
+    assert found.faults == []
+    assert "attributes of the test images of 4 repeats" in found.given
+
+    def images(gender):
+        return FaceImages(
+            np.zeros((90, 2, 2, 1), "uint8"), TEST, np.zeros(90, "uint8"), IMAGES.ids, CLASSES, "drawn", "",
+            fingerprint="f" * 64, attributes={"gender": gender},
+        )  # fmt: skip
+
+    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(GENDER))
+    found = verify(tmp_path / "r.zip")
+    assert found.faults == []
+    assert not any("attributes" in words for words in found.given)
+    other = GENDER.copy()
+    other[:2] = "male", "old"
+    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(other))
+    assert verify(tmp_path / "r.zip").faults == ["images 0: 2 of 90 values of gender aren't drawn's"]

@@ -24,6 +24,15 @@ def test_cost_grows_with_trainings_images_and_pixels():
     assert hours(with_recipe(image_size=192)) == pytest.approx(4 * hours(), rel=1e-6)
 
 
+def test_images_that_are_made_cost_an_autoencoder_once_for_all_trials_and_once_a_repeat():
+    made = replace(WHOLE, strategy="deep_smote")
+    first = hours(made, trials=1, repeats=2) - hours(trials=1, repeats=2)
+    assert hours(made, trials=9, repeats=2) - hours(trials=9, repeats=2) == pytest.approx(first)
+    assert hours(made, trials=0, repeats=1) - hours(trials=0, repeats=1) == pytest.approx(first / 3)
+    assert hours(made, pixels=96 * 96) - hours() == pytest.approx(4 * first)
+    assert first > 0
+
+
 def test_a_heavier_backbone_costs_more_by_its_seconds_per_megapixel():
     assert hours(replace(WHOLE, backbone="vgg16")) == pytest.approx(8.5 / 0.55 * hours(), rel=1e-6)
 

@@ -224,3 +224,45 @@ def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
         make_plans(study(RECIPES), recipe_name="as_writen")
     with pytest.raises(UserError, match="but one recipe"):
         make_plans(study(), recipe_name="as_written")
+
+
+def test_each_training_set_of_a_study_is_a_plan_and_a_board_of_its_own(study):
+    plain = make_plan(study())
+    name = study(STUDY + "    imbalance_ratio: [1, 10]\n")
+    balanced, skewed = make_plans(name)
+    assert [plan.experiment for plan in (balanced, skewed)] == [
+        "mine-synthetic-quick-ratio_1", "mine-synthetic-quick-ratio_10"
+    ]  # fmt: skip
+    assert [plan.part for plan in (balanced, skewed)] == ["imbalance ratio 1", "imbalance ratio 10"]
+    assert balanced.images == skewed.images == plain.images, "train_images still caps"
+    assert [plan.tags["imbalance_ratio"] for plan in (plain, balanced, skewed)] == ["", "1", "10"]
+    keys = [{task.key for task in plan.tasks} for plan in (plain, balanced, skewed)]
+    assert len(set.union(*keys)) == 3 * 4
+    none = balanced.tasks[0].effective_prior
+    assert max(none.values()) == pytest.approx(min(none.values()), abs=0.005)
+    prior = skewed.tasks[0].effective_prior
+    assert prior["happy"] / prior["disgust"] == pytest.approx(10, rel=0.1)
+    assert make_plan(name, imbalance_ratio=10) == skewed
+    with pytest.raises(UserError, match="lists several training sets: imbalance ratio 1; imbalance ratio 10"):
+        make_plan(name)
+
+
+def test_strategies_see_the_noisy_labels(study):
+    name = study(STUDY + "    label_noise: [0, 0.5]\n")
+    clean, noisy = make_plans(name)
+    assert {task.key for task in clean.tasks} == {task.key for task in make_plan(study()).tasks}
+    assert not {task.key for task in clean.tasks} & {task.key for task in noisy.tasks}
+    before, after = (plan.tasks[0].effective_prior for plan in (clean, noisy))
+    # Half of the others' wrong labels are spread over six classes.
+    expected = 0.5 * before["disgust"] + 0.5 * (1 - before["disgust"]) / 6
+    assert after["disgust"] == pytest.approx(expected, abs=0.02)
+
+
+def test_training_sets_that_cant_be_are_refused(study):
+    with pytest.raises(UserError, match=r"imbalance_ratio 500 leaves . of 300 training images to disgust"):
+        make_plans(study(STUDY + "    imbalance_ratio: [2, 500]\n"))
+    along = "    label_noise: 0.1\n    label_noise_along: {digust: angry}\n"
+    with pytest.raises(UserError, match=r"label_noise_along: unknown class 'digust': did you mean 'disgust'"):
+        make_plans(study(STUDY + along))
+    with pytest.raises(UserError, match="fewer than a batch of 32"):
+        make_plans(study(STUDY.replace("train_images: 300", "train_images: 30\n    imbalance_ratio: 2")))

@@ -20,3 +20,8 @@ def test_attention_of_the_head_is_named_where_there_is_one():
     assert Head(attention="cbam").model_dump()["attention"] == "cbam"
     with pytest.raises(ValidationError, match="'cbam' or 'se'"):
         Head(attention="bam")
+
+
+def test_hard_labels_leave_the_key_that_a_recipe_had_before_there_were_votes():
+    assert "labels" not in Recipe().model_dump()
+    assert Recipe(labels="votes").model_dump()["labels"] == "votes"

@@ -2,10 +2,12 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data.attributes import Attributes
 from fer_bench.evaluation.metrics import scores
 from fer_bench.hashing import bytes_digest
 from fer_bench.storage.records import (
@@ -26,6 +28,9 @@ BOARD = {
     "study": "small", "recipe_name": "", "dataset": "drawn", "data_fingerprint": "f" * 64,
     "split": "official", "budget": "quick", "images": f"{COUNTS.sum()}/{len(VAL)}/{len(TEST)}",
     "shared_phases": "",
+    "imbalance_ratio": "",
+    "imbalance_profile": "",
+    "label_noise": "",
 }  # fmt: skip
 OFFSETS = {"none": None, "posthoc_adjustment": np.array([0.3, 1.1, 0], "float32")}
 IMAGES = HeldOut(
@@ -36,7 +41,11 @@ IMAGES = HeldOut(
 )
 
 
-def outputs(strategy="none", slot=0, shift=3.0):
+GENDER = np.tile(["female", "male", ""], 30)
+WITH_GENDER = replace(IMAGES, attributes=Attributes.of({"gender": GENDER}, np.arange(90)))
+
+
+def outputs(strategy="none", slot=0, shift=3.0, images=IMAGES):
     rng = np.random.default_rng([slot, len(strategy)])
     logits = {
         part: (1.5 * np.eye(3)[labels] + rng.normal(size=(len(labels), 3)) + shift).astype("float32")
@@ -44,7 +53,7 @@ def outputs(strategy="none", slot=0, shift=3.0):
     }
     offset = OFFSETS[strategy]
     return Outputs(
-        images=IMAGES,
+        images=images,
         logits=logits["test"],
         predicted=(logits["test"] + (0 if offset is None else offset)).argmax(axis=1).astype("int32"),
         val_labels=VAL,
@@ -71,8 +80,8 @@ def metrics(found):
     return values | {"steps": 120.0, "train_seconds": 3.5}
 
 
-def repeat(strategy="none", slot=0, **changes):
-    found = outputs(strategy, slot)
+def repeat(strategy="none", slot=0, images=IMAGES, **changes):
+    found = outputs(strategy, slot, images=images)
     fields = {
         "cell": f"key-of-{strategy}", "board": BOARD, "backbone": "compact_cnn", "recipe": "r1",
         "shared_key": "shared", "selected_from": 1, "seed": 1000 + slot, "run_id": f"run-{strategy}-{slot}",
@@ -91,10 +100,10 @@ def status(strategy):
     )  # fmt: skip
 
 
-def small_results():
+def small_results(images=IMAGES):
     trials = [TrialRecord(f"key-of-{name}", BOARD, "compact_cnn", name, 0, 7, 0.5) for name in OFFSETS]
     return StudyRuns(
-        [*map(status, OFFSETS)], [repeat(name, slot) for name in OFFSETS for slot in (0, 1)], trials
+        [*map(status, OFFSETS)], [repeat(name, slot, images) for name in OFFSETS for slot in (0, 1)], trials
     )
 
 

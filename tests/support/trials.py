@@ -95,10 +95,10 @@ def fingerprint(outcome: Outcome) -> list[object]:
 
 
 def fingerprints(trainer: Trainer, data: TrialData, recipe: str, warm: bool) -> list[list[object]]:
-    """Three trials' fingerprints; `warm`: after three others, of other strategies, seeds and settings."""
+    """Four trials' fingerprints; `warm`: after three others, of other strategies, seeds and settings."""
     if warm:
         run(trainer, data, "class_weights", 1, learning_rate=1e-2, dropout=0.5, label_smoothing=0.1)
         run(trainer, data, ACTING[recipe], 3)
         run(trainer, data, "oversampling", 2, weight_decay=0.1, l2=0.1)
-    names = ("focal_loss", "none", ACTING[recipe])
+    names = ("focal_loss", "none", ACTING[recipe], "deep_smote")
     return [fingerprint(run(trainer, data, name, 2, test=True)) for name in names]

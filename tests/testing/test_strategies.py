@@ -92,6 +92,14 @@ class Miscounts(Strategy):
 
 
 @dataclasses.dataclass(frozen=True)
+class Promises(Strategy):
+    """Makes no images, though it says so."""
+
+    def image_counts(self, class_counts):
+        return class_counts + (class_counts > 0)
+
+
+@dataclasses.dataclass(frozen=True)
 class Negative(Strategy):
     """Augments by less than nothing."""
 
@@ -255,8 +263,12 @@ DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
         (CONTRACT.test_its_logits_keep_shape_and_type_and_leave_the_input_alone, [Wide()]),
         (CONTRACT.test_it_does_no_harm_to_balanced_data, [Meddles()]),
         (
-            CONTRACT.test_rows_it_makes_of_features_come_behind_them_in_the_numbers_it_told,
-            [Miscounts(), IMBALANCED],
+            CONTRACT.test_rows_it_makes_come_behind_those_given_in_the_numbers_it_told,
+            [Miscounts(), IMBALANCED, "feature_counts", "resample_features"],
+        ),
+        (
+            CONTRACT.test_rows_it_makes_come_behind_those_given_in_the_numbers_it_told,
+            [Promises(), IMBALANCED, "image_counts", "resample_codes"],
         ),
         (
             CONTRACT.test_its_augmentation_strengths_are_factors_that_leave_balanced_data_alone,

@@ -192,6 +192,20 @@ def test_mixed_labels_share_the_target():
     np.testing.assert_allclose(found, by_numpy(LOGITS, shares, **terms), rtol=2e-4, atol=1e-6)
 
 
+def test_votes_by_hand():
+    """7 of 10 for the first class and 3 for the second, of probabilities 1/2, 1/4 and 1/4.
+
+    - 0.7 log 1/2 - 0.3 log 1/4 = 1.3 log 2; with weights 1, 3 and 5 it is (0.7 + 2 * 0.9) log 2, and with
+    the exponent 1 of focal loss 0.7 / 2 log 2 + 2 * 0.3 * 3 / 4 log 2.
+    """
+    logits, shares = np.log(np.float32([[2, 1, 1]])), np.float32([[0.7, 0.3, 0]])
+    for terms, expected in (({}, 1.3), ({"weights": [1, 3, 5]}, 2.5), ({"gamma": 1.0}, 0.8)):
+        found, gradient = evaluate(logits, shares, **terms)
+        np.testing.assert_allclose(found, [expected * np.log(2)], rtol=1e-6)
+    _, gradient = evaluate(logits, shares)
+    np.testing.assert_allclose(gradient, [[0.5 - 0.7, 0.25 - 0.3, 0.25]], atol=1e-6)
+
+
 def test_the_losses_of_experts_are_averaged_each_with_its_shift():
     shifts = np.random.default_rng(8).normal(size=(3, K))
     variables = LossVariables(K)

@@ -17,7 +17,9 @@ def test_phases_on_cached_features_are_those_before_the_trunk_changes():
     def cached(*trainable, limit=300 * 128 * 4, **changes):
         phases = [{"trainable": t, "epochs": 1} for t in trainable]
         features = FeatureCache(300, (128,), lambda index: pytest.fail("nothing is computed"), limit)
-        steps = PhaseSteps(Recipe(**{**BASE, "phases": phases, **changes}), None, None, None, features)
+        steps = PhaseSteps(
+            Recipe(**{**BASE, "phases": phases, **changes}), None, None, lambda variant: None, features
+        )
         return [steps.cached(phase) for phase in range(len(trainable))]
 
     assert cached("head", "all") == [True, False]

@@ -260,6 +260,51 @@ def test_room_for_made_rows_costs_one_trace_and_changes_no_other_trial(cached, d
     assert cached.traces == traces + 1
 
 
+def test_made_images_are_trained_on_in_phases_on_features_and_on_pixels(data):
+    trainer = build(data, phases=[SHORT, SHORT_ALL])
+    first = train(trainer, data)
+    assert trainer.traces == 2
+
+    pools = []
+
+    @dataclass(frozen=True)
+    class Watched(STRATEGIES["deep_smote"]):
+        def resample(self, labels, seed, progress):
+            pools.append(labels)
+            return super().resample(labels, seed, progress)
+
+    found = train(trainer, data, Watched())
+    assert trainer.traces == 4, "each phase once more, with room for images"
+    assert not np.array_equal(found, first)
+    counts = data.class_counts
+    assert len(pools) == 2
+    for pool in pools:
+        np.testing.assert_array_equal(np.bincount(pool), [counts.max()] * 5)
+    made = trainer.made
+    features = features_on_device(trainer)[300 : 300 + len(made.labels)]
+    expected = trainer.net.body.predict_on_batch(made.bank.on_host.astype("float32"))
+    begin(trainer, data, Watched())
+    again = trainer.net.body.predict_on_batch(made.bank.on_host.astype("float32"))
+    np.testing.assert_allclose(features, again, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(features, expected), "of the trunk before it was trained"
+
+
+def test_made_images_cost_other_trials_neither_a_trace_nor_a_bit(data):
+    trainer = build(data, phases=[SHORT_ALL], augmentation=AUGMENTATION)
+    first = train(trainer, data)
+    plain = trainer._steps.of(0)
+    train(trainer, data, STRATEGIES["deep_smote"](0.5))
+    assert trainer.traces == 2
+    np.testing.assert_array_equal(train(trainer, data), first)
+    assert trainer._steps.of(0) is plain
+    assert plain.bank is trainer.pixel_bank
+    train(trainer, data, STRATEGIES["deep_smote"](1.0))
+    assert trainer.traces == 3, "more room than before"
+    train(trainer, data, STRATEGIES["deep_smote"](0.5))
+    np.testing.assert_array_equal(train(trainer, data), first)
+    assert trainer.traces == 3
+
+
 def test_made_rows_have_the_shape_of_a_convolutional_head(data):
     class Convolutional(BACKBONES["compact_cnn"]):
         def convolutional_head(self, features):

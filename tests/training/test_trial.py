@@ -1,14 +1,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from trials import HEAD, RECIPES, build, fingerprints, run, trial_data
+from trials import AUGMENTATION, HEAD, RECIPES, build, fingerprints, run, settings_of, trial_data
 
 from fer_bench.evaluation.metrics import scores
 from fer_bench.strategies.base import STRATEGIES
+from fer_bench.training.outcome import Stage
+from fer_bench.training.stages import whole_state
 from fer_bench.training.trainer import Trainer
+from fer_bench.training.trial import run_trial
 
 
 class RecordingTrainer(Trainer):
@@ -98,6 +102,58 @@ def test_smote_draws_flat_classes_until_the_trunk_is_trained_in_as_many_steps(da
     head, whole = (np.bincount(drawn.ravel()) / drawn.size for drawn in streams)
     np.testing.assert_allclose(head, 0.2, atol=0.03)
     np.testing.assert_allclose(whole, np.bincount(data.labels[data.train]) / 180, atol=0.03)
+
+
+@pytest.mark.parametrize("strategy", ["class_weights", "smote", "mixup", "ldam"])
+def test_votes_that_all_agree_give_the_numbers_of_hard_labels(strategy, data, trainers):
+    one_hot = np.eye(5, dtype="float32")[data.labels]
+    trainer = build(data, **RECIPES["cached"], labels="votes")
+    before = trainers["cached"].traces
+    hard = run(trainers["cached"], replace(data, votes=one_hot), strategy, 3, test=True)
+    traced = trainers["cached"].traces - before
+    soft = run(trainer, replace(data, votes=one_hot), strategy, 3, test=True)
+    np.testing.assert_allclose(soft.val_logits, hard.val_logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(soft.test_logits, hard.test_logits, rtol=1e-5, atol=1e-5)
+    assert traced <= trainer.traces == 2, "once for each phase"
+
+
+def test_votes_are_what_is_trained_on_and_labels_what_is_scored(data, trainers):
+    """Raters who all say happy teach happy, whatever the label."""
+    trainer = build(data, phases=[{"trainable": "head", "epochs": 5}], labels="votes")
+    happy = np.eye(5, dtype="float32")[np.full(len(data.labels), 2)]
+    outcome = run(trainer, replace(data, votes=happy))
+    assert (outcome.val_logits.argmax(axis=1) == 2).all()
+    share = (data.labels[data.val] == 2).mean()
+    assert outcome.history[-1]["val/accuracy"] == pytest.approx(share)
+    assert outcome.history[-1]["train/accuracy"] == 1
+
+
+def test_making_images_counts_as_training_and_of_a_tested_trial_they_are_shown(data, trainers):
+    trainer = trainers["cached"]
+    plain, made = (run(trainer, data, name, 11, test=True) for name in ("none", "deep_smote"))
+    steps = sum(row["seconds"] for row in made.history)
+    assert plain.train_seconds == pytest.approx(sum(row["seconds"] for row in plain.history))
+    assert made.train_seconds == pytest.approx(steps + trainer.made.seconds)
+    assert trainer.made.seconds > 0.1
+    assert made.setup_seconds > 0
+    assert plain.made_images is None
+    assert made.made_images.shape == (5, 2, 6, 24, 24, 1)
+    assert run(trainer, data, "deep_smote", 11).made_images is None, "a trial has no figures"
+
+
+def test_images_are_made_behind_shared_phases(data):
+    shared = {"trainable": "all", "epochs": 1, "shared": True}
+    trainer = build(data, phases=[shared, {**HEAD, "augmentation": None}], augmentation=AUGMENTATION)
+    run(trainer, data, "none")
+    assert trainer.phases == range(1)
+    stage = Stage("of the test", whole_state(trainer.net))
+    outcomes = [
+        run_trial(trainer, STRATEGIES[name](), settings_of(trainer), 0, data, stage=stage)
+        for name in ("none", "deep_smote", "none", "deep_smote")
+    ]
+    numbers = [outcome.val_logits.tobytes() for outcome in outcomes]
+    assert numbers[:2] == numbers[2:]
+    assert numbers[0] != numbers[1]
 
 
 def test_smote_whose_rows_do_not_fit_fails_the_trial_and_not_the_next(data, tight):

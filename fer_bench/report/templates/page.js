@@ -203,20 +203,18 @@
     apply();
   }
   function apply() {
-    const all = page.boards.flatMap((board) => board.cells), number = all.filter(isShown).length;
+    const all = page.boards.filter((board) => !board.across).flatMap((board) => board.cells);
+    const number = all.filter(isShown).length;
     document.getElementById("shown").textContent =
       number === all.length ? `All ${number} cells` : `${number} of ${all.length} cells`;
     document.getElementById("clear").hidden = number === all.length;
     document.querySelectorAll("[data-board]").forEach((board) => {
       const place = Number(board.dataset.board), cells = page.boards[place].cells;
-      const select = board.querySelector("select");
-      if (select) {
+      if (!isShown(cells[detail[place]])) detail[place] = Math.max(0, cells.findIndex(isShown));
+      board.querySelectorAll("select").forEach((select) => {
         [...select.options].forEach((option) => (option.hidden = !isShown(cells[option.value])));
-        if (!isShown(cells[detail[place]])) {
-          detail[place] = Math.max(0, cells.findIndex(isShown));
-          select.value = detail[place];
-        }
-      }
+        select.value = detail[place];
+      });
       showRows(board, place);
       const empty = board.querySelector(".empty");
       empty.hidden = cells.some(isShown);
@@ -258,10 +256,12 @@
   function makeChoices() {
     document.querySelectorAll("[data-choose]").forEach((place) => {
       const board = place.closest("[data-board]"), number = Number(board.dataset.board);
-      const select = element("select", { id: `cell-${number}` });
+      const others = board.querySelectorAll("select").length; // in sections above, which choose the same cell
+      const select = element("select", { id: `cell-${number}${others ? `-${others}` : ""}` });
       page.boards[number].cells.forEach((cell, c) => select.append(element("option", { value: c }, cell.label)));
       select.addEventListener("change", () => {
         detail[number] = Number(select.value);
+        board.querySelectorAll("select").forEach((each) => (each.value = select.value));
         showRows(board, number);
         redraw(Object.keys(page.figures).filter((id) => parseInt(id, 10) === number + 1 && page.figures[id].perCell));
       });

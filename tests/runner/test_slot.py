@@ -1,0 +1,32 @@
+"""What is kept of a training."""
+
+import numpy as np
+import pytest
+from faces import draw_faces
+
+from fer_bench.data.splits import Split
+from fer_bench.data.trial_data import TrialData
+from fer_bench.runner.slot import score
+from fer_bench.strategies.base import STRATEGIES
+from fer_bench.training.outcome import Outcome
+
+
+@pytest.fixture
+def data():
+    faces = draw_faces()
+    train, val = (np.flatnonzero(faces.in_subset(name)) for name in ("train", "val"))
+    return TrialData.of(faces, Split("made", train, val[:60], val[60:], np.ones(60, bool), False))
+
+
+def outcome_of(data, **made):
+    right = np.eye(5, dtype="float32")[data.labels]
+    return Outcome(val_logits=right[data.val], test_logits=right[data.test], **made)
+
+
+def test_images_that_a_training_made_are_kept_with_its_predictions(data):
+    strategy, sheet = STRATEGIES["deep_smote"](), np.ones((5, 2, 6, 8, 8, 1), np.uint8)
+    numbers, arrays, alarms = score(data, strategy, outcome_of(data, made_images=sheet))
+    assert arrays["made_images"] is sheet
+    assert numbers["test/accuracy"] == 1
+    assert not alarms
+    assert "made_images" not in score(data, strategy, outcome_of(data))[1]
