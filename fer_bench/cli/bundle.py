@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from fer_bench.cli.options import Mlruns, Study, console
+from fer_bench.errors import UserError
 
 MOST_FAULTS = 20  # that are shown
 GIVEN = (
@@ -38,6 +39,10 @@ def bundle(
 
     check_file(out, "results.zip")
     runs = read_runs(mlruns, study)
+    if not runs.repeats:
+        raise UserError(
+            "no repeat of this study is finished, so there is nothing to bundle: fer-bench run goes on"
+        )
     written = write_bundle(runs, study_name(study or DEFAULT_STUDY), out)
     cells = len({repeat.cell for repeat in runs.repeats})
     counts = (

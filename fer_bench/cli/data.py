@@ -255,7 +255,7 @@ def _store(name: str, draft: Draft, started: float) -> None:
     from fer_bench.cli import data_tables
     from fer_bench.data import cache
 
-    images = cache.save(name, draft, _track("decoding"))
+    images = cache.save(name, draft, _track("decoding"), _track("comparing"))
     console.print(data_tables.as_imported(images))
     for remark in draft.remarks:
         console.print(escape(remark), soft_wrap=True)

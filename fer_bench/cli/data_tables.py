@@ -51,6 +51,8 @@ def _one_split(images: FaceImages, split: Split) -> Table:
     table.add_section()
     table.add_row("all", *(f"{column.sum():,}" for column in columns))
     table.add_row("dedup", *[""] * (len(columns) - 1), f"{split.dedup.sum():,}")
+    if split.near_dedup is not None:
+        table.add_row("near dedup", *[""] * (len(columns) - 1), f"{split.near_dedup.sum():,}")
     table.add_row("n_max/n_min", *(f"{imbalance_ratio(column):.1f}" for column in columns))
     if split.selects_on_test:
         table.caption = "never ranked with others"
@@ -79,6 +81,17 @@ def findings(name: str, audit: Audit) -> Table:
     table.add_section()
     for split, (without_twins, whole) in audit.dedup.items():
         table.add_row(f"test images of {split}, deduplicated", f"{without_twins:,} of {whole:,}")
+    table.add_section()
+    if audit.near is None:
+        table.add_row("near-duplicates, not looked for by the version that imported it: import it again", "-")
+        return table
+    table.add_row("groups of near-duplicates: correlation 0.95, mirrored too", f"{audit.near.groups:,}")
+    table.add_row("  images in them", f"{audit.near.grouped:,}")
+    table.add_row("  images in the largest group", f"{audit.near.largest:,}")
+    words = "val and test images with a near-duplicate in training"
+    table.add_row(words, f"{audit.near.leaked:,} of {audit.held_out:,}")
+    for split, (apart, whole) in audit.near.dedup.items():
+        table.add_row(f"test images of {split} without near-duplicates", f"{apart:,} of {whole:,}")
     return table
 
 

@@ -51,6 +51,12 @@ def _head(plan: Plan) -> Iterator[Text]:
             f" {plan.twins:,} of the {plan.images[2]:,} test images are also in train or val; "
             "scores are given without them as well (dedup)",
         )
+    if plan.near_twins:
+        yield Text.assemble(
+            ("note:", "yellow"),
+            f" {plan.near_twins:,} of the {plan.images[2]:,} test images have a near-duplicate in train or "
+            "val; scores are given without them as well (near_dedup)",
+        )
     if plan.val_twins:
         yield Text.assemble(
             ("note:", "yellow"),

@@ -78,14 +78,15 @@ def _answer(found: Recommendation, asked: list[Requirement], maximize: str) -> s
 
     best = found.candidates.iloc[0]
     names = dict.fromkeys([*(each.measure for each in asked), maximize])
-    scores = ", ".join(f"{name} {best[name]:.1%}" for name in names)
+    scores = ", ".join(f"{name} {100 * best[name]:.1f} %" for name in names)
     lost = f"{100 * best['price']:.1f} points of {maximize} below the best without conditions"
     price = lost if best["price"] > 0 else f"the highest {maximize}, conditions or not"
     which = f"{best['backbone']}/{best['strategy']}, decided by {OWN.get(best['rule'], best['rule'])}"
-    meets = f"meets all in {best['chance']:.0%} of draws of images and seeds"
+    meets = f"meets all in {100 * best['chance']:.0f} % of draws of images and seeds"
     if found.met:
         return f"{which}, {meets}. {scores}; {price}."
-    return f"None does in {LIKELY:.0%} of draws. The nearest is {which}: it {meets}. {scores}; {price}."
+    nearest = f"The nearest is {which}: it {meets}. {scores}; {price}."
+    return f"None does in {100 * LIKELY:.0f} % of draws. {nearest}"
 
 
 def _table(found: Recommendation, maximize: str) -> Table:
@@ -101,7 +102,9 @@ def _table(found: Recommendation, maximize: str) -> Table:
     for name in names:
         table.add_column(escape(_broken(titles.get(name, name))), justify="right", overflow="fold")
     for row in candidates.head(SHOWN).to_dict("records"):
-        shown = [f"{row[name]:.0%}" if name == "chance" else f"{100 * row[name]:.1f}" for name in names]
+        shown = [
+            f"{100 * row[name]:.0f} %" if name == "chance" else f"{100 * row[name]:.1f}" for name in names
+        ]
         table.add_row(*(escape(row[name]) for name in named), OWN.get(row["rule"], row["rule"]), *shown)
     return table
 

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class NearAudit:
+    """Groups of near-duplicates, identical images among them; fields as of Audit."""
+
+    groups: int
+    grouped: int
+    largest: int
+    leaked: int
+    dedup: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class Audit:
     """Findings on one dataset; images are identical if all their pixels are.
 
@@ -26,7 +37,8 @@ class Audit:
     - across: groups with images of several subsets; conflicting: groups with several classes, in all
       `conflicting_images` images;
     - held_out: imported val and test images, `leaked` of which are identical to a training image;
-    - dedup: by split, (test images without an identical one in train or val, all test images).
+    - dedup: by split, (test images without an identical one in train or val, all test images);
+    - near: the same of near-duplicates; None where these were not looked for.
     """
 
     images: int
@@ -42,12 +54,14 @@ class Audit:
     held_out: int
     leaked: int
     dedup: dict[str, tuple[int, int]]
+    near: NearAudit | None = None
 
 
 def doubtful(images: FaceImages) -> pd.DataFrame:
     """A row for each image with a finding: id, subset, class, group of identical images, and the findings.
 
-    `leak`: held out and identical to a training image; `conflicting`: identical to one of another class.
+    `leak`: held out and identical to a training image; `conflicting`: identical to one of another class;
+    `near` and `near_leak`: the same of near-duplicates, whose group is `near_group`, where they are known.
     """
     import pandas as pd
 
@@ -59,9 +73,11 @@ def doubtful(images: FaceImages) -> pd.DataFrame:
             "class": np.array(images.classes)[images.labels],
             "group": images.twins(),
             **findings,
+            **({} if images.near is None else {"near_group": images.near}),
         }
     )
-    return frame[frame[list(findings)].any(axis=1)].sort_values(["group", "image"], ignore_index=True)
+    order = ["group", "image"] if images.near is None else ["near_group", "group", "image"]
+    return frame[frame[list(findings)].any(axis=1)].sort_values(order, ignore_index=True)
 
 
 def audit(images: FaceImages) -> Audit:
@@ -69,6 +85,7 @@ def audit(images: FaceImages) -> Audit:
     twins = images.twins()
     sizes = np.bincount(twins)
     findings = _findings(images)
+    splits = whole_splits(images)
     return Audit(
         images=len(images),
         skipped=images.skipped,
@@ -82,7 +99,20 @@ def audit(images: FaceImages) -> Audit:
         conflicting_images=int(findings["conflicting"].sum()),
         held_out=int(images.in_subset("val", "test").sum()),
         leaked=int(findings["leak"].sum()),
-        dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in whole_splits(images)},
+        dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in splits},
+        near=None if images.near is None else _near(images, findings, splits),
+    )
+
+
+def _near(images: FaceImages, findings: dict[str, np.ndarray], splits: list[Split]) -> NearAudit:
+    sizes = np.bincount(images.near) if images.near is not None else np.zeros(1, int)
+    kept = {part.name: part.near_dedup for part in splits if part.near_dedup is not None}
+    return NearAudit(
+        groups=int((sizes > 1).sum()),
+        grouped=int(findings["near"].sum()),
+        largest=int(sizes.max()),
+        leaked=int(findings["near_leak"].sum()),
+        dedup={name: (int(mask.sum()), len(mask)) for name, mask in kept.items()},
     )
 
 
@@ -97,13 +127,18 @@ def whole_splits(images: FaceImages) -> list[Split]:
 
 def _findings(images: FaceImages) -> dict[str, np.ndarray]:
     """Which images have each finding, (N,) bool by name of the finding."""
-    twins = images.twins()
-    return {
+    twins, near = images.twins(), images.near
+    held_out, train = images.in_subset("val", "test"), images.in_subset("train")
+    findings = {
         "blank": images.blank(),
         "identical": np.bincount(twins)[twins] > 1,
-        "leak": images.in_subset("val", "test") & np.isin(twins, twins[images.in_subset("train")]),
+        "leak": held_out & np.isin(twins, twins[train]),
         "conflicting": (_distinct(twins, images.labels) > 1)[twins],
     }
+    if near is not None:
+        findings["near"] = np.bincount(near)[near] > 1
+        findings["near_leak"] = held_out & np.isin(near, near[train])
+    return findings
 
 
 def _distinct(twins: np.ndarray, values: np.ndarray) -> np.ndarray:

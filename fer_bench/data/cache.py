@@ -17,7 +17,10 @@ from typing import IO, Any
 import numpy as np
 
 from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
-from fer_bench.data.images import SUBSETS, FaceImages, fingerprint
+from fer_bench.data.images import SUBSETS, FaceImages, fingerprint, twin_groups
+from fer_bench.data.known_images import recognise
+from fer_bench.data.near_duplicates import near_groups
+from fer_bench.data.thumbnails import thumbnails
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
 
@@ -104,6 +107,7 @@ def load(name: str) -> FaceImages:
             name=name,
             source=about["source"],
             fingerprint=about["fingerprint"],
+            refused=tuple(about.get("refused", ())),
             **lists,
             **extras,
         )
@@ -111,8 +115,10 @@ def load(name: str) -> FaceImages:
         raise _damaged(name, error) from error
 
 
-def save(name: str, draft: Draft, track: Track = quiet) -> FaceImages:
+def save(name: str, draft: Draft, track: Track = quiet, comparing: Track = quiet) -> FaceImages:
     """Decode a draft and store it under `name`; an earlier import is replaced once this one is complete.
+
+    Its images are compared with one another, in steps that `comparing` follows.
 
     Raises UserError for an unfit name, an import already running, a full disk, and too few readable images;
     then an earlier import is as before.
@@ -126,7 +132,7 @@ def save(name: str, draft: Draft, track: Track = quiet) -> FaceImages:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / ".lock", timeout=0):
-            version = _build(folder, draft, track)
+            version = _build(folder, draft, track, comparing)
             for old in folder.iterdir():
                 if old.is_dir() and old.name != version:
                     shutil.rmtree(old, ignore_errors=True)
@@ -137,7 +143,7 @@ def save(name: str, draft: Draft, track: Track = quiet) -> FaceImages:
     return load(name)
 
 
-def _build(dataset: Path, draft: Draft, track: Track) -> str:
+def _build(dataset: Path, draft: Draft, track: Track, comparing: Track) -> str:
     """Write all arrays into a new folder, then name it in meta.json in one step; returns its name."""
     folder = Path(tempfile.mkdtemp(prefix="v", dir=dataset))
     try:
@@ -149,14 +155,17 @@ def _build(dataset: Path, draft: Draft, track: Track) -> str:
         arrays: dict[str, np.ndarray] = {"labels": labels, "subsets": subsets, "ids": ids}
         for part, values in arrays.items():
             np.save(folder / f"{part}.npy", values)
-        extras = _save_extras(folder / EXTRAS, draft, records)
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+        small = thumbnails(pixels)
+        near = near_groups(small, twin_groups(pixels), comparing)
+        known = recognise(small, subsets)
+        extras = _save_extras(folder / EXTRAS, draft, records, near)
         digest = fingerprint(pixels, labels, subsets, draft.classes)
         about = {
             "version": folder.name, "classes": draft.classes, "images": len(records), "shape": draft.shape,
-            "source": draft.source, "notes": draft.notes, "remarks": draft.remarks,
+            "source": draft.source, "notes": draft.notes + known.notes, "remarks": draft.remarks,
             "skipped": [*draft.skipped, *broken], "fingerprint": digest,
-            "extras": extras, "read_as": draft.read_as,
+            "extras": extras, "read_as": draft.read_as, "refused": known.refused,
         }  # fmt: skip
         (folder / "meta.json").write_text(json.dumps(about, indent=1), "utf-8")
         os.replace(folder / "meta.json", dataset / "meta.json")
@@ -166,9 +175,9 @@ def _build(dataset: Path, draft: Draft, track: Track) -> str:
     return folder.name
 
 
-def _save_extras(path: Path, draft: Draft, records: Sequence[ImageRecord]) -> str:
-    """Write what records have beside labels and subsets; returns the file's SHA-256, "" without any."""
-    extras: dict[str, Any] = {}
+def _save_extras(path: Path, draft: Draft, records: Sequence[ImageRecord], near: np.ndarray) -> str:
+    """Write what is known of images beside labels and subsets; returns the file's SHA-256."""
+    extras: dict[str, Any] = {"near": near}
     if any(record.group for record in records):
         numbers: dict[str, int] = {}
         names = (record.group or f"\0{i}" for i, record in enumerate(records))  # of nobody else
@@ -178,8 +187,6 @@ def _save_extras(path: Path, draft: Draft, records: Sequence[ImageRecord]) -> st
         extras["votes"] = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
     for place, name in enumerate(draft.attributes):
         extras[ATTRIBUTE + name] = np.array([record.attributes[place] for record in records], str)
-    if not extras:
-        return ""
     np.savez(path, **extras)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

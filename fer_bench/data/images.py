@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from mmap import mmap
 
 import numpy as np
 
@@ -27,7 +28,10 @@ class FaceImages:
     - skipped: "id: reason" for every image of the source that could not be read;
     - subjects: (N,) int64, images of one person or sequence share a number; None where the source has none;
     - votes: (N, K) float32, shares of raters for each class, each row of sum 1; None without any;
-    - attributes: (N,) str by name (age, gender), "" where unknown.
+    - attributes: (N,) str by name (age, gender), "" where unknown;
+    - near: (N,) int64, near-duplicates and what they link share a number (`data.near_duplicates`); None where
+      they were not looked for, as in imports of earlier versions;
+    - refused: splits that these images are not to give, for a reason that the notes say.
 
     Raises ValueError where the arrays don't fit one another.
     """
@@ -45,6 +49,8 @@ class FaceImages:
     subjects: np.ndarray | None = None
     votes: np.ndarray | None = None
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    near: np.ndarray | None = None
+    refused: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8 or self.pixels.shape[-1] not in (1, 3):
@@ -53,9 +59,9 @@ class FaceImages:
             )
         if {len(self.labels), len(self.subsets), len(self.ids)} != {len(self.pixels)}:
             raise ValueError("pixels, labels, subsets and ids differ in length")
-        for extra in (self.subjects, self.votes, *self.attributes.values()):
+        for extra in (self.subjects, self.votes, self.near, *self.attributes.values()):
             if extra is not None and len(extra) != len(self.pixels):
-                raise ValueError("subjects, votes and attributes need a row for each image")
+                raise ValueError("subjects, votes, near and attributes need a row for each image")
         if list(self.classes) != sorted(set(self.classes)):
             raise ValueError(f"classes {self.classes} are not in alphabetical order, each once")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
@@ -81,8 +87,8 @@ class FaceImages:
     def groups(self) -> np.ndarray:
         """Number of each image, (N,) int64, that the images which a split keeps on one side share.
 
-        These are those of one subject, and those with identical pixels; so are all that are linked by such
-        pairs.
+        These are those of one subject, or where subjects are unknown, near-duplicates; and those with
+        identical pixels. So are all that are linked by such pairs.
         """
         return self._groups
 
@@ -112,15 +118,33 @@ class FaceImages:
 
     @cached_property
     def _twins(self) -> np.ndarray:
-        groups: dict[bytes, int] = {}
-        digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.pixels)
-        return np.fromiter(
-            (groups.setdefault(digest, len(groups)) for digest in digests), np.int64, len(self)
-        )
+        return twin_groups(self.pixels)
 
     @cached_property
     def _groups(self) -> np.ndarray:
-        return self.twins() if self.subjects is None else linked(self.twins(), self.subjects)
+        alike = self.near if self.subjects is None else self.subjects
+        return self.twins() if alike is None else linked(self.twins(), alike)
+
+
+def blocks(pixels: np.ndarray, size: int = 1024) -> Iterator[np.ndarray]:
+    """Images (N, H, W, C) uint8 in blocks of some, in order.
+
+    A whole memory map is read from its file instead, as what was seen of a map stays in memory.
+    """
+    for begin in range(0, len(pixels), size):
+        block = pixels[begin : begin + size]
+        if isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap):
+            place = pixels.offset + begin * pixels[0].size
+            block = np.fromfile(pixels.filename, np.uint8, block.size, offset=place).reshape(block.shape)
+        yield block
+
+
+def twin_groups(pixels: np.ndarray) -> np.ndarray:
+    """Group number of each of N images, (N,) int64, as of `FaceImages.twins`."""
+    groups: dict[bytes, int] = {}
+    images = (image for block in blocks(pixels) for image in block)
+    digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    return np.fromiter((groups.setdefault(digest, len(groups)) for digest in digests), np.int64, len(pixels))
 
 
 def linked(*groupings: np.ndarray) -> np.ndarray:
@@ -151,8 +175,8 @@ def imbalance_ratio(counts: np.ndarray) -> float:
 def fingerprint(pixels: np.ndarray, labels: np.ndarray, subsets: np.ndarray, classes: tuple[str, ...]) -> str:
     """Hex SHA-256 over shape, pixels, labels, subsets and classes; the same on every machine."""
     digest = hashlib.sha256(repr((tuple(pixels.shape), tuple(classes))).encode())
-    for start in range(0, len(pixels), 4096):
-        digest.update(pixels[start : start + 4096].tobytes())
+    for block in blocks(pixels):
+        digest.update(block.tobytes())
     digest.update(labels.astype("<i4").tobytes())
     digest.update(subsets.astype("u1").tobytes())
     return digest.hexdigest()

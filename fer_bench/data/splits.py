@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from fer_bench.data.images import FaceImages
 from fer_bench.data.split_names import SPLITS, SplitName
 from fer_bench.errors import UserError
+from fer_bench.hashing import bytes_digest
 from fer_bench.registry import unknown
 
 SELECTS_ON_TEST: tuple[SplitName, ...] = ("random_80_20", "test_as_validation")
+GROUPED: tuple[SplitName, ...] = ("union", "random_80_10_10")  # that keep a group on one side
 _SEED = 2013
 
 
@@ -21,6 +24,7 @@ class Split:
 
     - dedup: (len(test),) bool, test images without an identical one in train or val (in train alone where
       val and test are the same images), found on the whole split, before any sampling;
+    - near_dedup: the same of near-duplicates; None where these were not looked for;
     - val_twins: validation images that are identical to one of train, counted after sampling, found before
       it; 0 where val and test are the same images;
     - selects_on_test: val and test are the same images; such rows are never ranked with others.
@@ -33,6 +37,27 @@ class Split:
     dedup: np.ndarray
     selects_on_test: bool
     val_twins: int = 0
+    near_dedup: np.ndarray | None = None
+
+
+class HasDuplicates(Protocol):
+    """Test images of which it is known which have an identical or a nearly identical one in train or val."""
+
+    @property
+    def dedup(self) -> np.ndarray:
+        """Those without an identical one: (n,) bool."""
+        ...
+
+    @property
+    def near_dedup(self) -> np.ndarray | None:
+        """Those without a near-duplicate: (n,) bool; None where unknown."""
+        ...
+
+
+def scored_parts(images: HasDuplicates) -> dict[str, np.ndarray]:
+    """Which test images scores are taken of, (n,) bool by how the names of the scores begin."""
+    parts = {"test": np.ones(len(images.dedup), bool), "test_dedup": images.dedup}
+    return parts if images.near_dedup is None else parts | {"test_near_dedup": images.near_dedup}
 
 
 def available_splits(images: FaceImages) -> tuple[str, ...]:
@@ -43,7 +68,14 @@ def available_splits(images: FaceImages) -> tuple[str, ...]:
         "union": train and (val or test),
         "test_as_validation": train and (val or test),
     }
-    return tuple(name for name in SPLITS if possible.get(name, True))
+    return tuple(name for name in SPLITS if possible.get(name, True) and name not in images.refused)
+
+
+def groups_digest(images: FaceImages, name: str) -> str:
+    """Hash of the groups that a split keeps on one side; "" where it keeps none but identical images."""
+    if name not in GROUPED or np.array_equal(images.groups(), images.twins()):
+        return ""
+    return bytes_digest(images.groups().astype("<i8").tobytes())[:16]
 
 
 def split(
@@ -64,22 +96,32 @@ def split(
     if name not in SPLITS:
         raise UserError(unknown("split", name, SPLITS))
     if name not in (possible := available_splits(images)):
+        why = "its images don't say which belong where"
+        if name in images.refused:
+            why = "; ".join(images.notes)
         raise UserError(
-            f"dataset {images.name!r} can't give the split {name!r} ({SPLITS[name]}): its images don't "
-            f"say which belong where; possible: {', '.join(possible)}"
+            f"dataset {images.name!r} can't give the split {name!r} ({SPLITS[name]}): {why}; "
+            f"possible: {', '.join(possible)}"
         )
     images.check_intact()
     same = name in SELECTS_ON_TEST
     all_train, val, test = _whole(images, name)
     train = all_train[~images.blank()[all_train]]
     _check_classes(images, name, train)
-    seen = np.isin(images.twins(), images.twins()[all_train if same else np.concatenate([all_train, val])])
+    known = all_train if same else np.concatenate([all_train, val])
     train = _sample(images, train, train_images, 2, "train_images")
     test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
     val = test if same else _sample(images, val, val_images, 1, "val_images")
     in_train = np.isin(images.twins(), images.twins()[all_train])
     val_twins = 0 if same else int(np.count_nonzero(in_train[val]))
-    return Split(name, train, val, test, ~seen[test], same, val_twins)
+    dedup = _apart(images.twins(), test, known)
+    near_dedup = None if images.near is None else _apart(images.near, test, known)
+    return Split(name, train, val, test, dedup, same, val_twins, near_dedup)
+
+
+def _apart(groups: np.ndarray, indices: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of some images share no group (N,) with any of the others: (n,) bool."""
+    return ~np.isin(groups[indices], groups[others])
 
 
 def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,7 +17,8 @@ class TrialData:
     """The images of a split in one array, and which of them are train, val and test.
 
     pixels (N, H, W, C) uint8, labels (N,) int32, ids (N,) str, groups (N,) int64 (identical images share a
-    number); train, val, test are indices into these; dedup (len(test),) bool.
+    number); train, val, test are indices into these; dedup (len(test),) bool, and near_dedup, None
+    where unknown.
     """
 
     pixels: np.ndarray
@@ -29,6 +30,7 @@ class TrialData:
     test: np.ndarray
     dedup: np.ndarray
     classes: tuple[str, ...]
+    near_dedup: np.ndarray | None = None
 
     @classmethod
     def of(cls, images: FaceImages, split: Split, largest_bank: int = LARGEST_BANK) -> TrialData:
@@ -45,6 +47,7 @@ class TrialData:
             groups=images.twins()[used],
             dedup=split.dedup,
             classes=images.classes,
+            near_dedup=split.near_dedup,
             **indices,
         )
 

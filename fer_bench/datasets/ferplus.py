@@ -167,14 +167,19 @@ def _ratings(tree: FileTree, table: str) -> Iterator[Rating]:
 
 def _list(tree: FileTree, path: str) -> Iterator[Rating]:
     """Rows of one folder's label.csv, which has no header: a name, a box and the votes."""
-    source, subset = tree.source(path), FOLDERS[PurePosixPath(path).parent.name]
+    number, source, subset = 0, tree.source(path), FOLDERS[PurePosixPath(path).parent.name]
     for number, line in lines(tree, path):
-        name, *rest = next(csv.reader([line]))
+        try:
+            name, *rest = next(csv.reader([line]))
+        except csv.Error as error:
+            raise UserError(f"{source}, row {number}: {error}") from error
         if len(rest) != 1 + len(RATED) + len(NO_CLASS):
             raise UserError(
                 f"{source}, row {number}: {1 + len(rest)} values, expected a name, a box and {RATERS} votes"
             )
         yield Rating(name.strip(), subset, _votes(source, number, rest[1:]))
+    if not number:
+        raise UserError(f"{source} is empty: expected a name, a box and {RATERS} votes in each row")
 
 
 def _votes(source: str, number: int, texts: Sequence[str]) -> tuple[int, ...]:

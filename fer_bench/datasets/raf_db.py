@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 from fer_bench.data.archive import IMAGE_SUFFIXES, FileTree, Place, image_places, printable
@@ -34,6 +35,7 @@ ATTRIBUTES = {
     "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
 }
 """Names of the values by their numbers, in the order of the lines of an attribute file."""
+FARTHEST = 10**6  # pixels that a side of a box may be away: more than any image is wide
 MOVED = "images lie in another subset than their names say: this is not RAF-DB's own division"
 
 
@@ -100,6 +102,8 @@ def _official(tree: FileTree, path: str, options: ImportOptions, track: Track) -
             listed.append(ListedImage(files.get(file, file), record, box))
         else:
             skipped.append(f"{record.id}: no box of its face in {stem}_boundingbox.txt"[:200])
+    if not listed and not skipped:
+        raise UserError(f"{tree.source(path)} names no images: expected lines such as train_00001.jpg 5")
     if not listed:
         raise UserError(
             f"{tree.path}: no image of {PurePosixPath(path).name} has a box: expected aligned images, or "
@@ -171,16 +175,18 @@ def _by_name(tree: FileTree) -> dict[str, str]:
 
 def _attributes(tree: FileTree, path: str) -> tuple[str, ...]:
     """Gender, race and age from an attribute file, behind five landmarks; "" where it doesn't say."""
-    numbers = [line for _, line in lines(tree, path)][5:8] if path else []
+    numbers = [line for _, line in islice(lines(tree, path), 5, 8)] if path else []
     values = zip(ATTRIBUTES.values(), numbers + [""] * 3, strict=False)
     return tuple(dict(zip("01234", names, strict=False)).get(number, "") for names, number in values)
 
 
 def _box(tree: FileTree, path: str) -> Box | None:
     """Left, top, right and bottom from a box file; None where it doesn't say."""
-    words = " ".join(line for _, line in lines(tree, path)).split() if path else []
+    words = " ".join(line for _, line in islice(lines(tree, path), 4)).split() if path else []
     try:
         left, top, right, bottom = (float(word) for word in words)
-        return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    if not all(abs(side) < FARTHEST for side in (left, top, right, bottom)):  # nor NaN
+        return None
+    return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)

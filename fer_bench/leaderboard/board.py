@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_bench.data.splits import scored_parts
 from fer_bench.evaluation.comparisons import Comparisons
 from fer_bench.evaluation.intervals import Effect, holm, intervals, mean_and_sd, p_values
 from fer_bench.leaderboard.tested import Score, TestedRuns
@@ -20,6 +21,8 @@ NOT_TUNED = (
     "untuned and not ranked: it takes the defaults of all that is searched (its gain with the sign turned is "
     "what tuning brought)"
 )
+PREFIXES = {"test": "", "test_dedup": "dedup_", "test_near_dedup": "near_dedup_"}
+"""How columns of scores begin, by the part of the test images that they are of."""
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
 FACTS = (  # medians over repeats
     *("steps", "train_seconds", "shared_seconds", "setup_seconds", "images_per_second"),
@@ -109,14 +112,14 @@ class Board:
         pairs = [(number, found.get(cell.shared_key, number)) for number, cell in enumerate(tested)]
         return {number: baseline for number, baseline in pairs if number != baseline}
 
-    def comparisons(self, dedup: bool = False, score: Score | None = None) -> Comparisons:
-        """Macro-F1, or another score, of the cells that were tested, in their order, to be compared."""
+    def comparisons(self, part: str = "test", score: Score | None = None) -> Comparisons:
+        """Macro-F1 of a part of test, or another score, of the cells that were tested, in their order."""
         assert self.test
         tested = [cell for cell in self.cells if cell.repeats]
         # Untuned, a cell is the tuned one once more wherever the defaults are what was chosen.
         apart = {number for number, cell in enumerate(tested) if cell.untuned}
         runs = [(cell.shared_key, cell.runs) for cell in tested]
-        return self.test.compare(runs, dedup, self.scored, apart, score)
+        return self.test.compare(runs, part, self.scored, apart, score)
 
     @property
     def scored(self) -> bool:
@@ -147,8 +150,9 @@ def _compare(board: Board, rows: Sequence[Row]) -> None:
     """Enter into the rows of tested cells their intervals, gains, and which may be as good as the best."""
     cells = [cell for cell in board.cells if cell.repeats]
     ranked = [number for number, cell in enumerate(cells) if not cell.unranked]
-    for prefix in ("", "dedup_"):
-        scores = board.comparisons(dedup=bool(prefix))
+    assert board.test
+    for part in scored_parts(board.test.images):
+        prefix, scores = PREFIXES[part], board.comparisons(part)
         _enter(rows, f"{prefix}macro_f1", [scores.score(number) for number in range(len(cells))], (0, 1))
         pairs = board.baselines.items()
         found = {cell: gain for cell, other in pairs if (gain := scores.difference(cell, other))}
@@ -201,7 +205,7 @@ def _row(cell: BoardCell, test: TestedRuns | None) -> Row:
         "warnings": _warnings(cell, test),
     }
     row["val_macro_f1"] = _mean(cell, "val/macro_f1")
-    for kind, prefix in (("test", ""), ("test_dedup", "dedup_")):
+    for kind, prefix in PREFIXES.items():
         for score in SCORES:
             row[f"{prefix}{score}"] = _mean(cell, f"{kind}/{score}")
             row[f"{prefix}{score}_sd"] = _sd(cell, f"{kind}/{score}")
@@ -240,10 +244,8 @@ def _warnings(cell: BoardCell, test: TestedRuns | None) -> list[str]:
         warnings += [
             phrase for each in tags for phrase in map(str.strip, each.get(kind, "").split(";")) if phrase
         ]
-    if test and cell.repeats and (twins := np.count_nonzero(~test.images.dedup)):
-        warnings.append(
-            f"{twins:,} of {len(test.images.dedup):,} test images are also in train or val: see dedup_*"
-        )
+    if test and cell.repeats:
+        warnings += test.duplicates
     if in_train := max((int(each.get("val_twins") or 0) for each in tags), default=0):
         warnings.append(f"{in_train:,} validation images are also in train: selection trusts them too much")
     return warnings
@@ -264,11 +266,17 @@ def _values(cell: BoardCell, key: str) -> list[float]:
 
 
 def _mean(cell: BoardCell, key: str) -> float:
-    return mean_and_sd(_values(cell, key))[0]
+    return _mean_and_sd(cell, key)[0]
 
 
 def _sd(cell: BoardCell, key: str) -> float:
-    return mean_and_sd(_values(cell, key))[1]
+    return _mean_and_sd(cell, key)[1]
+
+
+def _mean_and_sd(cell: BoardCell, key: str) -> tuple[float, float]:
+    """Of all repeats; NaN where some weren't scored by it, as older ones without near-duplicates."""
+    values = _values(cell, key)
+    return mean_and_sd(values if len(values) == len(cell.repeats) else [])
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -23,8 +23,11 @@ METRICS = {  # names in MLflow by names of columns
     "gain": "gain",
     "gain_p": "gain_p",
     **{f"{name}_{end}": f"{end}/{name}" for name in ("macro_f1", "gain") for end in ("low", "high")},
-    "dedup_macro_f1_low": "low/dedup/macro_f1",
-    "dedup_macro_f1_high": "high/dedup/macro_f1",
+    **{
+        f"{part}_macro_f1_{end}": f"{end}/{part}/macro_f1"
+        for part in ("dedup", "near_dedup")
+        for end in ("low", "high")
+    },
 }
 
 

@@ -20,8 +20,12 @@ COLUMNS = (
     *("accuracy", "accuracy_sd", "macro_f1_sd", "val_macro_f1"),
     *("dedup_macro_f1", "dedup_macro_f1_low", "dedup_macro_f1_high", "dedup_macro_f1_sd"),
     *("dedup_balanced_accuracy", "dedup_balanced_accuracy_sd", "dedup_accuracy", "dedup_accuracy_sd"),
+    *("near_dedup_macro_f1", "near_dedup_macro_f1_low", "near_dedup_macro_f1_high", "near_dedup_macro_f1_sd"),
+    *("near_dedup_balanced_accuracy", "near_dedup_balanced_accuracy_sd"),
+    *("near_dedup_accuracy", "near_dedup_accuracy_sd"),
     *("f1_*", "rarest_class_recall", "gain", "gain_low", "gain_high", "gain_p"),
-    *("dedup_gain", "dedup_gain_low", "dedup_gain_high", "dedup_gain_p", "best_set"),
+    *("dedup_gain", "dedup_gain_low", "dedup_gain_high", "dedup_gain_p"),
+    *("near_dedup_gain", "near_dedup_gain_low", "near_dedup_gain_high", "near_dedup_gain_p", "best_set"),
     *(
         "trials",
         "selected_from",
@@ -150,6 +154,8 @@ def _tested(cell: BoardCell, tests: dict[str, TestedRuns]) -> tuple[str, BoardCe
         predictions = repeat.predictions()
         digest = predictions.images.digest
         runs[repeat.slot] = tests.setdefault(digest, TestedRuns(predictions.images)).add(predictions)
+        if tests[digest].images.near_dedup is None:  # of an older run
+            tests[digest].images = predictions.images
         digests.add(digest)
     if len(digests) > 1:
         raise UserError(

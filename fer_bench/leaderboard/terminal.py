@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fer_bench.leaderboard.warnings import letter, phrases, shared_warnings
 from fer_bench.storage.records import BOARD, SCORED
 from fer_bench.study.spec import UNTUNED
 
@@ -88,7 +89,7 @@ def _grid(rows: pd.DataFrame, beside: bool, classes: bool, space: int) -> Table:
     best = {column.key: ranked[column.key].max() for column in scores}
     for row in rows.to_dict("records"):
         values = [_score(row, column, best[column.key], beside) for column in scores]
-        signs = " ".join(marks[phrase] for phrase in _phrases(row) if phrase in marks)
+        signs = " ".join(marks[phrase] for phrase in phrases(row["warnings"]) if phrase in marks)
         style = None if _present(row["rank"]) else "dim"
         grid.add_row(
             _rank(row),
@@ -163,30 +164,17 @@ def _score(row: Row, column: _Column, best: float, beside: bool) -> Text:
     return text
 
 
-def _phrases(row: Row) -> list[str]:
-    return [phrase for phrase in str(row["warnings"]).split("; ") if phrase]
-
-
 def _common(rows: pd.DataFrame) -> list[str]:
     """Warnings that all tested cells of two or more share, such as the data's."""
-    tested = [_phrases(row) for row in rows.to_dict("records") if row["repeats"]]
-    if len(tested) < 2:
-        return []
-    return [phrase for phrase in tested[0] if all(phrase in phrases for phrases in tested)]
+    return shared_warnings(rows) if (rows["repeats"] > 0).sum() > 1 else []
 
 
 def _marks(rows: pd.DataFrame) -> dict[str, str]:
     """A letter for each other warning, in order of appearance."""
-    phrases = dict.fromkeys(phrase for row in rows.to_dict("records") for phrase in _phrases(row))
+    found = dict.fromkeys(phrase for words in rows["warnings"] for phrase in phrases(words))
     common = _common(rows)
-    lettered = (phrase for phrase in phrases if phrase not in common)
+    lettered = (phrase for phrase in found if phrase not in common)
     return {phrase: letter(number) for number, phrase in enumerate(lettered)}
-
-
-def letter(number: int) -> str:
-    """a, b, ..., z, aa, ab, ..."""
-    first, last = divmod(number, 26)
-    return (letter(first - 1) if first else "") + chr(ord("a") + last)
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[Text]:

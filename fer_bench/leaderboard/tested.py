@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 
+from fer_bench.data.splits import scored_parts
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
 from fer_bench.evaluation.influence import by_group, macro_f1
 from fer_bench.storage.records import HeldOut, Predictions
@@ -24,19 +25,18 @@ class TestedRuns:
     def __init__(self, images: HeldOut) -> None:
         self.images = images
         self.predicted: list[np.ndarray] = []
+        self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def add(self, predictions: Predictions) -> int:
         """Enter a run; gives its number."""
         self.predicted.append(np.asarray(predictions.predicted, np.int32))
         return len(self.predicted) - 1
 
-    @cached_property
-    def _as_tested(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._scores(np.ones(len(self.images.labels), bool), self._macro_f1)
-
-    @cached_property
-    def _deduplicated(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._scores(self.images.dedup, self._macro_f1)
+    def _of_part(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Macro-F1 and its influence of a part of the test images, as `scored_parts` names it."""
+        if part not in self._known:
+            self._known[part] = self._scores(scored_parts(self.images)[part], self._macro_f1)
+        return self._known[part]
 
     @property
     def _macro_f1(self) -> Score:
@@ -57,20 +57,20 @@ class TestedRuns:
     def compare(
         self,
         cells: Sequence[tuple[str, Mapping[int, int]]],
-        dedup: bool,
+        part: str = "test",
         fixed_nets: bool = False,
         apart: Collection[int] = (),
         score: Score | None = None,
     ) -> Comparisons:
         """Cells beside each other, each by what it has in common with others and its runs by slot.
 
-        By macro-F1, or another `score` of all images. `fixed_nets` as of `Comparisons`; `apart` are the
-        numbers of cells that show nothing of seed noise.
+        By macro-F1 of a part of the images, as `scored_parts` names it, or another `score` of all;
+        `fixed_nets` as of `Comparisons`; `apart` are the numbers of cells that show nothing of seed noise.
         """
         if score:
             scores, influence = self._scores(np.ones(len(self.images.labels), bool), score)
         else:
-            scores, influence = self._deduplicated if dedup else self._as_tested
+            scores, influence = self._of_part(part)
         return Comparisons(
             [
                 RepeatedScore(common, tuple(runs), scores[numbers], influence[numbers], place in apart)
@@ -90,3 +90,15 @@ class TestedRuns:
     def collapsed(self, runs: Sequence[int]) -> int:
         """How many of the runs predict one class only."""
         return sum(bool((self.predicted[run] == self.predicted[run][0]).all()) for run in runs)
+
+    @property
+    def duplicates(self) -> list[str]:
+        """How many test images are in train or val as well, or have a near-duplicate there, each a phrase."""
+        phrases, images, number = [], self.images, len(self.images.dedup)
+        if twins := np.count_nonzero(~images.dedup):
+            phrases.append(f"{twins:,} of {number:,} test images are also in train or val: see dedup_*")
+        if images.near_dedup is not None and (near := np.count_nonzero(~images.near_dedup)) > twins:
+            phrases.append(
+                f"{near:,} of {number:,} test images have a near-duplicate in train or val: see near_dedup_*"
+            )
+        return phrases

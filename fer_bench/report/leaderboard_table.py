@@ -7,16 +7,26 @@ import json
 import pandas as pd
 
 from fer_bench.leaderboard.terminal import LEVEL
+from fer_bench.leaderboard.warnings import marks
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.formats import count, interval, percent, points, present, word
 from fer_bench.report.tables import Column, Table, table
-from fer_bench.report.warnings import marks
 
 NAMES = {
     "macro_f1": "Macro-F1",
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
 }
+
+DEDUPLICATED = [
+    Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val"),
+    Column(
+        "near_dedup_macro_f1",
+        "Near d.",
+        percent,
+        "macro-F1 without test images that have a near-duplicate in train or val",
+    ),
+]
 
 
 def leaderboard_table(view: BoardView) -> Table:
@@ -50,9 +60,7 @@ def leaderboard_table(view: BoardView) -> Table:
             "share of draws of images and seeds in which it is the best, in percent: flatters who was lucky",
         )
     ]
-    columns += [
-        Column("dedup_macro_f1", "Dedup.", percent, "macro-F1 without test images that are in train or val")
-    ]
+    columns += DEDUPLICATED
     columns += [Column("repeats", "n", count, "repeats")]
     columns = [column for column in columns if frame[column.key].map(word).ne("").any()]
     columns += [Column("marks", "Notes")] if any(frame["marks"]) else []

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fer_bench.leaderboard.terminal import letter
+from fer_bench.leaderboard.warnings import letter, own_warnings, shared_warnings
 from fer_bench.report import calibration, classes, gains, pareto_front, provenance, training
 from fer_bench.report.board_view import BoardView
 from fer_bench.report.figures import Figure
 from fer_bench.report.leaderboard_table import ensembles, leaderboard_table, reported
 from fer_bench.report.summary import Finding, findings
 from fer_bench.report.tables import Table
-from fer_bench.report.warnings import own_warnings, shared_warnings
 from fer_bench.storage.records import RepeatRecord, StudyRuns
 
 OWN_DATA = (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import pandas as pd
 
 from fer_bench.leaderboard.board import BASELINE
 from fer_bench.leaderboard.terminal import DETECTED, LEVEL
+from fer_bench.leaderboard.warnings import own_warnings, shared_warnings
 from fer_bench.report.board_view import BoardView, untuned
 from fer_bench.report.formats import count, interval, listed, percent, points, present
-from fer_bench.report.warnings import own_warnings, shared_warnings
 
+SEE_DEDUP = re.compile(r": see (near_)?dedup_\*$")  # of a leaderboard's warning
 FEW = 3  # repeats, from which on seed noise is known well enough
 
 
@@ -237,12 +239,14 @@ def resolution(ranked: pd.DataFrame) -> str:
 
 def data(view: BoardView, ranked: pd.DataFrame) -> str:
     """What the data, or what was made of it, is warned of."""
-    words = [f"{_sentence(phrase.removesuffix(': see dedup_*'))}." for phrase in shared_warnings(view.cells)]
-    if len(ranked) and present(ranked.iloc[0]["dedup_macro_f1"]):
+    words = [f"{_sentence(SEE_DEDUP.sub('', phrase))}." for phrase in shared_warnings(view.cells)]
+    for column, images in (("dedup_macro_f1", "such images"), ("near_dedup_macro_f1", "near-duplicates")):
+        if ranked.empty or not present(ranked.iloc[0][column]):
+            continue
         first = ranked.iloc[0]
-        if abs(first["dedup_macro_f1"] - first["macro_f1"]) >= 0.0005:
-            scores = f"{percent(first['dedup_macro_f1'])} % instead of {percent(first['macro_f1'])} %"
-            words.append(f"Without such images, `{first['label']}` has {scores}.")
+        if abs(first[column] - first["macro_f1"]) >= 0.0005:
+            scores = f"{percent(first[column])} % instead of {percent(first['macro_f1'])} %"
+            words.append(f"Without {images}, `{first['label']}` has {scores}.")
     if own := own_warnings(view.cells[~untuned(view.cells)]):
         number = len({label for labels in own.values() for label in labels})
         have = "1 cell has warnings of its" if number == 1 else f"{number} cells have warnings of their"

@@ -13,6 +13,7 @@ import numpy as np
 
 from fer_bench import environment
 from fer_bench.backbones.base import BACKBONES
+from fer_bench.data.splits import scored_parts
 from fer_bench.data.trial_data import TrialData
 from fer_bench.errors import UserError
 from fer_bench.evaluation.metrics import collapsed, scores
@@ -195,7 +196,8 @@ def score(
 ) -> tuple[dict[str, float], dict[str, np.ndarray], dict[str, str]]:
     """Numbers by name, arrays to keep, and alarms, of validation and (for a repeat) of test.
 
-    Test is scored as it is and without the images that are also in train or val (`test_dedup`).
+    Test is scored as it is, without the images that are also in train or val (`test_dedup`), and without
+    near-duplicates of these (`test_near_dedup`).
     """
     numbers: dict[str, float] = {}
     arrays = {"antialias": np.array(True)}  # where images are made smaller; older results have none
@@ -207,6 +209,7 @@ def score(
         adjusted_test = strategy.adjust_logits(outcome.test_logits, counts)
         subsets.append(("test", data.test, outcome.test_logits, adjusted_test))
         arrays |= {"test_groups": data.groups[data.test], "test_dedup": data.dedup}
+        arrays |= {} if data.near_dedup is None else {"test_near_dedup": data.near_dedup}
     offsets = np.zeros((len(data.val) + 1, len(data.classes)), "float32")
     if overrides(type(strategy), "fit_decision"):
         offsets = cross_fitted(strategy, adjusted, data.labels[data.val], counts)
@@ -220,9 +223,7 @@ def score(
             f"{subset}_ids": data.ids[index],
             f"{subset}_predicted": decided.argmax(axis=1).astype("int32"),
         }
-        masks = {subset: np.ones(len(index), bool)}
-        if subset == "test":
-            masks["test_dedup"] = data.dedup
+        masks = scored_parts(data) if subset == "test" else {subset: np.ones(len(index), bool)}
         for name, mask in masks.items():
             if mask.any():
                 values = scores(labels[mask], decided[mask], data.classes)

@@ -145,7 +145,7 @@ def _tags(cell: _Cell, kind: str, slot: int) -> dict[str, str]:
 
 
 def _metrics(number: int, kind: str) -> dict[str, float]:
-    parts = ("val", "test", "test_dedup") if kind == "repeat" else ("val",)
+    parts = ("val", "test", "test_dedup", "test_near_dedup") if kind == "repeat" else ("val",)
     scores = ("accuracy", "macro_f1", "balanced_accuracy", "loss", *(f"f1/{name}" for name in CLASSES))
     facts = ("best_epoch", "steps", "train_seconds", "setup_seconds", "images_per_second", "parameters")
     values = np.random.default_rng(number).uniform(0.3, 0.5, len(parts) * len(scores)).tolist()
@@ -182,7 +182,7 @@ def _predictions(seed: int) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(
         file, allow_pickle=False, classes=np.array(CLASSES), test_groups=np.arange(len(labels)),
-        test_dedup=np.arange(len(labels)) % 11 > 0,
+        test_dedup=np.arange(len(labels)) % 11 > 0, test_near_dedup=np.arange(len(labels)) % 11 > 1,
         **{f"{part}_{name}": array for part in ("val", "test") for name, array in arrays.items()},
     )  # fmt: skip
     return file.getvalue()

@@ -17,6 +17,7 @@ from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip, most_bytes
 from fer_bench.storage.records import HeldOut, Outputs, Predictions, RepeatRecord, StudyRuns
 
 ARRAYS = {"labels": "<i4", "groups": "<i8", "dedup": "|b1", "ids": "<u8", "val_labels": "<i4"}
+NEAR = "near_dedup"  # an array more, of images whose near-duplicates are known
 DECISIONS = "<u2"
 SCALARS = (
     *("cell", "board", "backbone", "strategy", "recipe", "shared_key", "selected_from", "slot", "seed"),
@@ -38,7 +39,13 @@ def hash_names(hashes: np.ndarray) -> np.ndarray:
 
 def images_of(arrays: Mapping[str, np.ndarray]) -> HeldOut:
     """The test images of a set; their ids are the hashes of what they were."""
-    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], hash_names(arrays["ids"]))
+    ids = hash_names(arrays["ids"])
+    return HeldOut(arrays["labels"], arrays["groups"], arrays["dedup"], ids, arrays.get(NEAR))
+
+
+def array_types(near: bool) -> dict[str, str]:
+    """Types of the arrays of a set of images by their names; `near`: whether near-duplicates are known."""
+    return {**ARRAYS, NEAR: ARRAYS["dedup"]} if near else ARRAYS
 
 
 class Bundle:
@@ -58,7 +65,9 @@ class Bundle:
         """Raise UserError unless the members are those that study and manifest speak of."""
         study = self.study
         wanted = {STUDY}
-        wanted |= {f"images/{n:04}/{name}.npy" for n in range(len(study.images)) for name in ARRAYS}
+        wanted |= {
+            f"images/{n:04}/{name}.npy" for n, of in enumerate(study.images) for name in array_types(of.near)
+        }
         wanted |= {f"runs/{n:04}/predicted.npy" for n in range(len(study.runs))}
         wanted |= {f"runs/{n:04}/logits.npy" for n, run in enumerate(study.runs) if run.logits}
         for names, words in ((self.manifest.members.keys(), "its manifest"), (wanted, "its study")):
@@ -96,10 +105,11 @@ class Bundle:
                 dtype,
                 (size.validation if name == "val_labels" else size.test,),
             )
-            for name, dtype in ARRAYS.items()
+            for name, dtype in array_types(size.near).items()
         }
-        if len(arrays["dedup"]) and arrays["dedup"].view("u1").max() > 1:
-            raise self.file.refusal(f"images/{number:04}/dedup.npy has values beside yes and no")
+        for name in {"dedup", NEAR} & arrays.keys():
+            if len(arrays[name]) and arrays[name].view("u1").max() > 1:
+                raise self.file.refusal(f"images/{number:04}/{name}.npy has values beside yes and no")
         for name in ("labels", "val_labels"):
             if len(arrays[name]) and arrays[name].min() < 0:
                 raise self.file.refusal(f"images/{number:04}/{name}.npy has labels below 0")

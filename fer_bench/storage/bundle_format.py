@@ -93,10 +93,14 @@ class Manifest(_Plain):
 
 
 class ImageSet(_Plain):
-    """How many test and validation images runs were scored on; their arrays are members of their own."""
+    """How many test and validation images runs were scored on; their arrays are members of their own.
+
+    near: whether it is known which of them have near-duplicates.
+    """
 
     test: Count
     validation: Count
+    near: bool = False
 
 
 class StoredRun(_Plain):

@@ -14,7 +14,7 @@ import numpy as np
 from fer_bench import environment
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
-from fer_bench.storage.bundle import ARRAYS, DECISIONS, SCALARS, id_hashes, images_of
+from fer_bench.storage.bundle import DECISIONS, NEAR, SCALARS, array_types, id_hashes, images_of
 from fer_bench.storage.bundle_format import (
     CONTROL,
     FORMAT,
@@ -100,11 +100,16 @@ class _Content:
             "ids": id_hashes(held_out.ids),
             "val_labels": outputs.val_labels,
         }
-        arrays = {name: np.asarray(array).astype(ARRAYS[name]) for name, array in arrays.items()}
+        near = held_out.near_dedup
+        arrays |= {} if near is None else {NEAR: near}
+        types = array_types(near is not None)
+        arrays = {name: np.asarray(array).astype(types[name]) for name, array in arrays.items()}
         key = b"".join(hashlib.sha256(array.tobytes()).digest() for array in arrays.values())
         if key in self.sets:
             return list(self.sets).index(key), {}
-        self.sets[key] = ImageSet(test=len(held_out.labels), validation=len(outputs.val_labels))
+        self.sets[key] = ImageSet(
+            test=len(held_out.labels), validation=len(outputs.val_labels), near=near is not None
+        )
         self.test_images.append(images_of(arrays).digest)
         return len(self.sets) - 1, arrays
 

@@ -18,7 +18,7 @@ from fer_bench.hashing import bytes_digest
 
 MANIFEST, STUDY = "manifest.json", "study.json"
 MEMBER = re.compile(
-    r"(manifest|study)\.json|images/\d{4,6}/(labels|groups|dedup|ids|val_labels)\.npy"
+    r"(manifest|study)\.json|images/\d{4,6}/(labels|groups|(near_)?dedup|ids|val_labels)\.npy"
     r"|runs/\d{4,6}/(predicted|logits)\.npy"
 )
 # As NumPy writes it, version 1.0 of its format, C order: type and shape of the array.

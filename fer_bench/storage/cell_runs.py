@@ -21,7 +21,8 @@ from fer_bench.storage.tracking import Tracker
 
 CELL, STUDY = "cell", "study"  # kinds of runs beside those of `result_files.Kind`; they never count
 ABOUT = (*BOARD, "backbone", "strategy", "recipe", "cell")  # tags that a cell has in common with its runs
-SUBSETS = {"test": "", "test_dedup": "dedup/", "val": "val/"}  # how a cell's scores of them begin
+# How a cell's scores of them begin.
+SUBSETS = {"test": "", "test_dedup": "dedup/", "test_near_dedup": "near_dedup/", "val": "val/"}
 F1 = "f1/"
 
 PLACE = ("recipe_name", "dataset", "budget")  # which tell the experiments of a study apart
@@ -179,7 +180,7 @@ def _note(tags: Mapping[str, str], repeats: int, numbers: Mapping[str, float]) -
         f"`{tags['strategy']}` on `{tags['backbone']}`: macro-F1 on test **{100 * score:.1f} %**{interval}, "
         f"mean of {repeats} repeats.\n\n"
         "Metrics are means over the counted repeats that are nested here: of test by their plain names, "
-        "`dedup/` without test images that are also in train or val, `val/` of validation. `sd/` is the "
-        "standard deviation over repeats, `low/` and `high/` the 95 % interval over images and seeds, `gain` "
-        "the difference to the strategy none."
+        "`dedup/` without test images that are also in train or val, `near_dedup/` without near-duplicates "
+        "of these, `val/` of validation. `sd/` is the standard deviation over repeats, `low/` and `high/` "
+        "the 95 % interval over images and seeds, `gain` the difference to the strategy none."
     )

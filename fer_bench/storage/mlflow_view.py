@@ -20,6 +20,14 @@ CHARTS = ("macro_f1", "balanced_accuracy", "accuracy", "gain")
 FOLDED = (
     *("Model metrics", "dedup", "dedup/f1", "val", "val/f1", "low", "low/dedup", "high", "high/dedup"),
     *("sd", "sd/f1", "sd/dedup", "sd/dedup/f1", "sd/val", "sd/val/f1"),
+    *(
+        "near_dedup",
+        "near_dedup/f1",
+        "low/near_dedup",
+        "high/near_dedup",
+        "sd/near_dedup",
+        "sd/near_dedup/f1",
+    ),
 )
 
 

@@ -41,13 +41,14 @@ class HeldOut:
     """The n test images of one run or of many.
 
     labels (n,) int; groups (n,) int, identical images share a number; dedup (n,) bool, without a twin in
-    train or val; ids (n,) str.
+    train or val; ids (n,) str; near_dedup (n,) bool, without a near-duplicate there, None where unknown.
     """
 
     labels: np.ndarray
     groups: np.ndarray
     dedup: np.ndarray
     ids: np.ndarray
+    near_dedup: np.ndarray | None = None
 
     @cached_property
     def digest(self) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from fer_bench import environment
 from fer_bench.data.images import FaceImages
 from fer_bench.data.model_outputs import ModelOutputs
-from fer_bench.data.splits import Split
+from fer_bench.data.splits import Split, scored_parts
 from fer_bench.errors import check_name
 from fer_bench.evaluation.metrics import classification_report, per_class, scores
 from fer_bench.files import writable
@@ -88,7 +88,7 @@ def _result(
 ) -> Result:
     labels, classes = images.labels[parts.test], images.classes
     numbers: dict[str, float] = {}
-    for part, mask in (("test", np.ones(len(labels), bool)), ("test_dedup", parts.dedup)):
+    for part, mask in scored_parts(parts).items():
         if mask.any():
             values = scores(labels[mask], outputs.logits[mask], classes)
             numbers |= {safe_name(f"{part}/{metric}"): value for metric, value in values.items()}
@@ -100,6 +100,7 @@ def _result(
         "test_ids": images.ids[parts.test],
         "test_groups": images.twins()[parts.test],
         "test_dedup": parts.dedup,
+        **({} if parts.near_dedup is None else {"test_near_dedup": parts.near_dedup}),
         "classes": np.array(classes),
         "class_counts": np.zeros(len(classes), "int64"),  # of what it was trained on, which nobody knows
         **nothing,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data.splits import scored_parts
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
 from fer_bench.evaluation.metrics import scores
@@ -163,12 +164,9 @@ def _sizes(run: StoredRun, outputs: Outputs) -> Iterator[str]:
 
 def _from_decisions(outputs: Outputs) -> dict[str, float]:
     """Scores of what was decided on each part, by the names of metrics; without losses."""
-    test, dedup = outputs.images.labels, outputs.images.dedup
-    parts = {
-        "val": (outputs.val_labels, outputs.val_predicted),
-        "test": (test, outputs.predicted),
-        "test_dedup": (test[dedup], outputs.predicted[dedup]),
-    }
+    parts = {"val": (outputs.val_labels, outputs.val_predicted)}
+    for part, mask in scored_parts(outputs.images).items():
+        parts[part] = outputs.images.labels[mask], outputs.predicted[mask]
     computed: dict[str, float] = {}
     for part, (labels, decided) in parts.items():
         if len(labels):
@@ -204,7 +202,7 @@ def _compare(
 
 def _by_logits(run: StoredRun, outputs: Outputs, found: Verified, unconfirmed: Counter[str]) -> Iterator[str]:
     """Decisions that don't follow from the logits, and losses."""
-    keep, losses = outputs.images.dedup, {}
+    losses: dict[str, float] = {}
     for part, raw, predicted, labels in (
         ("test", outputs.logits, outputs.predicted, outputs.images.labels),
         ("val", outputs.val_logits, outputs.val_predicted, outputs.val_labels),
@@ -217,9 +215,10 @@ def _by_logits(run: StoredRun, outputs: Outputs, found: Verified, unconfirmed: C
         elif len(labels):
             if wrong := _unfounded(logits, predicted, ROUNDING[run.logits or "<f4"]):
                 yield f"{wrong:,} of {len(labels):,} decisions on {part} don't follow from the logits"
-            losses[f"{part}/loss"] = scores(labels, logits, run.classes)["loss"]
-            if part == "test" and keep.any():
-                losses["test_dedup/loss"] = scores(labels[keep], logits[keep], run.classes)["loss"]
+            masks = scored_parts(outputs.images) if part == "test" else {part: np.ones(len(labels), bool)}
+            for name, mask in masks.items():
+                if mask.any():
+                    losses[f"{name}/loss"] = scores(labels[mask], logits[mask], run.classes)["loss"]
     yield from _compare(run, losses, found, LOSS)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_bench.backbones.pretrained import MissingWeights, Weights, find_weights
 from fer_bench.data.images import FaceImages
-from fer_bench.data.splits import Split, split
+from fer_bench.data.splits import Split, groups_digest, split
 from fer_bench.datasets.base import Dataset, dataset_available, find_dataset
 from fer_bench.environment import gpu
 from fer_bench.errors import UserError
@@ -53,6 +53,7 @@ class Plan:
     precision: str = ""  # what the recipe's `auto` is for each backbone, in words
     retry_failed: bool = False
     stages: tuple[StageTask, ...] = ()
+    near_twins: int = 0  # test images with a near-duplicate there; 0 where these were not looked for
 
     @property
     def trials(self) -> int:
@@ -159,11 +160,17 @@ def make_plan(
         notes=images.notes,
         honest_ceiling=dataset_entry.honest_ceiling,
         selects_on_test=parts.selects_on_test,
-        twins=int(np.count_nonzero(~parts.dedup)),
-        val_twins=parts.val_twins,
+        **_duplicates(parts),
         why=why,
         precision=precision,
     )
+
+
+def _duplicates(parts: Split) -> dict[str, Any]:
+    """How many images the plan warns of: fields of Plan."""
+    near = 0 if parts.near_dedup is None else int(np.count_nonzero(~parts.near_dedup))
+    twins = int(np.count_nonzero(~parts.dedup))
+    return {"twins": twins, "near_twins": near, "val_twins": parts.val_twins}
 
 
 def _open(spec: StudySpec) -> tuple[Dataset, FaceImages, Split]:
@@ -215,6 +222,8 @@ def _tasks(
     """The cells, and the stages that they go on from."""
     labels, classes = np.asarray(images.labels[parts.train]), images.classes
     data = {"fingerprint": images.fingerprint, "split": spec.split, "images": list(spec.samples)}
+    if groups := groups_digest(images, spec.split):
+        data["groups"] = groups
     recipe, defaults = spec.recipe, settings(spec.recipe)
     priors = {name: assess(STRATEGIES[name](), labels, classes, recipe, defaults) for name in spec.strategies}
     sizes = len(parts.train), len(parts.val), len(parts.test)

@@ -49,3 +49,10 @@ def test_a_leaderboard_comes_from_a_bundle_alone(path, tmp_path, fer_bench, monk
 
 def test_where_a_bundle_cant_be_written_is_said_before_anything_is_read(tmp_path, refused):
     assert "expected the name of a file, such as results.zip" in refused("bundle", "--out", tmp_path)
+
+
+def test_of_a_study_without_a_finished_repeat_nothing_is_written(tmp_path, refused, monkeypatch):
+    empty = small_results()._replace(repeats=[])
+    monkeypatch.setattr("fer_bench.storage.study_runs.read_runs", lambda mlruns, study: empty)
+    assert "no repeat of this study is finished" in refused("bundle", "--out", tmp_path / "results.zip")
+    assert not list(tmp_path.iterdir())

@@ -204,9 +204,9 @@ def test_audit_tells_blank_and_identical_images(kaggle_folder):
     assert "train/sad/Training_8.jpg" in lines
     assert "audit.csv: 3 images" in run("audit", "--out", kaggle_folder / "audit.csv")
     header, *rows = (kaggle_folder / "audit.csv").read_text().splitlines()
-    assert header == "image,subset,class,group,blank,identical,leak,conflicting"
+    assert header == ("image,subset,class,group,blank,identical,leak,conflicting,near,near_leak,near_group")
     assert rows[0].startswith("test/sad/PrivateTest_8.jpg,test,sad,")
-    assert rows[0].endswith(",True,True,True,True") and len(rows) == 3
+    assert ",True,True,True,True,True,True," in rows[0] and len(rows) == 3
 
 
 def test_list_shows_what_is_there_and_how_to_get_the_rest(tmp_path, home):

@@ -40,8 +40,8 @@ def test_the_command_finds_the_runs_and_names_of_a_bundle_are_printed_as_they_ar
 
 def test_none_is_an_answer(said):
     text = said("recall/disgust >= 0.9", "recall/disgust <= 0.1", maximize="accuracy")
-    assert "None does in 80% of draws. The nearest is" in text
-    assert "meets all in 0% of draws" in text
+    assert "None does in 80 % of draws. The nearest is" in text
+    assert "meets all in 0 % of draws" in text
 
 
 def test_eighty_columns_hold_the_titles_of_two_conditions(said):

@@ -165,7 +165,9 @@ def test_lists_that_are_none_are_told(tmp_path):
         b"a.png,10": "row 1: 2 values, expected a name, a box and 10 votes",
         b"a.png,x,1,1,1,1,1,1,1,1,1,x": "row 1: 'x' votes",
         b"\xff\xfe\x00" * 9: "can't be read as text after line 0",
-        b'"' * 500_000: "row 1: 1 values",
+        b'"' * 100_000: "row 1: 1 values",
+        b"x" * 500_000: r"label.csv, row 1: field larger than field limit",
+        b"": r"label.csv is empty: expected a name, a box",
     }.items():
         with pytest.raises(UserError, match=message):
             drafted(write(tmp_path / "x", {**files, path: content}))

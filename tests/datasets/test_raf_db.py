@@ -59,6 +59,9 @@ def test_original_pictures_are_cut_to_their_boxes(tmp_path):
     )
     whole = np.asarray(Image.open(io.BytesIO(files["basic/Image/original/train_00001.jpg"])))
     np.testing.assert_array_equal(next(draft.pixels()), whole[20:44, 10:34])
+    for odd in (b"nan 1 2 3", b"1 2 inf 9", b"1e300 2 3 4", b"1 2 3 4 5", b"1 " * 10**6, b""):
+        files["basic/Annotation/boundingbox/train_00001_boundingbox.txt"] = odd
+        assert len(drafted(write(tmp_path / "raf", files)).skipped) == 3
     without = {name: data for name, data in files.items() if "boundingbox" not in name}
     with pytest.raises(UserError, match=r"has a box: expected aligned images, or Annotation/boundingbox"):
         drafted(write(tmp_path / "without", without))
@@ -153,6 +156,8 @@ def test_parts_of_it_alone_are_told(tmp_path):
     only_list = write(tmp_path / "list", {LIST: author_files()[LIST]})
     with pytest.raises(UserError, match=r"no image of list_patition_label.txt has a box"):
         drafted(only_list)
+    with pytest.raises(UserError, match=r"list_patition_label.txt names no images: expected lines such as"):
+        drafted(write(tmp_path / "empty_list", {**author_files(), LIST: b""}))
     packed = write(tmp_path / "packed", {LIST: author_files()[LIST], "basic/Image/aligned.zip": b"PK"})
     with pytest.raises(UserError, match=r"aligned.zip is still packed: unpack it beside"):
         drafted(packed)

@@ -7,7 +7,7 @@ from leaderboard_records import BOARD, repeat, status
 from rich.console import Console
 
 from fer_bench.leaderboard.ranking import leaderboard
-from fer_bench.leaderboard.terminal import letter, table
+from fer_bench.leaderboard.terminal import table
 from fer_bench.storage.records import SCORED
 
 
@@ -114,7 +114,3 @@ def test_data_of_one_name_that_are_not_the_same_are_told_apart():
     console = Console(file=io.StringIO(), width=120)
     console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
     assert f"({'b' * 12})" in console.file.getvalue()
-
-
-def test_letters_go_on_after_z():
-    assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]

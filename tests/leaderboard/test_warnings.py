@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from fer_bench.report.warnings import marks, own_warnings, shared_warnings
+from fer_bench.leaderboard.warnings import letter, marks, own_warnings, shared_warnings
 
 CELLS = pd.DataFrame(
     {
@@ -22,3 +22,7 @@ def test_what_all_tested_cells_have_is_said_once():
 def test_without_warnings_or_cells_there_is_nothing():
     assert shared_warnings(CELLS[:0]) == []
     assert own_warnings(CELLS.assign(warnings=[None, "", float("nan")])) == {}
+
+
+def test_letters_go_on_after_z():
+    assert [letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]

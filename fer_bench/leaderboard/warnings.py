@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
-from fer_bench.leaderboard.terminal import letter
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def shared_warnings(cells: pd.DataFrame) -> list[str]:
     """Phrases that all tested cells have, such as those of the data."""
-    tested = [_phrases(words) for words in cells.loc[cells["macro_f1"].notna(), "warnings"]]
+    tested = [phrases(words) for words in cells.loc[cells["macro_f1"].notna(), "warnings"]]
     return [phrase for phrase in tested[0] if all(phrase in each for each in tested)] if tested else []
 
 
@@ -18,7 +19,7 @@ def own_warnings(cells: pd.DataFrame) -> dict[str, list[str]]:
     shared = shared_warnings(cells)
     own: dict[str, list[str]] = {}
     for label, words in zip(cells["label"], cells["warnings"], strict=True):
-        for phrase in _phrases(words):
+        for phrase in phrases(words):
             if phrase not in shared:
                 own.setdefault(phrase, []).append(label)
     return own
@@ -27,8 +28,15 @@ def own_warnings(cells: pd.DataFrame) -> dict[str, list[str]]:
 def marks(cells: pd.DataFrame) -> list[str]:
     """For each cell the letters of its own warnings, as `own_warnings` lists them."""
     letters = {phrase: letter(number) for number, phrase in enumerate(own_warnings(cells))}
-    return [" ".join(letters[p] for p in _phrases(words) if p in letters) for words in cells["warnings"]]
+    return [" ".join(letters[p] for p in phrases(words) if p in letters) for words in cells["warnings"]]
 
 
-def _phrases(words: object) -> list[str]:
+def phrases(words: object) -> list[str]:
+    """The warnings of a row of the leaderboard, apart."""
     return [phrase for phrase in str(words).split("; ") if phrase and phrase != "nan"]
+
+
+def letter(number: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    first, last = divmod(number, 26)
+    return (letter(first - 1) if first else "") + chr(ord("a") + last)
