@@ -38,8 +38,8 @@ PEOPLE = (
     "those of splits that don't"
 )
 NO_PEOPLE = (
-    f"{POSED}: this table doesn't say who is who, so that frames of one sequence can be on both sides of a "
-    "split, and scores are too high; the names of the image files say it"
+    f"{POSED}: this table doesn't say who is who, so a split keeps near-duplicates on one side, but not all "
+    "frames of a sequence or a person, and scores are too high; the names of the image files say it"
 )
 CUSTOM = (
     "the last three frames of each labelled sequence have its expression, the first is neutral: the custom "
