@@ -3,7 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_results import BOARD, CLASSES, IMAGES, TEST, metrics, repeat, rewritten, small_results
+from small_results import (
+    BOARD,
+    CLASSES,
+    IMAGES,
+    TEST,
+    metrics,
+    repeat,
+    rewritten,
+    small_results,
+    with_near_duplicates,
+)
 
 from fer_bench.data.images import FaceImages
 from fer_bench.errors import UserError
@@ -206,3 +216,18 @@ def test_arrays_that_dont_fit_are_named_and_the_rest_is_still_checked(path):
 
     faults = verify(rewritten(path, change)).faults
     assert any("groups.npy is <i8 (7,)" in fault for fault in faults)
+
+
+def test_scores_without_near_duplicates_are_recomputed_where_they_are_known(tmp_path):
+    runs = small_results()
+    known = [*map(with_near_duplicates, runs.repeats[:2]), *runs.repeats[2:]]
+    write_bundle(runs._replace(repeats=known), "small", tmp_path / "results.zip")
+    found = verify(tmp_path / "results.zip")
+    assert found.faults == []
+    assert found.numbers == 4 * 3 * 7 - 2 + 2 * 7
+
+    def change(study):
+        study["runs"][1]["metrics"]["test_near_dedup/macro_f1"] += 1e-6
+
+    (fault,) = verify(edited(tmp_path / "results.zip", change)).faults
+    assert "none repeat 1: test_near_dedup/macro_f1 is given as 0." in fault
