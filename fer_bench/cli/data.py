@@ -143,15 +143,22 @@ def describe(
 @app.command()
 def audit(
     name: Name = None,
+    other: Annotated[
+        str | None, typer.Argument(help="Another dataset, to name the images that both have.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file to name each image in.")] = None,
 ) -> None:
     """Find broken, blank and identical images, leaks between subsets and conflicting labels.
+
+    Of two datasets, find the images that they share.
 
     [bold]Examples[/bold]
 
     fer-bench data audit fer2013
 
     fer-bench data audit fer2013 --out audit.csv
+
+    fer-bench data audit fer2013 mine --out shared.csv
     """
     from fer_bench.cli import data_tables
     from fer_bench.data.audit import audit as audit_images
@@ -161,6 +168,9 @@ def audit(
     if out is not None:
         check_csv(out)
     images = _open(name)
+    if other is not None:
+        _audit_both(images, _open(other), out)
+        return
     findings = audit_images(images)
     console.print(data_tables.findings(images.name, findings))
     _print_names("blank", list(findings.blank))
@@ -169,6 +179,21 @@ def audit(
     if out is not None:
         write_csv(doubtful_images := doubtful(images), out)
         console.print(f"wrote {escape(str(out))}: {len(doubtful_images):,} images", soft_wrap=True)
+
+
+def _audit_both(images: FaceImages, others: FaceImages, out: Path | None) -> None:
+    """Print what two datasets share, and write it to a CSV file if there is one."""
+    from fer_bench.cli import data_tables
+    from fer_bench.data.shared_images import shared_images
+    from fer_bench.files import write_csv
+
+    if images.name == others.name:
+        raise UserError(f"{images.name} twice: expected two datasets; of one alone: data audit {images.name}")
+    shared = shared_images(images, others, _track("comparing"))
+    console.print(data_tables.shared(images, others, shared))
+    if out is not None:
+        write_csv(shared, out)
+        console.print(f"wrote {escape(str(out))}: {len(shared):,} pairs", soft_wrap=True)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.columns import Columns
@@ -12,9 +13,13 @@ from rich.table import Table
 
 from fer_bench.data.audit import Audit
 from fer_bench.data.images import SUBSETS, FaceImages, imbalance_ratio
+from fer_bench.data.shared_images import KINDS, shared_counts
 from fer_bench.data.splits import Split
 from fer_bench.datasets.base import Dataset
 from fer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def as_imported(images: FaceImages) -> Group:
@@ -106,6 +111,19 @@ def findings(name: str, audit: Audit) -> Table:
     table.add_row(words, f"{audit.near.leaked:,} of {audit.held_out:,}")
     for split, (apart, whole) in audit.near.dedup.items():
         table.add_row(f"test images of {split} without near-duplicates", f"{apart:,} of {whole:,}")
+    return table
+
+
+def shared(images: FaceImages, others: FaceImages, found: pd.DataFrame) -> Table | str:
+    """How many images two datasets share, by the subsets that they are in."""
+    heading = f"{len(found):,} of {len(images):,} images of {images.name} are in {others.name}"
+    if found.empty:
+        return escape(f"{heading}, neither identical, nor near-duplicates, nor mirrored")
+    table = _table(escape(heading), images.name, others.name, *KINDS)
+    counts = shared_counts(found)
+    for subsets, numbers in zip(counts.index.tolist(), counts.to_numpy().tolist(), strict=True):
+        table.add_row(*("no split" if s == "none" else s for s in subsets), *(f"{n:,}" for n in numbers))
+    table.caption = "near: correlation of 0.95 or more, of small grey versions"
     return table
 
 

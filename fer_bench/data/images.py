@@ -139,12 +139,18 @@ def blocks(pixels: np.ndarray, size: int = 1024) -> Iterator[np.ndarray]:
         yield block
 
 
+def pixel_digests(pixels: np.ndarray) -> Iterator[bytes]:
+    """Of each image a hash that those with identical pixels share."""
+    for block in blocks(pixels):
+        for image in block:
+            yield hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
 def twin_groups(pixels: np.ndarray) -> np.ndarray:
     """Group number of each of N images, (N,) int64, as of `FaceImages.twins`."""
     groups: dict[bytes, int] = {}
-    images = (image for block in blocks(pixels) for image in block)
-    digests = (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images)
-    return np.fromiter((groups.setdefault(digest, len(groups)) for digest in digests), np.int64, len(pixels))
+    numbers = (groups.setdefault(digest, len(groups)) for digest in pixel_digests(pixels))
+    return np.fromiter(numbers, np.int64, len(pixels))
 
 
 def linked(*groupings: np.ndarray) -> np.ndarray:

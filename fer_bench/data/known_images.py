@@ -48,9 +48,9 @@ def hashes(small: np.ndarray) -> np.ndarray:
     return found
 
 
-def recognise(small: np.ndarray, subsets: np.ndarray) -> Recognised:
+def recognise(small: np.ndarray, subsets: np.ndarray, known: Path = FER2013) -> Recognised:
     """What of an import's thumbnails (N, 48, 48) in `subsets` (N,) uint8 are FER-2013's images."""
-    with np.load(FER2013, allow_pickle=False) as file:
+    with np.load(known, allow_pickle=False) as file:
         seen = copies(hashes(small), file["hashes"], file["subsets"])
     count, whole = int(seen.any(axis=1).sum()), len(small)
     if count < FEW:

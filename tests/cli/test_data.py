@@ -219,6 +219,21 @@ def test_audit_tells_blank_and_identical_images(kaggle_folder):
     assert ",True,True,True,True,True,True," in rows[0] and len(rows) == 3
 
 
+def test_audit_of_two_datasets_names_what_they_share(tmp_path):
+    run("import", "folder", save_faces(tmp_path / "faces", "ab"), "--name", "mine")
+    run("import", "folder", save_faces(tmp_path / "more", "cab", n=2), "--name", "yours")
+    said = run("audit", "mine", "yours", "--out", tmp_path / "shared.csv")
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "6 of 6 images of mine are in yours" in lines
+    assert "no split no split 6 0 0" in lines
+    rows = (tmp_path / "shared.csv").read_text().splitlines()
+    assert rows[0].startswith("image,subset,class,other_image,") and len(rows) == 7
+    assert rows[1] == "a/0.png,none,a,c/0.png,none,c,identical,1"
+    run("import", "folder", save_faces(tmp_path / "others", "ab", seed=4), "--name", "others")
+    assert "0 of 6 images of mine are in others" in run("audit", "mine", "others")
+    assert "mine twice" in refused("audit", "mine", "mine")
+
+
 def test_list_shows_what_is_there_and_how_to_get_the_rest(tmp_path, home):
     run("import", "folder", save_faces(tmp_path / "faces", "ab"), "--name", "mine")
     run("import", "folder", save_faces(tmp_path / "more", "ab"), "--name", "torn")

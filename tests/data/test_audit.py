@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noise import noise_images
 
 from fer_bench.data.audit import audit, doubtful
 from fer_bench.data.images import SUBSETS, FaceImages
@@ -48,6 +49,23 @@ def test_dataset_without_a_class_in_train_can_be_audited():
     assert found.groups == found.surplus == found.leaked == 0
 
 
+def test_near_duplicates_are_counted_and_named():
+    near = np.arange(60)
+    near[[50, 51]] = near[0]  # test beside train
+    near[55] = near[45]  # test beside val
+    images = noise_images({"train": (20, 10, 10), "val": (4, 3, 3), "test": (4, 3, 3)}, near=near)
+    found = audit(images).near
+    assert (found.groups, found.grouped, found.largest, found.leaked) == (2, 5, 3, 2)
+    assert found.dedup["official"] == (7, 10)
+    assert found.dedup["union"][1] == 20
+    listed = doubtful(images)
+    assert listed["image"].tolist() == ["0", "50", "51", "45", "55"]
+    assert listed["near_group"].tolist() == [0, 0, 0, 45, 45]
+    assert listed["near_leak"].tolist() == [False, True, True, False, False]
+    assert audit(noise_images()).near is None
+    assert "near" not in doubtful(noise_images(twins=2))
+
+
 @pytest.mark.skipif(
     not os.environ.get("FER_BENCH_TEST_DATA"),
     reason="FER_BENCH_TEST_DATA (folder of fer2013-archive.zip) not set",
@@ -77,4 +95,5 @@ def test_real_fer2013_has_the_faults_that_are_known_of_it(monkeypatch, tmp_path)
     assert (found.leaked, found.held_out) == (568, 7178)
     assert (found.conflicting, found.conflicting_images) == (57, 160)
     assert found.dedup["official"] == (3275, 3589)
+    assert (found.near.groups, found.near.largest, found.near.leaked) == (1809, 19, 723)
     assert len(split(images, "official").train) == 28709 - 11

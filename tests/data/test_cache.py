@@ -1,12 +1,17 @@
 """Imports that replace one another, run at once, break off or get damaged."""
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from image_files import class_files, folder_draft, import_folder, picture, write
+from PIL import Image
+from smooth import noisy, smooth_pictures
 
 from fer_bench.data import cache
 from fer_bench.datasets.base import open_dataset
@@ -134,3 +139,67 @@ def test_subjects_votes_and_attributes_come_back(tmp_path, workplace):
     extras.write_bytes(extras.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"extras.npz has changed\): import it again"):
         open_dataset("mine")
+
+
+def pictures_folder(root: Path) -> Path:
+    """Two classes of five pictures; the fourth of each is nearly the third, the last its mirror image."""
+    pictures = smooth_pictures(6).reshape(2, 3, 48, 48)
+    for name, three in zip(("angry", "happy"), pictures, strict=True):
+        (root / name).mkdir(parents=True)
+        five = [*three, noisy(three[2:], 2)[0], three[2][:, ::-1]]
+        for place, pixels in enumerate(five):
+            Image.fromarray(pixels).save(root / name / f"{place}.png")
+    return root
+
+
+def test_near_duplicates_are_found_at_the_import(tmp_path):
+    images = import_folder(pictures_folder(tmp_path / "x"))
+    assert images.near.tolist() == [0, 1, 2, 2, 2, 3, 4, 5, 5, 5]
+    assert images.groups().tolist() == images.near.tolist()
+    assert images.twins().tolist() == list(range(10))
+    assert open_dataset("mine").near.tolist() == images.near.tolist()
+
+
+def test_an_import_of_an_earlier_version_goes_on_without_near_duplicates(tmp_path, workplace):
+    import_folder(pictures_folder(tmp_path / "x"))
+    meta = workplace / "home/datasets/mine/meta.json"
+    about = json.loads(meta.read_text())
+    del about["refused"]
+    meta.write_text(json.dumps(about | {"extras": ""}))
+    images = open_dataset("mine")
+    assert images.near is None
+    assert images.refused == ()
+    assert images.groups().tolist() == list(range(10))
+
+
+def test_a_refused_split_is_kept_with_the_import(tmp_path, workplace):
+    import_folder(pictures_folder(tmp_path / "x"))
+    meta = workplace / "home/datasets/mine/meta.json"
+    meta.write_text(json.dumps(json.loads(meta.read_text()) | {"refused": ["official"]}))
+    assert open_dataset("mine").refused == ("official",)
+
+
+def test_an_import_that_is_killed_leaves_nothing_that_is_half_done(tmp_path, workplace):
+    folder = write(tmp_path / "x", class_files(n=5))
+    code = f"""
+import os
+from pathlib import Path
+from fer_bench.data import cache
+from fer_bench.data.archive import open_tree
+from fer_bench.data.class_folders import read_folder
+
+def killed(items, total):
+    for place, item in enumerate(items):
+        if place == STOP:
+            os.kill(os.getpid(), 9)
+        yield item
+
+cache.save("mine", read_folder(open_tree(Path({str(folder)!r}))), TRACKS)
+"""
+    for stop, tracks in ((3, "killed"), (0, "comparing=killed")):
+        script = code.replace("STOP", str(stop)).replace("TRACKS", tracks)
+        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        assert cache.stored() == []
+    assert len(import_folder(folder)) == 10
+    assert len([p for p in (workplace / "home/datasets/mine").iterdir() if p.is_dir()]) == 1

@@ -3,7 +3,7 @@ import pytest
 from noise import noise_images
 
 from fer_bench.data.images import imbalance_ratio
-from fer_bench.data.splits import SPLITS, available_splits, split
+from fer_bench.data.splits import SPLITS, available_splits, groups_digest, scored_parts, split
 from fer_bench.errors import UserError
 
 
@@ -124,3 +124,59 @@ def test_rarest_class_of_three_images_is_in_every_part():
     parts = split(images, "random_80_10_10")
     assert [images.counts(part)[1] for part in (parts.train, parts.val, parts.test)] == [1, 1, 1]
     assert split(noise_images({"none": (50, 1, 90)}), "random_80_20").train.size
+
+
+def test_near_duplicates_stay_on_one_side_and_are_left_out_of_a_second_score():
+    near = np.arange(760)
+    near[[680, 690, 700]] = near[[0, 600, 681]]  # test beside train, beside val, beside test
+    images = noise_images(near=near)
+    official = split(images, "official")
+    assert np.flatnonzero(~official.near_dedup).tolist() == [0, 10]
+    assert official.dedup.all()
+    naive = split(images, "test_as_validation")
+    assert naive.test[~naive.near_dedup].tolist() == [680]
+    assert split(noise_images(), "official").near_dedup is None
+    near = np.arange(760) // 4
+    honest = split(noise_images(near=near), "random_80_10_10")
+    assert honest.near_dedup.all()
+    for one, other in ((honest.train, honest.val), (honest.train, honest.test), (honest.val, honest.test)):
+        assert not np.isin(near[one], near[other]).any()
+
+
+def test_subjects_come_before_near_duplicates():
+    near, subjects = np.arange(760) // 2, np.arange(760) // 8
+    images = noise_images(near=near, subjects=subjects)
+    assert images.groups().tolist() == subjects.tolist()
+    parts = split(images, "random_80_10_10")
+    assert not np.isin(subjects[parts.train], subjects[parts.test]).any()
+
+
+def test_groups_are_named_for_keys_where_a_split_keeps_more_than_identical_images():
+    near = np.arange(760)
+    near[5] = 4
+    plain, grouped = noise_images(twins=5), noise_images(twins=5, near=near)
+    for name in SPLITS:
+        assert groups_digest(plain, name) == ""
+        assert (groups_digest(grouped, name) != "") == (name in ("union", "random_80_10_10"))
+    same = noise_images(twins=5, near=plain.twins())
+    assert groups_digest(same, "union") == ""
+    near[7] = 6
+    other = noise_images(twins=5, near=near)
+    assert groups_digest(other, "union") != groups_digest(grouped, "union")
+
+
+def test_a_split_that_is_refused_says_why():
+    images = noise_images(refused=("official",), notes=("these are 760 of FER-2013's images",))
+    assert "official" not in available_splits(images)
+    with pytest.raises(UserError, match=r"'official'.*these are 760 of FER-2013's images; possible: union"):
+        split(images, "official")
+
+
+def test_parts_that_test_is_scored_in():
+    parts = split(noise_images(twins=5), "official")
+    assert {name: int(mask.sum()) for name, mask in scored_parts(parts).items()} == {
+        "test": 80,
+        "test_dedup": 75,
+    }
+    near = split(noise_images(twins=5, near=np.arange(760) // 700), "official")
+    assert [int(mask.sum()) for mask in scored_parts(near).values()] == [80, 75, 60]

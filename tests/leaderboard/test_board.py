@@ -6,7 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from leaderboard_records import LABELS, TWINS, N, example, guesses, repeat, status, with_untuned
+from leaderboard_records import (
+    LABELS,
+    TWINS,
+    N,
+    example,
+    guesses,
+    repeat,
+    status,
+    with_near_duplicates,
+    with_untuned,
+)
 from rich.console import Console
 
 from fer_bench.evaluation.comparisons import Comparisons, RepeatedScore
@@ -208,3 +218,36 @@ def test_validation_images_that_are_in_train_are_said():
         "records"
     )
     assert "validation images" not in row["warnings"]
+
+
+def test_scores_without_near_duplicates_are_those_of_the_images_without():
+    repeats = [repeat(strategy=s, slot=n, skill=k) for s, k in (("none", 0.5), ("ldam", 0.6)) for n in (0, 1)]
+    frame = leaderboard([status(), status(strategy="ldam")], [*map(with_near_duplicates, repeats)])
+    near = np.arange(N) % 5 > 0
+    runs = {(r.backbone, r.strategy): [] for r in repeats}
+    for each in repeats:
+        runs[each.backbone, each.strategy].append(each.predictions().predicted)
+    score, gain = (found := compared(runs, near)).score(1), found.difference(1, 0)
+    row = frame[frame["strategy"] == "ldam"].iloc[0]
+    for name, effect in (("macro_f1", score), ("gain", gain)):
+        columns = row[[f"near_dedup_{name}{end}" for end in ("", "_low", "_high")]].tolist()
+        assert columns == pytest.approx([effect.value, *(ends[0] for ends in intervals([effect]))])
+    right = [(p.predictions().predicted == LABELS)[near].mean() for p in repeats[2:]]
+    assert row["near_dedup_accuracy"] == pytest.approx(np.mean(right))
+    assert "100 of 500 test images have a near-duplicate in train or val: see near_dedup_*" in row["warnings"]
+    assert TWINS in row["warnings"]
+
+
+def test_older_runs_have_no_scores_without_near_duplicates():
+    repeats = [repeat(slot=slot) for slot in (0, 1)]
+    old = leaderboard([status()], repeats).iloc[0]
+    columns = [name for name in old.index if name.startswith("near_dedup")]
+    assert len(columns) == 12 and old[columns].isna().all()
+    assert "near-duplicate" not in old["warnings"]
+    for mixed in (
+        [repeats[0], with_near_duplicates(repeats[1])],
+        [with_near_duplicates(repeats[0]), repeats[1]],
+    ):
+        row = leaderboard([status()], mixed).iloc[0]
+        assert 0 < row["near_dedup_macro_f1_low"] < row["near_dedup_macro_f1"], "what both predict is there"
+        assert np.isnan(row["near_dedup_accuracy"]), "what one didn't log isn't a mean of both"

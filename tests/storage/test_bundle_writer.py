@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_results import outputs, repeat, small_results
+from small_results import outputs, repeat, small_results, with_near_duplicates
 
 from fer_bench.errors import UserError
 from fer_bench.storage.bundle import Bundle, id_hashes
@@ -100,3 +100,14 @@ def test_the_texts_are_json_that_any_program_reads(tmp_path):
     assert study["runs"][0]["history"][1]["loss"] is None
     assert logits.dtype == np.float16 and logits.shape == (60 + 90, 3)
     assert (logits.max(axis=1) == 0).all()
+
+
+def test_near_duplicates_are_kept_with_the_images_of_which_they_are_known(tmp_path):
+    runs = small_results()
+    known = [*map(with_near_duplicates, runs.repeats[:2]), *runs.repeats[2:]]
+    write_bundle(runs._replace(repeats=known), "small", tmp_path / "results.zip")
+    bundle = Bundle(tmp_path / "results.zip")
+    assert [of.near for of in bundle.study.images] == [True, False]
+    assert (~bundle.predictions(0).images.near_dedup).sum() == 18
+    assert bundle.predictions(2).images.near_dedup is None
+    assert bundle.predictions(0).images.digest == bundle.predictions(2).images.digest

@@ -14,6 +14,7 @@ from small_results import (
     repeat,
     rewritten,
     small_results,
+    with_near_duplicates,
 )
 
 from fer_bench.data.images import FaceImages
@@ -239,3 +240,18 @@ def test_attributes_are_compared_with_the_dataset_where_it_is_here(tmp_path, mon
     other[:2] = "male", "old"
     monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(other))
     assert verify(tmp_path / "r.zip").faults == ["images 0: 2 of 90 values of gender aren't drawn's"]
+
+
+def test_scores_without_near_duplicates_are_recomputed_where_they_are_known(tmp_path):
+    runs = small_results()
+    known = [*map(with_near_duplicates, runs.repeats[:2]), *runs.repeats[2:]]
+    write_bundle(runs._replace(repeats=known), "small", tmp_path / "results.zip")
+    found = verify(tmp_path / "results.zip")
+    assert found.faults == []
+    assert found.numbers == 4 * 3 * 7 - 2 + 2 * 7
+
+    def change(study):
+        study["runs"][1]["metrics"]["test_near_dedup/macro_f1"] += 1e-6
+
+    (fault,) = verify(edited(tmp_path / "results.zip", change)).faults
+    assert "none repeat 1: test_near_dedup/macro_f1 is given as 0." in fault

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_bench.data.attributes import Attributes
+from fer_bench.data.splits import scored_parts
 from fer_bench.evaluation.metrics import scores
 from fer_bench.hashing import bytes_digest
 from fer_bench.storage.records import (
@@ -70,12 +71,9 @@ def outputs(strategy="none", slot=0, shift=3.0, images=IMAGES):
 def metrics(found):
     """What a run logs of its scores."""
     offset = 0 if found.decision_offset is None else found.decision_offset
-    keep = found.images.dedup
-    parts = {
-        "val": (VAL, found.val_logits + offset),
-        "test": (TEST, found.logits + offset),
-        "test_dedup": (TEST[keep], (found.logits + offset)[keep]),
-    }
+    parts = {"val": (VAL, found.val_logits + offset)}
+    for part, mask in scored_parts(found.images).items():
+        parts[part] = TEST[mask], (found.logits + offset)[mask]
     values = {f"{part}/{k}": v for part, given in parts.items() for k, v in scores(*given, CLASSES).items()}
     return values | {"steps": 120.0, "train_seconds": 3.5}
 
@@ -91,6 +89,15 @@ def repeat(strategy="none", slot=0, images=IMAGES, **changes):
         "outputs": lambda: found,
     }  # fmt: skip
     return RepeatRecord(strategy=strategy, slot=slot, **(fields | changes))
+
+
+def with_near_duplicates(record):
+    """The same run, on images of which every fifth has a near-duplicate in train."""
+    found = record.outputs()
+    found = replace(found, images=replace(found.images, near_dedup=np.arange(len(TEST)) % 5 > 0))
+    predictions = Predictions(found.images, found.predicted)
+    changes = {"metrics": metrics(found), "predictions": lambda: predictions, "outputs": lambda: found}
+    return replace(record, **changes)
 
 
 def status(strategy):
