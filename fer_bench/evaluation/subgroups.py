@@ -61,13 +61,13 @@ def group_macro_f1(
     """Mean F1 of some classes among the images of a group, by R runs (R,), and its influence (R, n).
 
     labels (n,) int, predictions (R, n) int, group (n,) bool. The influence is that of
-    `fer_bench.evaluation.influence`, 0 of images of others, and corrected for few images (`_unbiased`,
+    `fer_bench.evaluation.influence`, 0 of images of others, and corrected for few images (`_left_out`,
     `_doubted`).
     """
     labels, predictions = labels[group], predictions[:, group]
     scores, influence = zip(*(f1(labels, predictions, label) for label in classes), strict=True)
     mine = np.stack([labels == label for label in classes])
-    doubted = _doubted(np.stack(influence) * _unbiased(labels), mine)
+    doubted = _doubted(np.stack(influence) * _left_out(labels), mine)
     return np.mean(scores, axis=0), _spread(doubted.mean(axis=0), group)
 
 
@@ -77,14 +77,18 @@ def group_accuracy(
     """Accuracy among the images of a group, as `group_macro_f1`."""
     score, influence = accuracy(labels[group], predictions[:, group])
     count = group.sum()
-    doubted = _doubted(influence[None] * np.sqrt(count / (count - 1)), np.ones((1, count), bool))
+    doubted = _doubted(influence[None] * count / (count - 1), np.ones((1, count), bool))
     return score, _spread(doubted[0], group)
 
 
-def _unbiased(labels: np.ndarray) -> np.ndarray:
-    """Factor (n,) of each image's influence: of m images of a class, sqrt(m / (m - 1)), as of a variance."""
+def _left_out(labels: np.ndarray) -> np.ndarray:
+    """Factor (n,) of each image's influence: of m images of a class, m / (m - 1).
+
+    So the squares sum to the variance that leaving out each image in turn gives, which for few images is the
+    safer one (MacKinnon and White 1985, doi:10.1016/0304-4076(85)90158-7).
+    """
     counts = np.bincount(labels)[labels]
-    return np.sqrt(counts / np.maximum(counts - 1, 1))
+    return counts / np.maximum(counts - 1, 1)
 
 
 def _doubted(influence: np.ndarray, mine: np.ndarray) -> np.ndarray:

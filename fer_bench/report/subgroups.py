@@ -221,5 +221,6 @@ def _told(attribute: str, rows: pd.DataFrame, cells: int) -> str:
     return (
         f"By `{attribute}`, macro-F1 differs{where}: from `{most['lowest']}` to "
         f"`{most['highest']}` the gap is {points(most['value']).lstrip('+')} points "
-        f"{interval(most['low'], most['high'])}; equal groups would show {percent(most['by_chance'])}."
+        f"{interval(most['low'], most['high'])}; by chance, equal groups would show "
+        f"{percent(most['by_chance'])}."
     )

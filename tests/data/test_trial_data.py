@@ -6,10 +6,12 @@ from faces import draw_faces
 from fer_bench.data.splits import Split
 from fer_bench.data.trial_data import TrialData
 
+FACES = draw_faces()
+SPLIT = Split("made", np.array([5, 9]), np.array([2]), np.array([7, 11]), np.array([True, False]), False)
+
 
 def test_only_images_of_the_split_lie_on_the_device():
-    faces = draw_faces()
-    split = Split("made", np.array([5, 9]), np.array([2]), np.array([7, 11]), np.array([True, False]), False)
+    faces, split = FACES, SPLIT
     found = TrialData.of(faces, split)
     assert found.pixels.shape == (5, 24, 24, 1)
     for name in ("train", "val", "test"):
@@ -19,6 +21,15 @@ def test_only_images_of_the_split_lie_on_the_device():
         np.testing.assert_array_equal(found.ids[place], faces.ids[origin])
         np.testing.assert_array_equal(found.groups[place], faces.twins()[origin])
     np.testing.assert_array_equal(found.dedup, [True, False])
+    assert found.attributes is None
+
+
+def test_attributes_are_those_of_the_test_images():
+    words = np.full(len(FACES), "old", "U5")
+    words[[7, 5]] = "young", ""
+    found = TrialData.of(replace(FACES, attributes={"age": words}), SPLIT)
+    assert found.attributes.values == {"age": ("old", "young")}
+    assert found.attributes.codes.tolist() == [[2, 1]]
 
 
 def test_votes_come_with_their_images():

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from image_files import class_files, import_folder, write
 from stand_ins import NoNet, ScriptedTraining
 from tiny_study import SEARCH, tiny_study
 
+from fer_bench.data.splits import split
 from fer_bench.errors import UserError
 from fer_bench.runner.context import CHECKPOINT_SECONDS, checkpoint_seconds
 from fer_bench.runner.events import Event, SlotEnded
@@ -302,3 +304,18 @@ def test_a_wrong_number_of_seconds_between_checkpoints_is_refused(monkeypatch, w
     monkeypatch.setenv(CHECKPOINT_SECONDS, word)
     with pytest.raises(UserError, match=f"{CHECKPOINT_SECONDS}={word}: expected a number of seconds"):
         checkpoint_seconds()
+
+
+def test_attributes_of_the_data_reach_the_leaderboard():
+    files = class_files(n=250)
+    rows = [f"{name},{'female' if number % 5 else 'male'}" for number, name in enumerate(files)]
+    table = "\n".join(["image,gender", *rows])
+    images = import_folder(write(Path("faces"), files | {"attributes.csv": table.encode()}))
+    women = images.attributes["gender"][split(images, "random_80_10_10").test] == "female"
+    fewer = dict.fromkeys(("train_images", "val_images", "test_images"))
+    changes = {"dataset": "mine", "split": "random_80_10_10", "strategies": ["none"], **fewer}
+    Path("mine.yaml").write_text(tiny_study(recipe=RECIPE, **changes))
+    *_, frame = run(0.5, 0.5, 0.5, 0.5)
+    assert frame["group/gender=female/images"].tolist() == [women.sum()]
+    assert frame["group/gender=female/accuracy"].notna().all()
+    assert "group/gender=male/accuracy" not in frame, "too few"

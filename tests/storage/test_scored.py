@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from faces import draw_faces
@@ -105,3 +107,22 @@ def test_a_name_that_wont_do_is_one_line(tmp_path):
     with pytest.raises(UserError, match="--name 'their model'"):
         log_scored(tmp_path, "their model", IMAGES, PARTS, outputs(1.0))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_are_logged_with_the_test_images_and_read_again(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    words = np.where(np.arange(len(IMAGES)) % 2, "odd", "even")
+    told = replace(IMAGES, attributes={"place": words})
+    log_scored(tmp_path, "theirs", told, PARTS, outputs(1.0))
+    runs = read_runs(tmp_path, STUDY)
+    found = runs.repeats[0].predictions().images.attributes
+    assert {name: tuple(values) for name, values in found.values.items()} == {"place": ("even", "odd")}
+    assert (found.codes[0] == 1 + PARTS.test % 2).all()
+    row = leaderboard(runs.statuses, runs.repeats).iloc[0]
+    members = words[PARTS.test] == "odd"
+    right = outputs(1.0).logits.argmax(axis=1) == LABELS
+    assert row["group/place=odd/images"] == members.sum()
+    if members.sum() >= 30:
+        assert row["group/place=odd/accuracy"] == pytest.approx(right[members].mean())
+    write_bundle(runs, STUDY, tmp_path / "results.zip")
+    assert verify(tmp_path / "results.zip").faults == []
