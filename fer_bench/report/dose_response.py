@@ -49,7 +49,7 @@ def baseline(view: DoseView) -> str:
 
 
 def grown(view: DoseView) -> str:
-    """For which strategies the gain over none grows with the dose, and for which it shrinks."""
+    """For which strategies the gain over none rises with the dose, and for which it falls."""
     frame = view.slopes_of("gain")
     frame = frame[frame["p"].notna()]
     if frame.empty:
@@ -57,9 +57,9 @@ def grown(view: DoseView) -> str:
     told = frame[frame["p"] < LEVEL]
     together = f"({100 * LEVEL:.0f} % for all {len(frame)} together)"
     if told.empty:
-        return f"No gain over `{BASELINE}` can be told to grow or shrink with the {view.knob} {together}."
-    ways = (("grows", told[told["value"] > 0]), ("shrinks", told[told["value"] < 0]))
-    words = [f"{verb} for {_named(rows)}" for verb, rows in ways if len(rows)]
+        return f"No gain over `{BASELINE}` can be told to rise or fall with the {view.knob} {together}."
+    ways = (("rises", told[told["value"] > 0]), ("falls", told[told["value"] < 0]))
+    words = [f"{verb} for {_named(view, rows)}" for verb, rows in ways if len(rows)]
     rest = len(frame) - len(told)
     other = f" For the other{f' {rest}' if rest > 1 else ''} no change can be told." if rest else ""
     return (
@@ -79,10 +79,15 @@ def limits(view: DoseView) -> str:
     return words
 
 
-def _named(rows: pd.DataFrame) -> str:
-    """The steepest slopes, and how many more there are."""
+def _named(view: DoseView, rows: pd.DataFrame) -> str:
+    """The steepest slopes with the gains that they end in, and how many more there are."""
     rows = rows.sort_values("value", key=abs, ascending=False, kind="stable")
-    words = [f"`{row['label']}` ({_with_interval(row)})" for _, row in rows.head(MOST_NAMED).iterrows()]
+    ends = view.points_of("gain").groupby("c").last()
+    words = []
+    for _, row in rows.head(MOST_NAMED).iterrows():
+        end = ends.loc[row["c"]]
+        last = f"to {points(end['value'])} at {view.dose(end['dose'])}"
+        words.append(f"`{row['label']}` ({_with_interval(row)}, {last})")
     words += [f"{len(rows) - MOST_NAMED} more"] if len(rows) > MOST_NAMED else []
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
