@@ -1,9 +1,12 @@
 """A study of several imbalance ratios and one of label noise, from the file to the report."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from empty_stores import empty_stores
+from stand_ins import NoNet, SleepingTraining
 from tiny_study import tiny_study
 
 PHASES = [
@@ -18,16 +21,19 @@ STUDIES = {
 
 @pytest.fixture(scope="module")
 def mlruns(tmp_path_factory):
-    """Both studies run to their end in this process; the folder of their results."""
+    """Folder of the results of both studies, run in this process; that of noise by stand-ins."""
     from fer_bench.runner.worker import work
     from fer_bench.study.plan import make_plans
 
     folder = tmp_path_factory.mktemp("doses")
+    shutil.copytree(empty_stores(), folder / "mlruns")
+    (folder / "mlruns" / "results").mkdir(exist_ok=True)
     for name, changes in STUDIES.items():
         path = folder / f"{name}.yaml"
         path.write_text(tiny_study({"phases": PHASES}, trials=0, **changes))
+        trained_by = () if name == "doses" else (SleepingTraining(), NoNet())
         for plan in make_plans(str(path), mlruns=folder / "mlruns"):
-            assert work(plan, lambda event: None) == []
+            assert work(plan, lambda event: None, *trained_by) == []
     return folder / "mlruns"
 
 
