@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 from empty_stores import empty_stores
 from stand_ins import NoNet, SleepingTraining
@@ -15,7 +14,7 @@ PHASES = [
 ]
 STUDIES = {
     "doses": {"imbalance_ratio": [1, 8]},
-    "noise": {"label_noise": [0, 0.3], "label_noise_along": {"happy": "neutral"}},
+    "noise": {"label_noise": [0, 0.3], "label_noise_along": {"happy": "neutral"}, "repeats": 1},
 }
 
 
@@ -44,7 +43,8 @@ def counts(mlruns, dose):
     name, value = dose
     study = "doses" if name == "imbalance_ratio" else "noise"
     found = [r.outputs() for r in read_study_runs(mlruns, study)[1] if r.board[name] == value]
-    assert len({tuple(each.class_counts) for each in found}) == 1 and len(found) == 4
+    assert len(found) == (4 if study == "doses" else 2)
+    assert len({tuple(each.class_counts) for each in found}) == 1
     return dict(zip(found[0].classes, map(int, found[0].class_counts), strict=True))
 
 
@@ -73,12 +73,11 @@ def test_leaderboard_report_and_bundle_show_the_boards_apart(mlruns, tmp_path):
         assert frame.groupby(column)["rank"].apply(sorted).tolist() == [[1, 2], [1, 2]]
         write_bundle(runs, study, tmp_path / f"{study}.zip")
         assert verify(tmp_path / f"{study}.zip").faults == []
-        for options in ({"study": study}, {"from_file": tmp_path / f"{study}.zip"}):
-            text = write_report(tmp_path / "page.html", mlruns, **options).read_text("utf-8")
-            data = json.loads(text.split('id="page-data">')[1].split("</script>")[0])
-            assert [board["across"] for board in data["boards"]] == [False, False, True]
-            values = np.array(data["figures"]["3-response_macro_f1"]["data"]["value"])
-            assert sorted(values) == pytest.approx(sorted(100 * frame["macro_f1"]), abs=0.01)
+        text = write_report(tmp_path / "page.html", mlruns, from_file=tmp_path / f"{study}.zip").read_text()
+        data = json.loads(text.split('id="page-data">')[1].split("</script>")[0])
+        assert [board["across"] for board in data["boards"]] == [False, False, True]
+        values = data["figures"]["3-response_macro_f1"]["data"]["value"]
+        assert sorted(values) == pytest.approx(sorted(100 * frame["macro_f1"]), abs=0.01)
 
 
 def test_without_noise_the_cells_are_those_of_the_plain_study(mlruns, tmp_path):
