@@ -97,6 +97,12 @@ def test_a_single_board_and_boards_without_a_dose_are_no_series():
     assert found({"none": {"": 0.5}}) == []
 
 
+def test_a_slope_needs_all_doses():
+    (response,) = found(SKILLS | {"smote": {"1": 0.6, "4": 0.5}})
+    assert {"none", "oversampling", "focal_loss"} == set(response.slopes["strategy"])
+    assert len(response.points[response.points["strategy"] == "smote"]) == 2 * 2 * 2
+
+
 def test_with_one_repeat_there_are_values_without_intervals():
     (response,) = found(repeats=1)
     assert response.slopes["value"].notna().all() and response.slopes["low"].isna().all()
