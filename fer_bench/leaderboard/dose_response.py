@@ -34,7 +34,8 @@ class DoseResponse:
     - points: backbone, strategy, of ("score", or "gain" over `none` at the same dose), measure (one of
       MEASURES), dose, value, low, high;
     - slopes: the same but for the dose, of the straight line through the points, for what was tested at all
-      doses: per doubling of the ratio, or per tenth of the labels; and p of 0, for gains in macro-F1 by Holm's correction for all of these.
+      doses: per doubling of the ratio, or per tenth of the labels; and p of 0, for gains in macro-F1 by
+      Holm's correction for all of these.
     """
 
     knob: str

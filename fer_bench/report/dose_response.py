@@ -14,6 +14,9 @@ from fer_bench.report.figures import Figure
 from fer_bench.report.formats import interval, percent, points
 
 MOST_NAMED = 4
+NOTHING = "No slope can be told yet: no strategy was tested at two doses."
+    f"No slope can be told yet: `{BASELINE}` was not tested at all doses, nor was another strategy twice."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ def dose_page(view: DoseView) -> DosePage:
     """Everything of a series of boards."""
     made = (response(view, MACRO_F1), gains(view), slopes(view), response(view, RAREST_RECALL))
     answer = " ".join(filter(None, (baseline(view), grown(view))))
-    return DosePage(view, answer, limits(view), [figure for figure in made if figure])
+    return DosePage(view, answer or NOTHING, limits(view), [figure for figure in made if figure])
 
 
 def baseline(view: DoseView) -> str:

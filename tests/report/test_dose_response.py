@@ -59,6 +59,12 @@ def test_the_limits_say_where_amounts_differ(ratios):
     assert "rarity and amount are mixed" in limits(DoseView(response, 1))
 
 
+def test_boards_that_have_no_strategy_in_common_are_shown_without_slopes():
+    page = dose_page(view({"none": {"1": 0.5}, "smote": {"4": 0.5}}))
+    assert page.answer.startswith("No slope can be told yet")
+    assert [figure.name for figure in page.figures] == ["response_macro_f1", "response_rarest_class_recall"]
+
+
 def test_figures_have_their_rows_as_tables(ratios):
     page = dose_page(ratios)
     assert [figure.name for figure in page.figures] == [
