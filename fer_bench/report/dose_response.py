@@ -15,8 +15,6 @@ from fer_bench.report.formats import interval, percent, points
 
 MOST_NAMED = 4
 NOTHING = "No slope can be told yet: no strategy was tested at two doses."
-    f"No slope can be told yet: `{BASELINE}` was not tested at all doses, nor was another strategy twice."
-)
 
 
 @dataclass(frozen=True, eq=False)
