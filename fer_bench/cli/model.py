@@ -36,6 +36,8 @@ def export(
     split: Annotated[str | None, typer.Option(help="Where it was run on several.")] = None,
     budget: Annotated[str | None, typer.Option(help="Where it was run with several.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Where it has several.")] = None,
+    imbalance_ratio: Annotated[float | None, typer.Option(help="Where it has several.")] = None,
+    label_noise: Annotated[float | None, typer.Option(help="Where it has several.")] = None,
     decision: Annotated[
         Rule, typer.Option(help="How it decides: as the strategy does, or by a rule fitted to validation.")
     ] = "decided",
@@ -56,6 +58,8 @@ def export(
     from fer_bench.study.file import study_name
 
     board = {"dataset": dataset, "split": split, "budget": budget, "recipe": recipe}
+    numbers = {"imbalance-ratio": imbalance_ratio, "label-noise": label_noise}
+    board |= {name: None if number is None else f"{number:g}" for name, number in numbers.items()}
     _print_exported(out, write_model(mlruns, study_name(study), cell, board, out, decision))
 
 
@@ -206,10 +210,13 @@ def _decided(exported: Exported) -> str:
 
 def _print_exported(out: Path, exported: Exported) -> None:
     """Print which model was written where, and how near its predictions are to the run's own."""
+    from fer_bench.study.variants import in_words
+
     kept = exported.kept
     board = kept.record.board
     words = {"dataset": "dataset", "split": "split", "budget": "budget", "recipe_name": "recipe"}
-    shown_board = ", ".join(f"{word} {board[name]}" for name, word in words.items() if board.get(name))
+    shown = [f"{word} {board[name]}" for name, word in words.items() if board.get(name)]
+    shown_board = ", ".join(filter(None, (*shown, in_words(board))))
     height, width, channels = kept.image_shape
     lines = [
         f"wrote {out} ({out.stat().st_size / 2**20:.1f} MB)",

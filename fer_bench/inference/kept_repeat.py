@@ -20,6 +20,14 @@ from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
 from fer_bench.study.spec import UNTUNED
 
+OPTIONS = {
+    **{name: name for name in ("dataset", "split", "budget")},
+    "recipe": "recipe_name",
+    "imbalance-ratio": "imbalance_ratio",
+    "label-noise": "label_noise",
+}
+"""Options of `export` that choose a board, and the tags that they are of."""
+
 
 @dataclass(frozen=True, eq=False)
 class KeptRepeat:
@@ -57,7 +65,7 @@ def find_kept_repeat(
 ) -> KeptRepeat:
     """Find the kept repeat of a cell BACKBONE/STRATEGY of a study and copy its files into a folder.
 
-    `board` chooses among the study's boards: dataset, split, budget, recipe; None where any will do. Of
+    `board` chooses among the study's boards by the names of OPTIONS; None where any will do. Of
     several kept repeats the one nearest to the median by validation macro-F1 is taken. Raises UserError where
     there is no such cell, several boards fit, no weights were kept or they lie elsewhere, or `mlruns` was
     moved.
@@ -129,8 +137,7 @@ def choose_repeats(
 
 def _board(record: RepeatRecord) -> dict[str, str]:
     """What may differ between cells of one name in a study, by the option of `export` that chooses it."""
-    options = {name: record.board[name] for name in ("dataset", "split", "budget")}
-    return {**options, "recipe": record.board.get("recipe_name", "")}
+    return {option: record.board.get(name, "").split(" (")[0] for option, name in OPTIONS.items()}
 
 
 def _options(boards: Sequence[Mapping[str, str]]) -> list[str]:

@@ -33,8 +33,9 @@ class DoseResponse:
     - train_images: of each board; rarest: the class with the fewest test images;
     - points: backbone, strategy, of ("score", or "gain" over `none` at the same dose), measure (one of
       MEASURES), dose, value, low, high;
-    - slopes: the same but for the dose, of the straight line through the points: per doubling of the ratio,
-      or per tenth of the labels; and p of 0, for gains in macro-F1 by Holm's correction for all of these.
+    - slopes: the same but for the dose, of the straight line through the points, for what was tested at all
+      doses: per doubling of the ratio, or per tenth of the labels; and p of 0, for gains in macro-F1 by
+      Holm's correction for all of these.
     """
 
     knob: str
@@ -120,7 +121,8 @@ def _points(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
 
 
 def _slopes(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
-    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) > 1]
+    every = max(len(at) for at in found.values())
+    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) == every > 1]
     if not rows:
         return pd.DataFrame(columns=[*NAMES, "value", "low", "high", "p"])
     *names, effects = zip(*rows, strict=True)

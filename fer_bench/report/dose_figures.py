@@ -16,7 +16,7 @@ from fer_bench.report.tables import Column, chart_data, table
 PANELS = 4  # side by side
 AXES = {"imbalance_ratio": "imbalance ratio", "label_noise": "wrong labels, %"}
 LINES = ("strategy", BASELINE)
-SLOPES = ("grows", "shrinks", "not told from 0")
+SLOPES = ("rises", "falls", "not told from 0")
 
 
 def response(view: DoseView, measure: str) -> Figure | None:
@@ -53,7 +53,7 @@ def _lines(view: DoseView, doses: list[float]) -> Any:
     """Two lines, a strategy's and that of none, and the interval of each point of the first."""
     log = view.response.knob == "imbalance_ratio"
     scale = alt.Scale(type="log" if log else "linear", nice=False, padding=6)
-    axis = alt.Axis(values=sorted(doses), format="~g", grid=False)
+    axis = alt.Axis(values=sorted(doses), format="~r", grid=False)
     base = alt.Chart().encode(x=alt.X("shown:Q", title=AXES[view.response.knob], scale=scale, axis=axis))
     ends = base.mark_rule(strokeWidth=2.5, opacity=0.45, color="@accent", strokeCap="round").encode(
         y=_vertical("low"), y2="high:Q"

@@ -14,6 +14,7 @@ from fer_bench.report.figures import Figure
 from fer_bench.report.formats import interval, percent, points
 
 MOST_NAMED = 4
+NOTHING = "No slope can be told yet: no strategy was tested at two doses."
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ def dose_page(view: DoseView) -> DosePage:
     """Everything of a series of boards."""
     made = (response(view, MACRO_F1), gains(view), slopes(view), response(view, RAREST_RECALL))
     answer = " ".join(filter(None, (baseline(view), grown(view))))
-    return DosePage(view, answer, limits(view), [figure for figure in made if figure])
+    return DosePage(view, answer or NOTHING, limits(view), [figure for figure in made if figure])
 
 
 def baseline(view: DoseView) -> str:
@@ -49,7 +50,7 @@ def baseline(view: DoseView) -> str:
 
 
 def grown(view: DoseView) -> str:
-    """For which strategies the gain over none grows with the dose, and for which it shrinks."""
+    """For which strategies the gain over none rises with the dose, and for which it falls."""
     frame = view.slopes_of("gain")
     frame = frame[frame["p"].notna()]
     if frame.empty:
@@ -57,9 +58,9 @@ def grown(view: DoseView) -> str:
     told = frame[frame["p"] < LEVEL]
     together = f"({100 * LEVEL:.0f} % for all {len(frame)} together)"
     if told.empty:
-        return f"No gain over `{BASELINE}` can be told to grow or shrink with the {view.knob} {together}."
-    ways = (("grows", told[told["value"] > 0]), ("shrinks", told[told["value"] < 0]))
-    words = [f"{verb} for {_named(rows)}" for verb, rows in ways if len(rows)]
+        return f"No gain over `{BASELINE}` can be told to rise or fall with the {view.knob} {together}."
+    ways = (("rises", told[told["value"] > 0]), ("falls", told[told["value"] < 0]))
+    words = [f"{verb} for {_named(view, rows)}" for verb, rows in ways if len(rows)]
     rest = len(frame) - len(told)
     other = f" For the other{f' {rest}' if rest > 1 else ''} no change can be told." if rest else ""
     return (
@@ -79,10 +80,15 @@ def limits(view: DoseView) -> str:
     return words
 
 
-def _named(rows: pd.DataFrame) -> str:
-    """The steepest slopes, and how many more there are."""
+def _named(view: DoseView, rows: pd.DataFrame) -> str:
+    """The steepest slopes with the gains that they end in, and how many more there are."""
     rows = rows.sort_values("value", key=abs, ascending=False, kind="stable")
-    words = [f"`{row['label']}` ({_with_interval(row)})" for _, row in rows.head(MOST_NAMED).iterrows()]
+    ends = view.points_of("gain").groupby("c").last()
+    words = []
+    for _, row in rows.head(MOST_NAMED).iterrows():
+        end = ends.loc[row["c"]]
+        last = f"to {points(end['value'])} at {view.dose(end['dose'])}"
+        words.append(f"`{row['label']}` ({_with_interval(row)}, {last})")
     words += [f"{len(rows) - MOST_NAMED} more"] if len(rows) > MOST_NAMED else []
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 

@@ -80,6 +80,15 @@ def test_what_recipes_share_is_said_once(study_file):
     ]  # fmt: skip
 
 
+def test_training_sets_are_told_apart(study_file):
+    lines = shown(make_plans(study_file(STUDY + "    imbalance_ratio: [1, 10]\n")), width=200)
+    heads = [line for line in lines if line.startswith("mine")]
+    assert [head.partition(": synth")[0] for head in heads] == [
+        "mine, imbalance ratio 1", "mine, imbalance ratio 10"
+    ]  # fmt: skip
+    assert all("300 train, 100 val" in head for head in heads)
+
+
 def test_names_stay_whole_at_80_columns_and_warnings_stand_below(study_file):
     still = {**BARE, "augmentation": {"rotation": 10, "strength": 0.0}}
     options = {"strategies": ("none", "targeted_augmentation"), "recipe": still}

@@ -50,6 +50,11 @@ def test_options_become_a_plan_for_each_recipe(study_file, tmp_path):
     assert (plan.keep_weights, plan.retry_failed) == ("all", True)
 
 
+def test_options_take_one_of_the_training_sets(study_file):
+    plans = plans_for(RunOptions(study=study_file, recipe="long", imbalance_ratio=4, label_noise=0.1))
+    assert [plan.part for plan in plans] == ["recipe long, imbalance ratio 4, label noise 10 %"]
+
+
 def test_a_place_that_can_hold_no_results_is_refused_before_the_study_is_read(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file; expected a folder"):

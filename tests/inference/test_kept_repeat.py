@@ -60,6 +60,21 @@ def test_of_cells_of_one_name_the_options_choose(board, found):
             choose()
 
 
+def test_of_several_training_sets_the_options_choose():
+    records = [
+        record("a", 1, imbalance_ratio="1"),
+        record("b", 2, imbalance_ratio="16.5"),
+        record("c", 3, imbalance_ratio="1", label_noise="0.2 (angry > sad)"),
+    ]
+    choose = partial(choose_repeats, [], records, "faces", CELL)
+    assert [r.cell for r in choose({"imbalance-ratio": "16.5"})] == ["b"]
+    assert [r.cell for r in choose({"label-noise": "0.2"})] == ["c"]
+    with pytest.raises(
+        UserError, match="choose one: --imbalance-ratio 1 or --imbalance-ratio 1 --label-noise 0"
+    ):
+        choose({})
+
+
 @pytest.fixture
 def read(tmp_path):
     """Read a repeat with other parameters, or without one of its arrays."""

@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from dose_boards import dose_runs
 from leaderboard_records import BOARD, repeat, status
 from rich.console import Console
 
@@ -29,6 +30,15 @@ def test_a_warning_of_all_rows_is_written_once():
     lines = [line.strip() for line in console.file.getvalue().splitlines()]
     assert lines.count("All: drawn faces") == 1
     assert [line for line in lines if line.startswith("a ")] == ["a no-op"]
+
+
+def test_the_title_of_a_board_names_its_training_set():
+    console = Console(width=120, file=io.StringIO())
+    console.print(table(leaderboard(*dose_runs())))
+    titles = [line for line in console.file.getvalue().splitlines() if "split official" in line]
+    assert [title.partition(", budget")[0] for title in titles] == [
+        f"imbalance ratio {ratio}: fer2013, split official" for ratio in ("1", "16", "4")
+    ]
 
 
 def test_models_from_elsewhere_stand_last_and_with_intervals_of_images(frame):

@@ -49,3 +49,5 @@ def test_the_heading_and_what_the_cells_share(view):
     other = BoardView(board_analysis(repeats=1, recipe_name="as_written", budget="", shared_phases=""))
     assert other.heading == "as_written: fer2013, split official"
     assert other.facts == ["3,589 test images", "1 repeat of each cell", "best of 2 trials"]
+    thinned = BoardView(board_analysis(imbalance_ratio="16.5", label_noise="0.1", budget=""))
+    assert thinned.heading == "imbalance ratio 16.5, label noise 10 %: fer2013, split official"

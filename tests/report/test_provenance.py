@@ -73,6 +73,11 @@ def test_the_command_names_all_that_decides_the_numbers():
     assert options["--budget"] == "hour"
     assert options["--strategies"] == "none,class_weights"
     assert (options["--trials"], options["--repeats"]) == ("2", "3")
+    assert "--imbalance-ratio" not in options
+    noisy = dataclasses.replace(
+        VIEW.analysis, title=board | {"imbalance_ratio": "5", "label_noise": "0.1 (happy > sad)"}
+    )
+    assert "--imbalance-ratio 5 --label-noise 0.1 --" in command(BoardView(noisy), [])
     none = [status(cell=cell, board=board, trials_planned=0) for cell in CELLS]
     assert "--trials" not in command(VIEW, none) and "--repeats 2" in command(VIEW, none)
 

@@ -49,6 +49,16 @@ def edited(path, change):
     return rewritten(path, edit)
 
 
+def test_a_bundle_that_is_older_than_training_sets_is_read(path):
+    def older(study):
+        for each in (*study["statuses"], *study["trials"], *study["runs"]):
+            for name in ("imbalance_ratio", "imbalance_profile", "label_noise"):
+                del each["board"][name]
+
+    runs = Bundle(edited(path, older)).runs()
+    assert {each.board["imbalance_ratio"] for each in (*runs.statuses, *runs.repeats)} == {""}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
