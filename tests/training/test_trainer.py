@@ -289,6 +289,14 @@ def test_made_images_are_trained_on_in_phases_on_features_and_on_pixels(data):
     assert not np.allclose(features, expected), "of the trunk before it was trained"
 
 
+def test_where_no_image_has_to_be_made_deep_smote_is_none(cached, data):
+    """A tenth of 72 images is fewer than the rarest class has."""
+    first, traces = train(cached, data), cached.traces
+    np.testing.assert_array_equal(train(cached, data, STRATEGIES["deep_smote"](0.1)), first)
+    assert cached.traces == traces
+    assert cached.made._coder is None, "not even the autoencoder is built"
+
+
 def test_made_images_cost_other_trials_neither_a_trace_nor_a_bit(data):
     trainer = build(data, phases=[SHORT_ALL], augmentation=AUGMENTATION)
     first = train(trainer, data)
