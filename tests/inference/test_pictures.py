@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_pictures import COLOURS, write_odd_pictures
+from odd_pictures import COLOURS, GREY, write_odd_pictures
 from pictures import noise, page
 from PIL import Image
 
@@ -53,15 +53,23 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
         np.testing.assert_array_equal(read(path, detect=True).pixels, pixels)
 
 
-@pytest.mark.parametrize("shape", [(48, 48, 1), (40, 56, 3)])
-def test_odd_pictures_give_the_very_pixels_of_an_import(tmp_path, shape):
+@pytest.mark.parametrize(("only", "channels"), [(GREY, 1), ("", 3)])
+def test_odd_pictures_give_the_very_pixels_of_an_import(tmp_path, only, channels):
     from fer_bench.data.archive import open_tree
-    from fer_bench.data.decode import decoded
+    from fer_bench.data.class_folders import read_folder
+    from fer_bench.data.draft import ImportOptions
 
-    names = write_odd_pictures(tmp_path)
-    for name, imported in zip(names, decoded(open_tree(tmp_path), names, shape), strict=True):
-        assert isinstance(imported, np.ndarray), f"{name}: {imported}"
-        np.testing.assert_array_equal(read(tmp_path / name, shape).pixels, imported, err_msg=name)
+    for label in ("happy", "sad"):
+        for name in write_odd_pictures(tmp_path / label):
+            if only and name not in only:
+                (tmp_path / label / name).unlink()
+    draft = read_folder(open_tree(tmp_path), ImportOptions(size=48))
+    assert draft.shape == (48, 48, channels)
+    assert draft.skipped == ()
+    for record, imported in zip(draft.records, draft.pixels(), strict=True):
+        assert isinstance(imported, np.ndarray), f"{record.id}: {imported}"
+        seen = read(tmp_path / record.id, draft.shape).pixels
+        np.testing.assert_array_equal(seen, imported, err_msg=record.id)
 
 
 def test_odd_pictures_look_as_they_should(tmp_path):

@@ -6,6 +6,11 @@ import numpy as np
 from PIL import Image
 
 COLOURS = (("red", (250, 10, 20)), ("green", (10, 240, 30)), ("blue", (20, 30, 250)))
+GREY = (
+    *("deep.png", "deep.tif", "integers.tif", "float.tif", "deep_clear.png", "grey_alpha.png"),
+    *("one_bit.png", "huge_one_bit.png"),
+)
+"""Names of the grey ones."""
 
 
 def bands(side: int = 48) -> Image.Image:
