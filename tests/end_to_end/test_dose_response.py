@@ -84,6 +84,6 @@ def test_without_noise_the_cells_are_those_of_the_plain_study(mlruns, tmp_path):
     from fer_bench.study.plan import make_plan
 
     path = tmp_path / "noise.yaml"
-    path.write_text(tiny_study({"phases": PHASES}, trials=0))
+    path.write_text(tiny_study({"phases": PHASES}, trials=0, repeats=1))
     plain = make_plan(str(path), mlruns=mlruns)
     assert all((mlruns / "results" / task.key).is_dir() for task in (*plain.stages, *plain.tasks))
