@@ -68,7 +68,8 @@ class Draft:
     - source: one line, where the images come from; notes: warnings, shown wherever they are used;
     - skipped: "id: reason" for images already found broken; remarks: lines shown at the import;
     - least: images that every class needs, in train where there is one;
-    - attributes: names of the records' attributes. Votes, too, have all of the records or none.
+    - attributes: names of the records' attributes. Votes, too, have all of the records or none;
+    - augmented: whether there are augmented copies among them, to be looked for within each class.
     """
 
     classes: tuple[str, ...]
@@ -81,6 +82,7 @@ class Draft:
     remarks: tuple[str, ...] = ()
     least: int = 1
     attributes: tuple[str, ...] = ()
+    augmented: bool = False
 
     def check(self, records: Sequence[ImageRecord], broken: Sequence[str] = ()) -> None:
         """Raise UserError where a class has too few readable images; `broken`: "id: reason" of the others."""
