@@ -17,8 +17,9 @@ from typing import IO, Any
 import numpy as np
 
 from fer_bench.data.attributes import check_values
+from fer_bench.data.augmented_copies import copy_groups
 from fer_bench.data.draft import Draft, ImageRecord, Track, quiet
-from fer_bench.data.images import SUBSETS, FaceImages, fingerprint, twin_groups
+from fer_bench.data.images import SUBSETS, FaceImages, fingerprint, linked, twin_groups
 from fer_bench.data.known_images import recognise
 from fer_bench.data.near_duplicates import near_groups
 from fer_bench.data.thumbnails import thumbnails
@@ -163,6 +164,8 @@ def _build(dataset: Path, draft: Draft, track: Track, comparing: Track) -> str:
         pixels = np.load(folder / "pixels.npy", mmap_mode="r")
         small = thumbnails(pixels)
         near = near_groups(small, twin_groups(pixels), comparing)
+        if draft.augmented:
+            near = linked(near, copy_groups(small, labels, comparing))
         known = recognise(small, subsets)
         extras = _save_extras(folder / EXTRAS, draft, records, near)
         digest = fingerprint(pixels, labels, subsets, draft.classes)

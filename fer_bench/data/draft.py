@@ -112,7 +112,8 @@ class Draft:
     - skipped: "id: reason" for images already found broken; remarks: lines shown at the import;
     - least: images that every class needs, in train where there is one;
     - attributes: names of the records' attributes. Votes, too, have all of the records or none;
-    - read_as: name of the dataset that has read them, where the import knows it.
+    - read_as: name of the dataset that has read them, where the import knows it;
+    - augmented: whether there are augmented copies among them, to be looked for within each class.
     """
 
     classes: tuple[str, ...]
@@ -126,6 +127,7 @@ class Draft:
     least: int = 1
     attributes: tuple[str, ...] = ()
     read_as: str = ""
+    augmented: bool = False
 
     def check(self, records: Sequence[ImageRecord], broken: Sequence[str] = ()) -> None:
         """Raise UserError where a class has too few readable images; `broken`: "id: reason" of the others."""

@@ -29,8 +29,8 @@ class FaceImages:
     - subjects: (N,) int64, images of one person or sequence share a number; None where the source has none;
     - votes: (N, K) float32, shares of raters for each class, each row of sum 1; None without any;
     - attributes: (N,) str by name (age, gender), "" where unknown;
-    - near: (N,) int64, near-duplicates and what they link share a number (`data.near_duplicates`); None where
-      they were not looked for, as in imports of earlier versions;
+    - near: (N,) int64, near-duplicates and what they link share a number (`data.near_duplicates`, of some
+      sets also `data.augmented_copies`); None where they were not looked for, as by earlier versions;
     - refused: splits that these images are not to give, for a reason that the notes say.
 
     Raises ValueError where the arrays don't fit one another.

@@ -112,16 +112,20 @@ def _joined(
     group: np.ndarray, small: np.ndarray, first: np.ndarray, pairs: np.ndarray, flipped: bool
 ) -> np.ndarray:
     """The groups (n,), joined where near-duplicates are among the pairs (2, p); those of one are skipped."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     while pairs.size:
         pairs = pairs[:, group[pairs[0]] != group[pairs[1]]]
         some, pairs = pairs[:, :PAIRS], pairs[:, PAIRS:]
         left, right = first[some]
         near = correlations(small[left], small[right], flipped) >= LEAST
         if near.any():
-            ends = tuple(group[some[:, near]])
-            links = coo_array((np.ones(near.sum(), np.int8), ends), (len(group),) * 2)
-            group = connected_components(links, directed=False)[1][group]
+            group = joined(group, *some[:, near])
     return group
+
+
+def joined(group: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Group numbers (n,) below n, those of the members `left` and `right` (p,) made one, pair by pair."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(left), np.int8), (group[left], group[right])), (len(group),) * 2)
+    return connected_components(links, directed=False)[1][group].astype(np.int64)
