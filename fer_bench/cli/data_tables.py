@@ -128,8 +128,8 @@ def shared(images: FaceImages, others: FaceImages, found: pd.DataFrame) -> Table
 
 
 def dataset_list(datasets: Mapping[str, Dataset]) -> Table:
-    """One line for each dataset: how large it is, whether it is there, how to get it."""
-    table = _table(None, "name", "images", "classes", "size", "there", "what it is, how to get it")
+    """One line for each dataset: how large it is, whether it is there, what it is."""
+    table = _table(None, "name", "images", "classes", "size", "there", "what it is")
     for column in table.columns[3:]:
         column.justify = "left"
     for name, dataset in datasets.items():
@@ -138,10 +138,7 @@ def dataset_list(datasets: Mapping[str, Dataset]) -> Table:
         except UserError as error:
             table.add_row(name, "-", "-", "-", "damaged", escape(str(error)))
             continue
-        if images and not dataset.title:
-            about = f"imported by you from {images.source}"
-        else:
-            about = f"{dataset.title}:\n{dataset.how}"
+        about = dataset.title or (f"imported by you from {images.source}" if images else "")
         facts = (
             (f"{len(images):,}", str(len(images.classes)), _size(images), "yes")
             if images

@@ -239,7 +239,7 @@ def test_list_shows_what_is_there_and_how_to_get_the_rest(tmp_path, home):
     run("import", "folder", save_faces(tmp_path / "more", "ab"), "--name", "torn")
     (home / "datasets/torn/meta.json").write_text("{}")
     said = run("list")
-    for text in ("mine", "synthetic", "fer-49779", "data download fer2013", "damaged", "6"):
+    for text in ("mine", "synthetic", "fer-49779", "data download fer-49779 or fer2013", "damaged", "6"):
         assert text in said
 
 
