@@ -1,10 +1,14 @@
 """What a plan says before anything trains."""
 
+import json
 import textwrap
 
 import pytest
 from gpus import machine_with_gpu
+from smooth import noisy, smooth_pictures
 
+from fer_bench.data import cache
+from fer_bench.data.draft import Draft, ImageRecord
 from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError
 from fer_bench.study.plan import _choose, make_plan, make_plans
@@ -224,3 +228,26 @@ def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
         make_plans(study(RECIPES), recipe_name="as_writen")
     with pytest.raises(UserError, match="but one recipe"):
         make_plans(study(), recipe_name="as_written")
+
+
+def test_groups_are_part_of_the_key_where_a_split_keeps_more_than_identical_images(study):
+    pictures = smooth_pictures(160)
+    pictures[150] = noisy(pictures[:1], 2)[0]  # test, nearly an image of train
+    subsets = ["train"] * 100 + ["val"] * 30 + ["test"] * 30
+    records = [ImageRecord(f"{n}", "ab"[n % 2], subset) for n, subset in enumerate(subsets)]
+    draft = Draft(("a", "b"), (48, 48, 1), records, lambda: iter(pictures[..., None]), "drawn")
+    cache.save("mine", draft)
+    few = {"train_images: 300": "", "val_images: 100": "", "test_images: 100": "", "synthetic": "mine"}
+
+    def keys(split):
+        return [task.key for task in make_plan(study(**few), split=split).tasks]
+
+    known = {split: keys(split) for split in ("official", "union")}
+    assert make_plan(study(**few)).near_twins == 1
+    meta = cache.home() / "datasets/mine/meta.json"
+    meta.write_text(
+        json.dumps(json.loads(meta.read_text()) | {"extras": ""})
+    )  # as an earlier version left it
+    assert keys("official") == known["official"]
+    assert keys("union") != known["union"]
+    assert make_plan(study(**few)).near_twins == 0
