@@ -21,7 +21,7 @@ SKIPPED, BITS = 9, 64
 OFF = 4  # bits in which a copy may differ
 FEW = 10  # images in common that nobody needs to know of
 AGREEING = 0.99  # share of images in the subset that the known set has them in
-AT_ONCE = 4096
+AT_ONCE, SAMPLE = 4096, 2000
 VAL, TEST, NONE = (SUBSETS.index(name) for name in ("val", "test", "none"))
 COMPARE = "scores are not comparable with those of FER-2013's official split"
 FREQUENCIES = [(row, total - row) for total in range(1, 13) for row in range(total + 1)][
@@ -49,9 +49,16 @@ def hashes(small: np.ndarray) -> np.ndarray:
 
 
 def recognise(small: np.ndarray, subsets: np.ndarray, known: Path = FER2013) -> Recognised:
-    """What of an import's thumbnails (N, 48, 48) in `subsets` (N,) uint8 are FER-2013's images."""
+    """What of an import's thumbnails (N, 48, 48) in `subsets` (N,) uint8 are FER-2013's images.
+
+    Where none of about 2,000 of them is, spread over all, the others aren't looked at.
+    """
     with np.load(known, allow_pickle=False) as file:
-        seen = copies(hashes(small), file["hashes"], file["subsets"])
+        those = file["hashes"], file["subsets"]
+    found = hashes(small)
+    if not copies(found[:: max(len(found) // SAMPLE, 1)], *those).any():
+        return Recognised()
+    seen = copies(found, *those)
     count, whole = int(seen.any(axis=1).sum()), len(small)
     if count < FEW:
         return Recognised()

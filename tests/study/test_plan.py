@@ -1,10 +1,14 @@
 """What a plan says before anything trains."""
 
+import json
 import textwrap
 
 import pytest
 from gpus import machine_with_gpu
+from smooth import noisy, smooth_pictures
 
+from fer_bench.data import cache
+from fer_bench.data.draft import Draft, ImageRecord
 from fer_bench.datasets.base import DATASETS, Dataset
 from fer_bench.errors import UserError
 from fer_bench.study.plan import _choose, make_plan, make_plans
@@ -226,6 +230,7 @@ def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
         make_plans(study(), recipe_name="as_written")
 
 
+<<<<<<< HEAD
 def test_each_training_set_of_a_study_is_a_plan_and_a_board_of_its_own(study):
     plain = make_plan(study())
     name = study(STUDY + "    imbalance_ratio: [1, 10]\n")
@@ -266,3 +271,26 @@ def test_training_sets_that_cant_be_are_refused(study):
         make_plans(study(STUDY + along))
     with pytest.raises(UserError, match="fewer than a batch of 32"):
         make_plans(study(STUDY.replace("train_images: 300", "train_images: 30\n    imbalance_ratio: 2")))
+=======
+def test_groups_are_part_of_the_key_where_a_split_keeps_more_than_identical_images(study):
+    pictures = smooth_pictures(160)
+    pictures[150] = noisy(pictures[:1], 2)[0]  # test, nearly an image of train
+    subsets = ["train"] * 100 + ["val"] * 30 + ["test"] * 30
+    records = [ImageRecord(f"{n}", "ab"[n % 2], subset) for n, subset in enumerate(subsets)]
+    draft = Draft(("a", "b"), (48, 48, 1), records, lambda: iter(pictures[..., None]), "drawn")
+    cache.save("mine", draft)
+    few = {"train_images: 300": "", "val_images: 100": "", "test_images: 100": "", "synthetic": "mine"}
+
+    def keys(split):
+        return [task.key for task in make_plan(study(**few), split=split).tasks]
+
+    known = {split: keys(split) for split in ("official", "union")}
+    assert make_plan(study(**few)).near_twins == 1
+    meta = cache.home() / "datasets/mine/meta.json"
+    meta.write_text(
+        json.dumps(json.loads(meta.read_text()) | {"extras": ""})
+    )  # as an earlier version left it
+    assert keys("official") == known["official"]
+    assert keys("union") != known["union"]
+    assert make_plan(study(**few)).near_twins == 0
+>>>>>>> h-pixels
