@@ -230,7 +230,6 @@ def test_a_recipe_that_is_not_there_is_met_with_the_nearest(study):
         make_plans(study(), recipe_name="as_written")
 
 
-<<<<<<< HEAD
 def test_each_training_set_of_a_study_is_a_plan_and_a_board_of_its_own(study):
     plain = make_plan(study())
     name = study(STUDY + "    imbalance_ratio: [1, 10]\n")
@@ -271,7 +270,8 @@ def test_training_sets_that_cant_be_are_refused(study):
         make_plans(study(STUDY + along))
     with pytest.raises(UserError, match="fewer than a batch of 32"):
         make_plans(study(STUDY.replace("train_images: 300", "train_images: 30\n    imbalance_ratio: 2")))
-=======
+
+
 def test_groups_are_part_of_the_key_where_a_split_keeps_more_than_identical_images(study):
     pictures = smooth_pictures(160)
     pictures[150] = noisy(pictures[:1], 2)[0]  # test, nearly an image of train
@@ -293,4 +293,3 @@ def test_groups_are_part_of_the_key_where_a_split_keeps_more_than_identical_imag
     assert keys("official") == known["official"]
     assert keys("union") != known["union"]
     assert make_plan(study(**few)).near_twins == 0
->>>>>>> h-pixels
