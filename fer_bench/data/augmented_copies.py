@@ -68,18 +68,20 @@ def copy_groups(small: np.ndarray, labels: np.ndarray, track: Track = quiet) -> 
 
     All that copies link is one group.
     """
-    group = np.arange(len(small))
+    group, changes = np.arange(len(small)), Changes.tried()
+    views = _views(changes)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
-        left, right = _copies(small[of_class], track)
+        left, right = _copies(small[of_class], changes, views, track)
         group = joined(group, of_class[left], of_class[right])
     return group
 
 
-def _copies(small: np.ndarray, track: Track) -> tuple[np.ndarray, np.ndarray]:
+def _copies(
+    small: np.ndarray, changes: Changes, views: np.ndarray, track: Track
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of thumbnails (n, 48, 48) that are copies: the indices of either."""
-    changes = Changes.tried()
-    values, views = small.reshape(len(small), -1).astype(np.float32), _views(changes)
+    values = small.reshape(len(small), -1).astype(np.float32)
     plain = _unit(values @ views[0].T)
     found = [np.zeros((4, 0), np.float32)]
     for number in track(range(1, len(views)), len(views) - 1):
@@ -104,14 +106,19 @@ def _copies(small: np.ndarray, track: Track) -> tuple[np.ndarray, np.ndarray]:
 
 def _views(changes: Changes) -> np.ndarray:
     """What turns a thumbnail into the lowest frequencies of its middle, changed: (n, 27, 2304) float32."""
+    from scipy.sparse import csr_array
+
     place = (np.arange(MIDDLE) + 0.5) * np.pi / MIDDLE
     waves = np.stack([np.outer(np.cos(row * place), np.cos(column * place)).ravel() for row, column in WAVES])
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-    views = np.zeros((len(changes.numbers), len(WAVES), SIDE * SIDE), np.float32)
-    for columns, rows, weights in changes.sampled():
-        for view, pixels, weight in zip(views, rows * SIDE + columns, weights, strict=True):
-            np.add.at(view.T, pixels, (waves * weight).T)
-    return views
+    columns, rows, weights = (np.stack(parts, axis=-1) for parts in zip(*changes.sampled(), strict=True))
+    begins, shape = np.arange(0, 4 * MIDDLE**2 + 1, 4), (MIDDLE**2, SIDE**2)
+    pixels = rows * SIDE + columns
+    views = [
+        waves @ csr_array((weight.ravel(), pixel.ravel(), begins), shape)
+        for weight, pixel in zip(weights, pixels, strict=True)
+    ]
+    return np.stack(views).astype(np.float32)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
