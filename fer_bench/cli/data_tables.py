@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from fer_bench.data.attributes import in_order
 from fer_bench.data.audit import Audit
 from fer_bench.data.images import SUBSETS, FaceImages, imbalance_ratio
 from fer_bench.data.shared_images import KINDS, shared_counts
@@ -19,6 +20,7 @@ from fer_bench.datasets.base import Dataset
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -64,17 +66,21 @@ def _one_split(images: FaceImages, split: Split) -> Table:
     return table
 
 
-def by_attribute(images: FaceImages) -> Table:
+def by_attribute(images: FaceImages) -> Group:
     """Images of each class by the values of each attribute, as imported; "unknown" where there is none."""
-    table = _table("by attribute, as imported", "attribute", "value", *images.classes, "all", "share")
-    table.columns[1].justify = "left"
-    for name, words in images.attributes.items():
-        for place, value in enumerate(sorted(set(words.tolist()), key=lambda word: (word == "", word))):
-            counts = images.counts(words == value)
-            share = f"{100 * counts.sum() / len(images):.1f} %"
-            numbers = (f"{count:,}" for count in (*counts, counts.sum()))
-            table.add_row("" if place else escape(name), escape(value) or "unknown", *numbers, share)
-        table.add_section()
+    tables = [_one_attribute(images, name, words) for name, words in images.attributes.items()]
+    return Group("by attribute, as imported", Columns(tables, padding=(0, 2)))
+
+
+def _one_attribute(images: FaceImages, name: str, words: np.ndarray) -> Table:
+    values = in_order(set(words.tolist()))
+    columns = [images.counts(words == value) for value in values]
+    table = _table(escape(name), "class", *(escape(value) or "unknown" for value in values))
+    for k, label in enumerate(images.classes):
+        table.add_row(escape(label), *(f"{column[k]:,}" for column in columns))
+    table.add_section()
+    table.add_row("all", *(f"{column.sum():,}" for column in columns))
+    table.add_row("share", *(f"{100 * column.sum() / len(images):.1f} %" for column in columns))
     return table
 
 
@@ -123,7 +129,7 @@ def shared(images: FaceImages, others: FaceImages, found: pd.DataFrame) -> Table
     counts = shared_counts(found)
     for subsets, numbers in zip(counts.index.tolist(), counts.to_numpy().tolist(), strict=True):
         table.add_row(*("no split" if s == "none" else s for s in subsets), *(f"{n:,}" for n in numbers))
-    table.caption = "near: correlation of 0.95 or more, of small grey versions"
+    table.caption = "near: correlation of 0.95 or more"
     return table
 
 

@@ -1,12 +1,13 @@
 """Attributes of images, such as age or gender: read from a table beside class folders, kept as small codes.
 
-A value is a word: numbers are not ordered, nor binned. More than MOST_VALUES of them make groups that nothing
+A value is a word: numbers are not binned. More than MOST_VALUES of them make groups that nothing
 can be said of, so they are refused.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -23,7 +24,7 @@ MOST_VALUES = 20  # of one attribute
 MOST_ATTRIBUTES = 20
 LONGEST = 40  # letters of a name or a value
 ATTRIBUTES = ("test_attributes", "attributes")  # arrays of a result file: codes, and values as JSON
-EXPECTED = f"expected {IMAGE} first, then a column for each attribute, such as {IMAGE},age,gender"
+EXPECTED = f"expected {IMAGE} first, then the attributes, with commas between, as in {IMAGE},age,gender"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +51,9 @@ class Attributes:
         return cls(values, np.stack(codes).astype(np.uint8))
 
     def groups(self, attribute: str) -> dict[str, np.ndarray]:
-        """For each value of an attribute which images have it: (n,) bool."""
-        codes = self.codes[list(self.values).index(attribute)]
-        return {value: codes == place for place, value in enumerate(self.values[attribute], start=1)}
+        """For each value of an attribute, `in_order`, which images have it: (n,) bool."""
+        codes, values = self.codes[list(self.values).index(attribute)], self.values[attribute]
+        return {value: codes == values.index(value) + 1 for value in in_order(values)}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays for a result file."""
@@ -65,6 +66,15 @@ class Attributes:
             return None
         values = json.loads(str(arrays[ATTRIBUTES[1]]))
         return cls({name: tuple(words) for name, words in values.items()}, arrays[ATTRIBUTES[0]])
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Values sorted as they are counted, 4-19 before 20-39, else by letters; "", unknown, comes last."""
+
+    def key(value: str) -> tuple[bool, list[str | int]]:
+        return value == "", [int(p) if p.isdigit() else p for p in re.split("([0-9]+)", value)]
+
+    return sorted(values, key=key)
 
 
 def check_values(names: Sequence[str], values: Sequence[Iterable[str]], source: str) -> None:

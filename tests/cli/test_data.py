@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from fer_bench.cli.data import app
 from fer_bench.cli.options import console
+from fer_bench.data import cache
 from fer_bench.datasets import fer2013
 from fer_bench.datasets.base import find_dataset, open_dataset
 from fer_bench.errors import UserError
@@ -100,7 +101,7 @@ def test_import_says_what_it_found(tmp_path, kaggle_folder):
     (tmp_path / "notes/read.me").write_text("nothing")
     said = refused("import", tmp_path / "notes")
     assert "no images or table known, but 1 .me (such as read.me); known forms: class folders" in said
-    assert "fer2013.csv" in said and "CLASS/IMAGE" in said
+    assert "fer2013, ferplus" in said and "CLASS/IMAGE" in said
 
 
 def test_import_folder_with_all_its_options(tmp_path):
@@ -266,10 +267,25 @@ def test_describe_counts_images_by_attribute_and_says_nothing_without_any(tmp_pa
     (faces / "attributes.csv").write_text(table)
     said = run("import", faces, "--name", "told")
     assert "attributes.csv: gender; 2 of 6 images have no row" in said
-    rows = [line.split() for line in run("describe", "told").splitlines()]
-    assert ["gender", "female", "1", "1", "2", "33.3", "%"] in rows
-    assert ["male", "1", "0", "1", "16.7", "%"] in rows
-    assert ["unknown", "1", "2", "3", "50.0", "%"] in rows
+    said = run("describe", "told")
+    rows = [line.split() for line in said[said.index("by attribute") :].splitlines()]
+    assert rows[1] == ["gender"]
+    assert ["class", "female", "male", "unknown"] in rows
+    assert ["angry", "1", "1", "1"] in rows
+    assert ["happy", "1", "0", "2"] in rows
+    assert ["all", "2", "1", "3"] in rows
+    assert ["share", "33.3", "%", "16.7", "%", "50.0", "%"] in rows
+
+
+def test_an_interrupted_import_says_that_nothing_is_there(tmp_path, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    faces = save_faces(tmp_path / "faces", ("angry", "happy"))
+    monkeypatch.setattr(cache, "save", interrupted)
+    result = CliRunner().invoke(app, ["import", str(faces), "--name", "mine"])
+    assert result.exit_code == 130
+    assert "interrupted: nothing was imported as mine" in result.output
 
 
 def test_a_table_of_attributes_that_does_not_fit_is_one_line(tmp_path):

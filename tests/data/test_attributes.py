@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from image_files import class_files, folder_draft, import_folder, write, zipped
 
-from fer_bench.data.attributes import Attributes, check_values
+from fer_bench.data.attributes import Attributes, check_values, in_order
 from fer_bench.data.draft import ImageRecord
 from fer_bench.datasets.base import open_dataset
 from fer_bench.errors import UserError
@@ -72,7 +72,7 @@ MANY = "image,age\n" + "".join(f"{c}/{n}.png,{30 * k + n}\n" for k, c in enumera
     ("table", "message"),
     [
         ("gender,image\nfemale,0.png\n", "has the columns gender, image: expected image first"),
-        ("image;gender\nangry/0.png;female\n", "has the columns image;gender: expected image first"),
+        ("image;gender\nangry/0.png;female\n", "image;gender: expected image first, .* commas between"),
         ("image\nangry/0.png\n", "has the columns image: expected image first"),
         ("image,gender,gender\n", "has the columns image, gender, gender: expected"),
         ("image,,age\n", r"has the columns image, \(no name\), age: expected"),
@@ -148,3 +148,15 @@ def test_codes_are_places_among_the_values_and_0_is_unknown():
     assert Attributes.of({"gender": np.array(["", ""])}, np.arange(2)) is None
     assert Attributes.of({}, np.arange(2)) is None
     assert Attributes.read({}) is None
+
+
+def test_ages_come_in_the_order_of_their_numbers_and_unknown_last():
+    assert in_order(["70+", "", "20-39", "4-19", "0-3"]) == ["0-3", "4-19", "20-39", "70+", ""]
+    assert in_order({"male", "Female", "unsure"}) == ["Female", "male", "unsure"]
+    ages = np.array(["4-19", "20-39", "", "4-19"])
+    groups = Attributes.of({"age": ages}, np.arange(4)).groups("age")
+    assert {value: members.tolist() for value, members in groups.items()} == {
+        "4-19": [True, False, False, True],
+        "20-39": [False, True, False, False],
+    }
+    assert list(groups) == ["4-19", "20-39"]
