@@ -152,7 +152,11 @@ def _store(name: str, draft: Draft, started: float) -> None:
     from fer_bench.cli import data_tables
     from fer_bench.data import cache
 
-    images = cache.save(name, draft, tracked("decoding"), tracked("comparing"))
+    try:
+        images = cache.save(name, draft, tracked("decoding"), tracked("comparing"))
+    except KeyboardInterrupt:
+        console.print(f"interrupted: nothing was imported as {name}")
+        raise SystemExit(130) from None
     console.print(data_tables.as_imported(images))
     for remark in draft.remarks:
         console.print(escape(remark), soft_wrap=True)

@@ -145,7 +145,10 @@ def save(name: str, draft: Draft, track: Track = quiet, comparing: Track = quiet
     except filelock.Timeout as error:
         raise UserError(f"another import of {name!r} is running: wait for it to end") from error
     except OSError as error:
-        raise UserError(f"can't write the import to {folder}: {error.strerror or error}") from error
+        raise UserError(
+            f"can't write the import to {folder}: {error.strerror or error}; expected room and the "
+            "right to write there, or another folder in FER_BENCH_HOME"
+        ) from error
     return load(name)
 
 

@@ -43,7 +43,9 @@ def rows(tree: FileTree, name: str, wanted: Collection[str]) -> Iterator[tuple[i
     except UserError:
         raise
     except Exception as error:  # see `header`
-        raise UserError(f"{source} can't be read as a csv table after row {number}: {error}") from error
+        raise UserError(
+            f"{source} can't be read as a csv table after row {number}: {_reason(error)}"
+        ) from error
 
 
 def lines(tree: FileTree, name: str) -> Iterator[tuple[int, str]]:
@@ -58,7 +60,12 @@ def lines(tree: FileTree, name: str) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line.strip()
     except Exception as error:  # see `header`
-        raise UserError(f"{source} can't be read as text after line {number}: {error}") from error
+        raise UserError(f"{source} can't be read as text after line {number}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, and what to do where that is known."""
+    return f"{error}; expected UTF-8" if isinstance(error, UnicodeError) else str(error)
 
 
 def _text(raw: IO[bytes]) -> io.TextIOWrapper:

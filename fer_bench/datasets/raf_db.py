@@ -120,7 +120,9 @@ def _official(tree: FileTree, path: str, options: ImportOptions, track: Track) -
             "Annotation/boundingbox beside the original ones"
         )
     draft = listed_draft(tree, listed, COMMON, options.classes, size=options.size, track=track)
-    return replace(draft, attributes=attributes, skipped=(*draft.skipped, *skipped))
+    remarks = (f"attributes: {', '.join(attributes)}",) if attributes else ()
+    skipped = [*draft.skipped, *skipped]
+    return replace(draft, attributes=attributes, skipped=tuple(skipped), remarks=draft.remarks + remarks)
 
 
 def _tabled(tree: FileTree, tables: list[str], options: ImportOptions, track: Track) -> Draft:

@@ -25,13 +25,21 @@ def recognise(tree: FileTree) -> tuple[str, str]:
     if candidates:
         said = "; ".join(f"{name}: {words}" for name, words in candidates.items())
         raise UserError(f"{tree.path} could be any of these ({said}): say which, data import NAME PATH")
-    raise UserError(f"{_seen(tree)}; known forms: {'; '.join(known_forms().values())}")
+    raise UserError(f"{_seen(tree)}; known forms: {_named_forms()}")
 
 
 def known_forms() -> dict[str, str]:
     """What each dataset can be imported from, in a phrase, by its name; mere forms first."""
     names = sorted(DATASETS, key=lambda name: not DATASETS[name].generic)
     return {name: DATASETS[name].forms for name in names if DATASETS[name].forms}
+
+
+def _named_forms() -> str:
+    """The mere forms in words, the others by their datasets' names, short enough for an error."""
+    forms = known_forms()
+    mere = [words for name, words in forms.items() if DATASETS[name].generic]
+    names = [name for name in forms if not DATASETS[name].generic]
+    return f"{'; '.join(mere)}; those of {', '.join(names)} (fer-bench data import lists them)"
 
 
 def _seen(tree: FileTree) -> str:

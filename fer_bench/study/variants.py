@@ -37,7 +37,10 @@ class Variant:
         if self.noise:
             labels = noisy_labels(images, parts.train, self.noise)
         if len(parts.train) < (batch := spec.recipe.batch_size):
-            raise UserError(f"{len(parts.train)} training images are fewer than a batch of {batch}")
+            raise UserError(
+                f"{len(parts.train)} training images are fewer than a batch of {batch}: expected more "
+                "images, or a smaller batch_size"
+            )
         return UsedImages(self, parts, labels)
 
     @property

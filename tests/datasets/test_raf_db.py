@@ -44,6 +44,7 @@ def test_authors_layout_with_attributes(tmp_path):
     assert images.attributes["gender"][:4].tolist() == ["male", "female", "unsure", "male"]
     assert images.attributes["race"][:3].tolist() == ["Caucasian", "African-American", "Asian"]
     assert images.attributes["age"][:5].tolist() == ["0-3", "4-19", "20-39", "40-69", "70+"]
+    assert drafted(path).remarks == ("attributes: gender, race, age",)
 
 
 def test_original_pictures_are_cut_to_their_boxes(tmp_path):

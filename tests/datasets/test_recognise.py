@@ -51,6 +51,8 @@ def test_what_is_nothing_known_is_told_with_what_was_seen(tmp_path, files, said)
     with pytest.raises(UserError, match=said) as told:
         recognise(open_tree(odd))
     assert "known forms: class folders, CLASS/IMAGE" in str(told.value)
+    assert "those of affectnet, ck-plus" in str(told.value)
+    assert len(str(told.value)) < 500 + len(str(odd))
 
 
 @pytest.mark.parametrize(

@@ -435,7 +435,7 @@ def test_a_full_disk_leaves_the_import_before(folder, refused, imported, monkeyp
         patch.setattr(f"fer_bench.data.cache.{call}", full)
         said = refused("data", "import", "folder", "source", "--name", "mine")
     assert "can't write the import to" in said
-    assert "No space left on device" in said
+    assert "No space left on device; expected room" in said
 
 
 def test_a_disk_that_fills_up_while_pixels_are_written_leaves_the_import_before(folder, refused, imported):
