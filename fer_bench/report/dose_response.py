@@ -56,7 +56,7 @@ def grown(view: DoseView) -> str:
     if frame.empty:
         return ""
     told = frame[frame["p"] < LEVEL]
-    together = f"({100 * LEVEL:.0f} % for all {len(frame)} together)"
+    together = f"({100 * LEVEL:.0f} %{f' for all {len(frame)} together' if len(frame) > 1 else ''})"
     if told.empty:
         return f"No gain over `{BASELINE}` can be told to rise or fall with the {view.knob} {together}."
     ways = (("rises", told[told["value"] > 0]), ("falls", told[told["value"] < 0]))

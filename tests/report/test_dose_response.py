@@ -48,6 +48,8 @@ def test_where_nothing_can_be_told_it_says_so():
     assert grown(alike) == (
         "No gain over `none` can be told to rise or fall with the imbalance ratio (5 % for all 2 together)."
     )
+    alone = grown(view({"none": SKILLS["none"], "oversampling": SKILLS["none"]}))
+    assert alone.endswith("with the imbalance ratio (5 %).")
     assert grown(view(repeats=1)) == "", "one repeat has no intervals"
     assert "points per doubling" in baseline(view(repeats=1))
 
