@@ -54,7 +54,7 @@
     const besides = labels + (made.concat ? 34 : 16) + (narrow ? 22 : 0);
     const columns = Math.max(1, Math.min(panels, Math.floor((width - besides) / (least + space))));
     if (made.facet || made.concat) {
-      const times = each ? columns : 1, after = space > 40 && !made.concat ? 56 : 8; // room for numbers
+      const times = each ? columns : 1, after = space > 40 && !made.concat ? 56 : 16; // room for numbers
       const free = width - after - times * besides - (columns - 1) * space;
       const ends = spec.resolve?.scale?.x === "independent" ? 16 : 0; // labels that stand out at the ends of an axis
       made.columns = columns;
