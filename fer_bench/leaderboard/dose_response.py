@@ -89,7 +89,7 @@ def _response(knob: str, boards: dict[float, Board]) -> DoseResponse:
         train_images=tuple(int(head["images"].split("/")[0]) for head in heads),
         rarest=classes[rarest],
         points=_points(found),
-        slopes=_slopes(found),
+        slopes=_slopes(found, len(boards)),
     )
 
 
@@ -120,9 +120,8 @@ def _points(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
     return frame.assign(low=frame["low"].clip(lower=least), high=frame["high"].clip(upper=1))
 
 
-def _slopes(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
-    every = max(len(at) for at in found.values())
-    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) == every > 1]
+def _slopes(found: Mapping[Series, Mapping[float, AtDose]], doses: int) -> pd.DataFrame:
+    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) == doses]
     if not rows:
         return pd.DataFrame(columns=[*NAMES, "value", "low", "high", "p"])
     *names, effects = zip(*rows, strict=True)
