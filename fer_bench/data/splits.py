@@ -212,7 +212,7 @@ def _check_held_out(images: FaceImages, name: str, val: np.ndarray, test: np.nda
     for part, held_out in (("validation", val), ("test", test)):
         if not len(held_out):
             raise UserError(
-                f"split {name!r} of dataset {images.name!r} has no {part} images: all of one person, or nearly "
-                "identical, stay together, and there are too few such groups; import more of them, or take "
-                "another split"
+                f"split {name!r} of dataset {images.name!r} has no {part} images: all of one person, or "
+                "nearly identical, stay together, and there are too few such groups; import more of them, or "
+                "take another split"
             )
