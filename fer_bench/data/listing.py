@@ -74,7 +74,7 @@ def _by_ending(tree: FileTree, parts: int, folder: str) -> dict[str, str]:
 
 
 def four_numbers(text: Sequence[str]) -> tuple[float, float, float, float]:
-    """The four numbers of a box, as many pixels as an image may have; ValueError where the text gives none."""
+    """The four numbers of a box, none too large for an image; ValueError where the text gives no such."""
     try:
         one, two, three, four = map(float, text)
         if not all(abs(number) <= FARTHEST for number in (one, two, three, four)):  # nor NaN
