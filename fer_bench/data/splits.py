@@ -90,8 +90,8 @@ def split(
     `*_images` draw a stratified subsample (class shares kept; at least 1 of each class that is there, 2 in
     train); a smaller number's sample lies within a larger one's. Where val and test are the same images,
     `test_images` (else `val_images`) draws both. Raises UserError for images damaged since
-    their import, for a split that they can't give, for a class without training images, and for samples
-    too small to hold every class.
+    their import, for a split that they can't give, for a class without training images, for groups too large
+    to hold any out, and for samples too small to hold every class.
     """
     if name not in SPLITS:
         raise UserError(unknown("split", name, SPLITS))
@@ -108,6 +108,7 @@ def split(
     all_train, val, test = _whole(images, name)
     train = all_train[~images.blank()[all_train]]
     _check_classes(images, name, train)
+    _check_held_out(images, name, val, test)
     known = all_train if same else np.concatenate([all_train, val])
     train = _sample(images, train, train_images, 2, "train_images")
     test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
@@ -149,7 +150,8 @@ def _hold_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide a pool of indices, class by class, into (rest, held out); images of one group stay together.
 
-    A group counts as the class of its first image. A class of two groups or more is on both sides.
+    A group counts as the class of its first image. The first group of a class stays, and so does one that is
+    larger than what is still to be held out.
     """
     numbers, first, member, sizes = np.unique(
         groups[pool], return_index=True, return_inverse=True, return_counts=True
@@ -203,3 +205,14 @@ def _check_classes(images: FaceImages, name: str, train: np.ndarray) -> None:
             f"split {name!r} of dataset {images.name!r} has no training image of {', '.join(absent)}: "
             "import the data with images of every class, or without the folder of this class"
         )
+
+
+def _check_held_out(images: FaceImages, name: str, val: np.ndarray, test: np.ndarray) -> None:
+    """Raise UserError where there are no images to validate or test on."""
+    for part, held_out in (("validation", val), ("test", test)):
+        if not len(held_out):
+            raise UserError(
+                f"split {name!r} of dataset {images.name!r} has no {part} images: all of one person, or "
+                "nearly identical, stay together, and there are too few such groups; import more of them, or "
+                "take another split"
+            )

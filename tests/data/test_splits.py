@@ -180,3 +180,10 @@ def test_parts_that_test_is_scored_in():
     }
     near = split(noise_images(twins=5, near=np.arange(760) // 700), "official")
     assert [int(mask.sum()) for mask in scored_parts(near).values()] == [80, 75, 60]
+
+
+def test_groups_that_are_too_large_to_hold_any_out_are_told():
+    images = noise_images(subjects=np.arange(760) % 6)
+    with pytest.raises(UserError, match=r"no validation images: all of one person.*too few such groups"):
+        split(images, "random_80_10_10")
+    assert len(split(images, "official").test) == 80
