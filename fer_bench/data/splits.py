@@ -134,14 +134,15 @@ def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.nd
         return train, val, test
     if name == "test_as_validation":
         return train, both, both
+    divide = _hold_out if images.subjects is None else _hold_out_people
     if name == "union":
-        train, val = _hold_out(images, train, 0.1, images.groups())
+        train, val = divide(images, train, 0.1, images.groups())
         return train, val, both
     if name == "random_80_20":
         train, test = _hold_out(images, everything, 0.2, everything)
         return train, test, test
-    rest, test = _hold_out(images, everything, 0.1, images.groups())
-    train, val = _hold_out(images, rest, 1 / 9, images.groups())
+    rest, test = divide(images, everything, 0.1, images.groups())
+    train, val = divide(images, rest, 1 / 9, images.groups())
     return train, val, test
 
 
@@ -165,6 +166,28 @@ def _hold_out(
             if sizes[group] <= room:
                 held_out[group] = True
                 room -= sizes[group]
+    return pool[~held_out[member]], pool[held_out[member]]
+
+
+def _hold_out_people(
+    images: FaceImages, pool: np.ndarray, share: float, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a pool of indices into (rest, held out) by groups that have images of several classes.
+
+    The largest groups first, in a shuffled order, a group is held out where that brings the held-out images
+    of each class nearer to what is wanted: in the sum over classes of (wanted - held out)^2 / wanted.
+    """
+    _, member = np.unique(groups[pool], return_inverse=True)
+    counts = np.zeros((member.max(initial=-1) + 1, len(images.classes)))
+    np.add.at(counts, (member, images.labels[pool]), 1)
+    missing = share * counts.sum(axis=0)
+    weights = 1 / np.maximum(missing, 1)
+    shuffled = _shuffled(np.arange(len(counts)), 0)
+    held_out = np.zeros(len(counts), dtype=bool)
+    for group in shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]:
+        after = missing - counts[group]
+        if weights @ after**2 < weights @ missing**2:
+            held_out[group], missing = True, after
     return pool[~held_out[member]], pool[held_out[member]]
 
 
