@@ -55,7 +55,7 @@ def recommend(
 
 def show(found: Recommendation, asked: list[Requirement], maximize: str, mlruns: Path) -> None:
     """Print what was found of a board, and how to export it from `mlruns`."""
-    from fer_bench.study.variants import in_words
+    from fer_bench.study.variants import chosen_by, in_words
 
     words = [found.title[name] for name in ("recipe_name", "dataset", "split", "budget") if found.title[name]]
     words += filter(None, [in_words(found.title)])
@@ -66,8 +66,8 @@ def show(found: Recommendation, asked: list[Requirement], maximize: str, mlruns:
     best = found.candidates.iloc[0]
     command = ["fer-bench", "export", "--study", found.title["study"]]
     command += [] if mlruns == Path("mlruns") else ["--mlruns", str(mlruns)]
-    for option, name in (("--imbalance-ratio", "imbalance_ratio"), ("--label-noise", "label_noise")):
-        command += [option, found.title[name].split(" ")[0]] if found.title[name] else []
+    for option, value in chosen_by(found.title).items():
+        command += [f"--{option}", value] if value else []
     command += ["--cell", f"{best['backbone']}/{best['strategy']}", "--decision", best["rule"]]
     console.print(
         f"Chosen by the test images among {len(found.candidates)}, so the first is flattered. To export it: "

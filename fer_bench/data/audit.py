@@ -100,12 +100,12 @@ def audit(images: FaceImages) -> Audit:
         held_out=int(images.in_subset("val", "test").sum()),
         leaked=int(findings["leak"].sum()),
         dedup={part.name: (int(part.dedup.sum()), len(part.test)) for part in splits},
-        near=None if images.near is None else _near(images, findings, splits),
+        near=None if images.near is None else _near(images.near, findings, splits),
     )
 
 
-def _near(images: FaceImages, findings: dict[str, np.ndarray], splits: list[Split]) -> NearAudit:
-    sizes = np.bincount(images.near) if images.near is not None else np.zeros(1, int)
+def _near(near: np.ndarray, findings: dict[str, np.ndarray], splits: list[Split]) -> NearAudit:
+    sizes = np.bincount(near)
     kept = {part.name: part.near_dedup for part in splits if part.near_dedup is not None}
     return NearAudit(
         groups=int((sizes > 1).sum()),

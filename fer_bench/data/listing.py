@@ -73,14 +73,20 @@ def _by_ending(tree: FileTree, parts: int, folder: str) -> dict[str, str]:
     return found
 
 
-def _box(text: Sequence[str], sized: bool) -> Box:
-    """A box in whole pixels; ValueError where the text gives none."""
+def four_numbers(text: Sequence[str]) -> tuple[float, float, float, float]:
+    """The four numbers of a box, none too large for an image; ValueError where the text gives no such."""
     try:
-        left, top, right, bottom = map(float, text)
-        if not all(abs(side) <= FARTHEST for side in (left, top, right, bottom)):  # nor NaN
+        one, two, three, four = map(float, text)
+        if not all(abs(number) <= FARTHEST for number in (one, two, three, four)):  # nor NaN
             raise ValueError
     except ValueError:
         raise ValueError(f"its box ({', '.join(text)[:80]}) isn't four numbers of pixels") from None
+    return one, two, three, four
+
+
+def _box(text: Sequence[str], sized: bool) -> Box:
+    """A box in whole pixels; ValueError where the text gives none."""
+    left, top, right, bottom = four_numbers(text)
     if sized:
         right, bottom = left + right, top + bottom
     if left >= right or top >= bottom:

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from fer_bench.data.archive import FileTree
-from fer_bench.data.draft import ImageRecord
+from fer_bench.data.class_choice import ALL_CLASSES, ClassChoice
+from fer_bench.data.draft import Draft, ImageRecord, choose
 from fer_bench.data.tables import header, rows
 from fer_bench.errors import UserError
 
@@ -40,11 +41,36 @@ def table_records(tree: FileTree, table: str, order: Sequence[str] = CSV_ORDER) 
     ]
 
 
-def table_pixels(tree: FileTree, table: str, kept: Container[str] | None = None) -> Iterator[np.ndarray]:
-    """Pixels (48, 48, 1) uint8 of each row, or of those whose ids are `kept`; UserError names a wrong row."""
+def table_draft(
+    tree: FileTree,
+    table: str,
+    records: Sequence[ImageRecord],
+    classes: Sequence[str],
+    choice: ClassChoice = ALL_CLASSES,
+) -> Draft:
+    """Draft of the rows of a table that `records` are of, whose pixels are read when it is saved.
+
+    `classes` are those of the records, in the order of their votes; `choice` says which of them to keep.
+    Raises UserError as ClassChoice.apply does.
+    """
+    chosen = choose(records, classes, choice)
+    kept = [record for record in chosen.records if record is not None]
+    ids = frozenset(record.id for record in kept)
+    return Draft(
+        classes=chosen.classes,
+        shape=(SIDE, SIDE, 1),
+        records=kept,
+        pixels=lambda: _kept_pixels(tree, table, ids),
+        source=tree.source(table),
+        remarks=chosen.remarks,
+    )
+
+
+def _kept_pixels(tree: FileTree, table: str, kept: Container[str]) -> Iterator[np.ndarray]:
+    """Pixels (48, 48, 1) uint8 of each row whose id is `kept`; UserError names a wrong row."""
     source = tree.source(table)
     for number, row in rows(tree, table, COLUMNS[:2]):
-        if kept is None or f"row {number}" in kept:
+        if f"row {number}" in kept:
             yield _pixels(source, number, row["pixels"])
 
 

@@ -90,8 +90,8 @@ def split(
     `*_images` draw a stratified subsample (class shares kept; at least 1 of each class that is there, 2 in
     train); a smaller number's sample lies within a larger one's. Where val and test are the same images,
     `test_images` (else `val_images`) draws both. Raises UserError for images damaged since
-    their import, for a split that they can't give, for a class without training images, and for samples
-    too small to hold every class.
+    their import, for a split that they can't give, for a class without training images, for groups too large
+    to hold any out, and for samples too small to hold every class.
     """
     if name not in SPLITS:
         raise UserError(unknown("split", name, SPLITS))
@@ -108,6 +108,7 @@ def split(
     all_train, val, test = _whole(images, name)
     train = all_train[~images.blank()[all_train]]
     _check_classes(images, name, train)
+    _check_held_out(images, name, val, test)
     known = all_train if same else np.concatenate([all_train, val])
     train = _sample(images, train, train_images, 2, "train_images")
     test = _sample(images, test, test_images or (val_images if same else None), 1, "test_images")
@@ -133,14 +134,15 @@ def _whole(images: FaceImages, name: str) -> tuple[np.ndarray, np.ndarray, np.nd
         return train, val, test
     if name == "test_as_validation":
         return train, both, both
+    divide = _hold_out if images.subjects is None else _hold_out_people
     if name == "union":
-        train, val = _hold_out(images, train, 0.1, images.groups())
+        train, val = divide(images, train, 0.1, images.groups())
         return train, val, both
     if name == "random_80_20":
         train, test = _hold_out(images, everything, 0.2, everything)
         return train, test, test
-    rest, test = _hold_out(images, everything, 0.1, images.groups())
-    train, val = _hold_out(images, rest, 1 / 9, images.groups())
+    rest, test = divide(images, everything, 0.1, images.groups())
+    train, val = divide(images, rest, 1 / 9, images.groups())
     return train, val, test
 
 
@@ -149,7 +151,8 @@ def _hold_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide a pool of indices, class by class, into (rest, held out); images of one group stay together.
 
-    A group counts as the class of its first image. A class of two groups or more is on both sides.
+    A group counts as the class of its first image. The first group of a class stays, and so does one that is
+    larger than what is still to be held out.
     """
     numbers, first, member, sizes = np.unique(
         groups[pool], return_index=True, return_inverse=True, return_counts=True
@@ -163,6 +166,28 @@ def _hold_out(
             if sizes[group] <= room:
                 held_out[group] = True
                 room -= sizes[group]
+    return pool[~held_out[member]], pool[held_out[member]]
+
+
+def _hold_out_people(
+    images: FaceImages, pool: np.ndarray, share: float, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide a pool of indices into (rest, held out) by groups that have images of several classes.
+
+    The largest groups first, in a shuffled order, a group is held out where that brings the held-out images
+    of each class nearer to what is wanted: in the sum over classes of (wanted - held out)^2 / wanted.
+    """
+    _, member = np.unique(groups[pool], return_inverse=True)
+    counts = np.zeros((member.max(initial=-1) + 1, len(images.classes)))
+    np.add.at(counts, (member, images.labels[pool]), 1)
+    missing = share * counts.sum(axis=0)
+    weights = 1 / np.maximum(missing, 1)
+    shuffled = _shuffled(np.arange(len(counts)), 0)
+    held_out = np.zeros(len(counts), dtype=bool)
+    for group in shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]:
+        after = missing - counts[group]
+        if weights @ after**2 < weights @ missing**2:
+            held_out[group], missing = True, after
     return pool[~held_out[member]], pool[held_out[member]]
 
 
@@ -203,3 +228,14 @@ def _check_classes(images: FaceImages, name: str, train: np.ndarray) -> None:
             f"split {name!r} of dataset {images.name!r} has no training image of {', '.join(absent)}: "
             "import the data with images of every class, or without the folder of this class"
         )
+
+
+def _check_held_out(images: FaceImages, name: str, val: np.ndarray, test: np.ndarray) -> None:
+    """Raise UserError where there are no images to validate or test on."""
+    for part, held_out in (("validation", val), ("test", test)):
+        if not len(held_out):
+            raise UserError(
+                f"split {name!r} of dataset {images.name!r} has no {part} images: all of one person, or "
+                "nearly identical, stay together, and there are too few such groups; import more of them, or "
+                "take another split"
+            )

@@ -17,10 +17,10 @@ from pathlib import PurePosixPath
 
 from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_places, printable
 from fer_bench.data.class_names import class_name
-from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, choose, quiet
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.listed_images import ListedImage, listed_draft
 from fer_bench.data.listing import classes_of
-from fer_bench.data.pixel_tables import CSV_ORDER, SIDE, is_ck_plus, table_pixels, table_records
+from fer_bench.data.pixel_tables import CSV_ORDER, SIDE, is_ck_plus, table_draft, table_records
 from fer_bench.data.tables import header, lines
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
@@ -171,15 +171,4 @@ def _read_table(tree: FileTree, table: str, options: ImportOptions) -> Draft:
     records = [replace(record, subset="none") for record in table_records(tree, table, TABLE_ORDER)]
     labels = {record.label for record in records}
     found = [name for name in TABLE_ORDER if name in labels]
-    chosen = choose(records, found, options.classes)
-    kept = [record for record in chosen.records if record is not None]
-    ids = {record.id for record in kept}
-    return Draft(
-        classes=chosen.classes,
-        shape=(SIDE, SIDE, 1),
-        records=kept,
-        pixels=lambda: table_pixels(tree, table, ids),
-        source=tree.source(table),
-        notes=(NO_PEOPLE,),
-        remarks=chosen.remarks,
-    )
+    return replace(table_draft(tree, table, records, found, options.classes), notes=(NO_PEOPLE,))

@@ -14,7 +14,7 @@ from fer_bench.data.archive import IMAGE_SUFFIXES, FileAlone, FileTree, image_pl
 from fer_bench.data.class_folders import draft_images
 from fer_bench.data.class_names import COMMON, class_name
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImportOptions, Track, quiet
-from fer_bench.data.pixel_tables import SIDE, USAGES, is_ck_plus, table_pixels, table_records
+from fer_bench.data.pixel_tables import SIDE, USAGES, is_ck_plus, table_draft, table_records
 from fer_bench.data.tables import header
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
@@ -113,7 +113,5 @@ def _read_csv(tree: FileTree, table: str) -> Draft:
             f"{tree.source(table)} has pixels, but no labels (column emotion), as the challenge's test.csv: "
             "import fer2013.csv, icml_face_data.csv or train.csv"
         )
-    records = table_records(tree, table)
-    notes = () if "Usage" in columns else (NO_USAGE,)
-    shape = (SIDE, SIDE, 1)
-    return Draft(CLASSES, shape, records, lambda: table_pixels(tree, table), tree.source(table), notes)
+    draft = table_draft(tree, table, table_records(tree, table), CLASSES)
+    return replace(draft, notes=() if "Usage" in columns else (NO_USAGE,))

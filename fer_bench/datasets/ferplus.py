@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 
 from fer_bench.data.archive import FileTree, printable
 from fer_bench.data.class_names import class_name
-from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, choose, quiet
+from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.listed_images import ListedImage, listed_draft
-from fer_bench.data.pixel_tables import SIDE, table_pixels, table_records, usage_subset
+from fer_bench.data.pixel_tables import SIDE, table_draft, table_records, usage_subset
 from fer_bench.data.tables import lines, rows
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.datasets.fer2013 import VOTES, file_named, find_table
@@ -144,17 +144,11 @@ def _joined(tree: FileTree, votes: str, table: str, options: ImportOptions) -> D
         for rating, record, outcome in zip(ratings, records, outcomes, strict=True)
         if outcome in CLASSES
     ]
-    chosen = choose(rated, CLASSES, options.classes)
-    kept = [record for record in chosen.records if record is not None]
-    ids = frozenset(record.id for record in kept)
-    remarks = _left_out(Counter(outcomes)) + chosen.remarks
-    return Draft(
-        chosen.classes,
-        (SIDE, SIDE, 1),
-        kept,
-        lambda: table_pixels(tree, table, ids),
-        f"{tree.source(table)} with {PurePosixPath(votes).name}",
-        remarks=remarks,
+    draft = table_draft(tree, table, rated, CLASSES, options.classes)
+    return replace(
+        draft,
+        source=f"{draft.source} with {PurePosixPath(votes).name}",
+        remarks=_left_out(Counter(outcomes)) + draft.remarks,
     )
 
 

@@ -19,6 +19,7 @@ from fer_bench.data.class_names import COMMON, class_name
 from fer_bench.data.decode import Box
 from fer_bench.data.draft import NO_OPTIONS, Draft, ImageRecord, ImportOptions, Track, quiet
 from fer_bench.data.listed_images import ListedImage, listed_draft
+from fer_bench.data.listing import four_numbers
 from fer_bench.data.tables import header, lines, rows
 from fer_bench.datasets.base import DATASETS, Imported
 from fer_bench.errors import UserError
@@ -35,7 +36,6 @@ ATTRIBUTES = {
     "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
 }
 """Names of the values by their numbers, in the order of the lines of an attribute file."""
-FARTHEST = 10**6  # pixels that a side of a box may be away: more than any image is wide
 MOVED = "images lie in another subset than their names say: this is not RAF-DB's own division"
 
 
@@ -197,9 +197,7 @@ def _box(tree: FileTree, path: str) -> Box | None:
     """Left, top, right and bottom from a box file; None where it doesn't say."""
     words = " ".join(line for _, line in islice(lines(tree, path), 4)).split() if path else []
     try:
-        left, top, right, bottom = (float(word) for word in words)
+        left, top, right, bottom = four_numbers(words)
     except ValueError:
-        return None
-    if not all(abs(side) < FARTHEST for side in (left, top, right, bottom)):  # nor NaN
         return None
     return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)

@@ -19,14 +19,7 @@ from fer_bench.storage.run_files import RunFiles, open_predictions
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
 from fer_bench.study.spec import UNTUNED
-
-OPTIONS = {
-    **{name: name for name in ("dataset", "split", "budget")},
-    "recipe": "recipe_name",
-    "imbalance-ratio": "imbalance_ratio",
-    "label-noise": "label_noise",
-}
-"""Options of `export` that choose a board, and the tags that they are of."""
+from fer_bench.study.variants import chosen_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +58,7 @@ def find_kept_repeat(
 ) -> KeptRepeat:
     """Find the kept repeat of a cell BACKBONE/STRATEGY of a study and copy its files into a folder.
 
-    `board` chooses among the study's boards by the names of OPTIONS; None where any will do. Of
+    `board` chooses among the study's boards by options of `export`; None where any will do. Of
     several kept repeats the one nearest to the median by validation macro-F1 is taken. Raises UserError where
     there is no such cell, several boards fit, no weights were kept or they lie elsewhere, or `mlruns` was
     moved.
@@ -137,7 +130,8 @@ def choose_repeats(
 
 def _board(record: RepeatRecord) -> dict[str, str]:
     """What may differ between cells of one name in a study, by the option of `export` that chooses it."""
-    return {option: record.board.get(name, "").split(" (")[0] for option, name in OPTIONS.items()}
+    options = {name: record.board[name] for name in ("dataset", "split", "budget")}
+    return {**options, "recipe": record.board.get("recipe_name", ""), **chosen_by(record.board)}
 
 
 def _options(boards: Sequence[Mapping[str, str]]) -> list[str]:

@@ -17,8 +17,9 @@ from fer_bench.evaluation.intervals import Effect, holm, intervals, p_values
 from fer_bench.leaderboard.board import Board
 from fer_bench.leaderboard.tested import Score
 from fer_bench.storage.records import BOARD
+from fer_bench.study.variants import OPTIONS, dose_of
 
-KNOBS = ("imbalance_ratio", "label_noise")
+KNOBS = tuple(OPTIONS.values())
 MEASURES = ("macro_f1", "rarest_class_recall")
 NAMES = ("backbone", "strategy", "of", "measure")
 Series = tuple[str, str, str, str]
@@ -56,17 +57,11 @@ def dose_responses(boards: Iterable[Board]) -> list[DoseResponse]:
             if board.test and not board.scored and head.board.get(knob):
                 same = [head.board.get(name, "") for name in BOARD if name not in (knob, "images")]
                 recipe = next(cell.head.recipe for cell in board.cells if cell.repeats)
-                key = knob, _rest(head.board[knob]), recipe, board.test.images.digest, *same
-                series[key].setdefault(_dose(head.board[knob]), board)
+                dose = dose_of(head.board[knob])
+                along = head.board[knob].removeprefix(dose)
+                key = knob, along, recipe, board.test.images.digest, *same
+                series[key].setdefault(float(dose), board)
     return [_response(key[0], dict(sorted(of.items()))) for key, of in series.items() if len(of) > 1]
-
-
-def _dose(value: str) -> float:
-    return float(value.split(" ")[0])
-
-
-def _rest(value: str) -> str:
-    return value.partition(" ")[2]
 
 
 def steps(knob: str, dose: float) -> float:
@@ -89,7 +84,7 @@ def _response(knob: str, boards: dict[float, Board]) -> DoseResponse:
         train_images=tuple(int(head["images"].split("/")[0]) for head in heads),
         rarest=classes[rarest],
         points=_points(found),
-        slopes=_slopes(found),
+        slopes=_slopes(found, len(boards)),
     )
 
 
@@ -120,9 +115,8 @@ def _points(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
     return frame.assign(low=frame["low"].clip(lower=least), high=frame["high"].clip(upper=1))
 
 
-def _slopes(found: Mapping[Series, Mapping[float, AtDose]]) -> pd.DataFrame:
-    every = max(len(at) for at in found.values())
-    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) == every > 1]
+def _slopes(found: Mapping[Series, Mapping[float, AtDose]], doses: int) -> pd.DataFrame:
+    rows = [(*names, slope(list(at.values()))) for names, at in found.items() if len(at) == doses]
     if not rows:
         return pd.DataFrame(columns=[*NAMES, "value", "low", "high", "p"])
     *names, effects = zip(*rows, strict=True)

@@ -157,8 +157,6 @@ def _tested(cell: BoardCell, tests: dict[str, TestedRuns]) -> tuple[str, BoardCe
         predictions = repeat.predictions()
         digest = predictions.images.digest
         runs[repeat.slot] = tests.setdefault(digest, TestedRuns(predictions.images)).add(predictions)
-        if tests[digest].images.near_dedup is None:  # of an older run
-            tests[digest].images = predictions.images
         digests.add(digest)
     if len(digests) > 1:
         raise UserError(

@@ -29,9 +29,10 @@ class TestedRuns:
         self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def add(self, predictions: Predictions) -> int:
-        """Enter a run; gives its number. Attributes are those of the first run that knows of any."""
-        if self.images.attributes is None:
-            self.images = replace(self.images, attributes=predictions.images.attributes)
+        """Enter a run; gives its number. What it alone knows of the images is kept."""
+        for name in ("near_dedup", "attributes"):
+            if getattr(self.images, name) is None:
+                self.images = replace(self.images, **{name: getattr(predictions.images, name)})
         self.predicted.append(np.asarray(predictions.predicted, np.int32))
         return len(self.predicted) - 1
 

@@ -14,7 +14,7 @@ from fer_bench.report.figures import Figure
 from fer_bench.report.formats import interval, percent, points
 
 MOST_NAMED = 4
-NOTHING = "No slope can be told yet: no strategy was tested at two doses."
+NOTHING = "No slope can be told yet: no strategy was tested at all doses."
 
 
 @dataclass(frozen=True, eq=False)

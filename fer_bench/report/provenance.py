@@ -15,7 +15,7 @@ from fer_bench.report.formats import percent
 from fer_bench.report.tables import Column, Table, table
 from fer_bench.storage.records import CellStatus, RepeatRecord
 from fer_bench.study.spec import UNTUNED
-from fer_bench.study.variants import in_words
+from fer_bench.study.variants import chosen_by, in_words
 
 Facts = list[tuple[str, str]]
 
@@ -88,15 +88,9 @@ def command(view: BoardView, statuses: Sequence[CellStatus]) -> str:
         score = ["fer-bench", "score", "FILE", *place, "--name"]
         return "\n".join(shlex.join([*score, name]) for name in cells["backbone"])
     words = ["fer-bench", "run", "--study", title.get("study", "")]
-    for option, key in (
-        ("dataset", "dataset"),
-        ("split", "split"),
-        ("budget", "budget"),
-        ("recipe", "recipe_name"),
-        ("imbalance-ratio", "imbalance_ratio"),
-        ("label-noise", "label_noise"),
-    ):
-        words += [f"--{option}", title[key].split(" ")[0]] if title.get(key) else []
+    options = {name: title.get(name, "") for name in ("dataset", "split", "budget")}
+    for option, value in {**options, "recipe": title.get("recipe_name", ""), **chosen_by(title)}.items():
+        words += [f"--{option}", value] if value else []
     words += ["--backbones", ",".join(dict.fromkeys(cells["backbone"]))]
     asked = dict.fromkeys(
         name for name in cells["strategy"] if not name.endswith(UNTUNED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -24,8 +25,10 @@ from fer_bench.errors import UserError, phrase
 from fer_bench.hashing import digest
 from fer_bench.storage.bundle_zip import MANIFEST, STUDY, BundleZip
 from fer_bench.storage.records import BOARD, TRAINING_SET, CellStatus, TrialRecord
+from fer_bench.study.variants import dose_of
 
 FORMAT, VERSION = "fer-bench results", 1
+DOSES = {"imbalance_ratio": (1, math.inf), "label_noise": (0, 1)}  # what each may be, and stays below
 MOST_IMAGES, MOST_CLASSES, MOST_RUNS = 10_000_000, 200, 100_000
 LARGEST = 2**53  # of whole numbers
 LONGEST = 20_000  # letters
@@ -65,7 +68,19 @@ def _board(board: dict[str, str]) -> dict[str, str]:
     board = dict.fromkeys(TRAINING_SET, "") | board
     if set(board) != set(BOARD):
         raise ValueError("it hasn't the names of a board")
+    for tag, (least, below) in DOSES.items():
+        if board[tag] and not least <= _number(dose_of(board[tag])) < below:  # nor NaN
+            raise ValueError(
+                f"{tag} {printable(board[tag][:40])!r}, expected a number from {least} to {below}"
+            )
     return board
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _read_tags(tags: dict[str, str]) -> dict[str, str]:

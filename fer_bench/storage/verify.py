@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_bench.data.attributes import LONGEST, Attributes
 from fer_bench.data.images import FaceImages
 from fer_bench.data.splits import scored_parts
 from fer_bench.datasets.base import open_dataset
@@ -18,15 +19,7 @@ from fer_bench.storage.bundle import Bundle, hash_names, id_hashes
 from fer_bench.storage.bundle_format import StoredRun, data_fingerprints, study_fingerprint
 from fer_bench.storage.bundle_zip import MANIFEST
 from fer_bench.storage.decisions import adjusted
-from fer_bench.storage.records import (
-    PLACE,
-    CellStatus,
-    HeldOut,
-    Outputs,
-    Predictions,
-    TrialRecord,
-    safe_name,
-)
+from fer_bench.storage.records import PLACE, CellStatus, Outputs, Predictions, TrialRecord, safe_name
 
 LOSS = 2e-4  # by which one may be off, as logits are rounded; decisions and what follows from them are exact
 EXACT = 1e-9
@@ -37,8 +30,8 @@ ROUNDING = {"<f2": 2.0**-10, "<f4": 2.0**-20}  # relative, of two logits that ar
 class Verified:
     """What a bundle holds, how many of its numbers were recomputed, and what doesn't fit, a line each.
 
-    `datasets` are those that are here and that labels were compared with; `given` says what nothing could
-    confirm.
+    `datasets` are those that are here and that labels were compared with, `attributes` the numbers of the
+    sets of images of which all attributes were; `given` says what nothing could confirm.
     """
 
     study: str
@@ -48,6 +41,7 @@ class Verified:
     numbers: int = 0
     faults: list[str] = field(default_factory=list)
     datasets: list[str] = field(default_factory=list)
+    attributes: set[int] = field(default_factory=set)
     given: list[str] = field(default_factory=list)
 
 
@@ -132,26 +126,25 @@ def _images_here(bundle: Bundle, found: Verified) -> Iterator[str]:
         if images.fingerprint != fingerprint:
             continue
         found.datasets = sorted({*found.datasets, name})
-        known = dict(zip(hash_names(id_hashes(images.ids)).tolist(), images.labels.tolist(), strict=True))
         held_out, _ = bundle.images(number)
-        odd = [
-            known.get(each) != label
-            for each, label in zip(held_out.ids.tolist(), held_out.labels, strict=True)
-        ]
-        if any(odd) or classes != images.classes:
-            yield f"images {number}: {sum(odd):,} of {len(odd):,} labels, or the classes, aren't {name}'s"
-        yield from _attributes_here(number, held_out, images)
+        here = dict(zip(hash_names(id_hashes(images.ids)).tolist(), range(len(images)), strict=True))
+        places = np.array([here.get(each, -1) for each in held_out.ids.tolist()], int)
+        odd = int(((places < 0) | (images.labels[places] != held_out.labels)).sum())
+        if odd or classes != images.classes:
+            yield f"images {number}: {odd:,} of {len(places):,} labels, or the classes, aren't {name}'s"
+        if held_out.attributes and (places >= 0).all():
+            if held_out.attributes.values.keys() <= images.attributes.keys():
+                found.attributes.add(number)
+            yield from _attributes_here(number, held_out.attributes, images, places)
 
 
-def _attributes_here(number: int, held_out: HeldOut, images: FaceImages) -> Iterator[str]:
-    """Attributes of test images that aren't those of the dataset, where it has them here."""
-    here = dict(zip(hash_names(id_hashes(images.ids)).tolist(), range(len(images)), strict=True))
-    places = [here.get(each, -1) for each in held_out.ids.tolist()]
-    if not held_out.attributes or -1 in places:
-        return
-    for name in held_out.attributes.values.keys() & images.attributes.keys():
-        known, words = images.attributes[name][places], np.full(len(places), "", "U40")
-        for value, members in held_out.attributes.groups(name).items():
+def _attributes_here(
+    number: int, attributes: Attributes, images: FaceImages, places: np.ndarray
+) -> Iterator[str]:
+    """Attributes of test images that aren't those of the dataset, where these are in `places` (n,)."""
+    for name in sorted(attributes.values.keys() & images.attributes.keys()):
+        known, words = images.attributes[name][places], np.full(len(places), "", f"U{LONGEST}")
+        for value, members in attributes.groups(name).items():
             words[members] = value
         if odd := int((words != known).sum()):
             yield f"images {number}: {odd:,} of {len(places):,} values of {name} aren't {images.name}'s"
@@ -161,7 +154,7 @@ def _run(
     bundle: Bundle, number: int, run: StoredRun, found: Verified, unconfirmed: Counter[str]
 ) -> Iterator[str]:
     """What of a run doesn't fit; counts what was recomputed, and what could not be."""
-    if bundle.study.images[run.images].attributes and run.board.get("dataset") not in found.datasets:
+    if bundle.study.images[run.images].attributes and run.images not in found.attributes:
         unconfirmed["attributes of the test images"] += 1
     try:
         if run.logits is None:

@@ -15,6 +15,9 @@ from fer_bench.data.splits import Split, split
 from fer_bench.errors import UserError
 from fer_bench.study.spec import StudySpec
 
+OPTIONS = {"imbalance-ratio": "imbalance_ratio", "label-noise": "label_noise"}
+"""Options of commands that choose a training set, and the tags of boards that they are of."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -93,9 +96,19 @@ def in_words(board: Mapping[Any, Any]) -> str:
         step = board.get("imbalance_profile") == "step"
         words.append(f"imbalance ratio {ratio}{' (step)' if step else ''}")
     if noise := board.get("label_noise"):
-        share, _, along = noise.partition(" ")
-        words.append(f"label noise {100 * float(share):g} %{' ' if along else ''}{along}")
+        along = noise.removeprefix(dose_of(noise))
+        words.append(f"label noise {100 * float(dose_of(noise)):g} %{along}")
     return ", ".join(words)
+
+
+def dose_of(tag: str) -> str:
+    """The number that a tag of OPTIONS begins with, as it is written: 0.2 of `0.2 (fear > sad)`."""
+    return tag.partition(" ")[0]
+
+
+def chosen_by(board: Mapping[Any, Any]) -> dict[str, str]:
+    """Values of the options that choose the training set of a board, by name, from its tags; "" for none."""
+    return {option: dose_of(board.get(name, "")) for option, name in OPTIONS.items()}
 
 
 def variants(

@@ -5,7 +5,7 @@ from image_files import picture, write
 
 from fer_bench.data.archive import open_tree
 from fer_bench.data.draft import ImageRecord, ImportOptions, quiet
-from fer_bench.data.listing import Listing
+from fer_bench.data.listing import Listing, four_numbers
 
 
 def test_rows_of_a_list_are_found_by_the_end_of_their_names(tmp_path):
@@ -42,3 +42,10 @@ def test_a_box_that_is_none_is_said(tmp_path, box, sized, why):
     listing = Listing(open_tree(write(tmp_path / "x", {"x.png": picture(1)})), 1, "")
     listing.add("row 1", "x.png", ImageRecord("x", "a", "none"), box, sized)
     assert listing.draft(ImportOptions(), quiet).skipped == (f"row 1: {why}",)
+
+
+def test_four_numbers_of_a_box_are_within_what_an_image_may_have():
+    assert four_numbers(["1", "-2.5", "3e2", "1000000"]) == (1, -2.5, 300, 1e6)
+    for text in (["1", "2", "3"], ["1", "2", "3", "1000001"], []):
+        with pytest.raises(ValueError, match="isn't four numbers of pixels"):
+            four_numbers(text)

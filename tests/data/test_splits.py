@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from noise import noise_images
 
-from fer_bench.data.images import imbalance_ratio
+from fer_bench.data.images import SUBSETS, FaceImages, imbalance_ratio
 from fer_bench.data.splits import SPLITS, available_splits, groups_digest, scored_parts, split
 from fer_bench.errors import UserError
 
@@ -180,3 +180,29 @@ def test_parts_that_test_is_scored_in():
     }
     near = split(noise_images(twins=5, near=np.arange(760) // 700), "official")
     assert [int(mask.sum()) for mask in scored_parts(near).values()] == [80, 75, 60]
+
+
+def test_groups_that_are_too_large_to_hold_any_out_are_told():
+    images = noise_images(subjects=np.arange(760) % 2)
+    with pytest.raises(UserError, match=r"no validation images: all of one person.*too few such groups"):
+        split(images, "random_80_10_10")
+    assert len(split(images, "official").test) == 80
+
+
+def test_people_who_show_several_expressions_are_held_out_with_classes_in_their_shares():
+    random = np.random.RandomState(5)
+    subjects = np.repeat(np.arange(120), 8)
+    labels = np.where(np.arange(960) % 8 == 0, 1, random.choice(3, 960, p=(0.08, 0.6, 0.32)))
+    pixels = random.randint(0, 256, (960, 4, 4, 1), dtype=np.uint8)
+    nothing = np.full(960, SUBSETS.index("none"), np.uint8)
+    people = FaceImages(
+        pixels, labels.astype(np.int32), nothing, np.arange(960).astype(str), ("a", "b", "c"), "p", "",
+        subjects=subjects,
+    )  # fmt: skip
+    parts = split(people, "random_80_10_10")
+    indices = [parts.train, parts.val, parts.test]
+    assert sorted(np.concatenate(indices)) == list(range(960))
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert not np.isin(subjects[indices[one]], subjects[indices[other]]).any()
+    shares = np.array([people.counts(index) for index in indices]) / people.counts()
+    np.testing.assert_allclose(shares, np.repeat([[0.8], [0.1], [0.1]], 3, axis=1), atol=0.06)

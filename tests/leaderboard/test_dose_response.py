@@ -103,6 +103,11 @@ def test_a_slope_needs_all_doses():
     assert len(response.points[response.points["strategy"] == "smote"]) == 2 * 2 * 2
 
 
+def test_slopes_over_other_doses_are_not_put_beside_each_other():
+    (response,) = found({"none": {"1": 0.6, "4": 0.5}, "smote": {"4": 0.5, "16": 0.4}})
+    assert response.doses == (1, 4, 16) and response.slopes.empty
+
+
 def test_with_one_repeat_there_are_values_without_intervals():
     (response,) = found(repeats=1)
     assert response.slopes["value"].notna().all() and response.slopes["low"].isna().all()

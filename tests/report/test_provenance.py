@@ -52,6 +52,13 @@ def test_models_from_elsewhere_are_scored_again_and_not_trained():
     assert "Best" in found and not {"Gains", "What is missing"} & found
 
 
+def test_the_command_has_whole_names_and_the_number_of_a_training_set():
+    board = board_analysis(strategies=STRATEGIES[:2])
+    title = {**board.title, "recipe_name": "two phases", "label_noise": "0.2 (fear > sad)"}
+    words = command(BoardView(dataclasses.replace(board, title=title)), [])
+    assert "--recipe 'two phases' --label-noise 0.2 --backbones" in words
+
+
 def test_without_repeats_only_the_board_is_known():
     found = dict(facts(VIEW, []))
     assert found["Data"] == "fer2013"

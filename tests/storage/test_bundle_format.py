@@ -72,6 +72,8 @@ def test_a_bundle_that_is_older_than_training_sets_is_read(path):
         (lambda s: s["runs"][0].update(classes=["a", "b"]), "run 0 doesn't fit"),
         (lambda s: s["runs"][0].update(classes=["c"] * 2000), "runs.0.classes"),
         (lambda s: s["runs"][0].update(logits="|O"), "runs.0.logits"),
+        (lambda s: s["runs"][0]["board"].update(label_noise="much"), "label_noise 'much', expected a number"),
+        (lambda s: s["trials"][0]["board"].update(imbalance_ratio="0"), "imbalance_ratio '0', expected a n"),
         (lambda s: s["runs"][0].update(logits=None), "differ in 'runs/0000/logits.npy'"),
         (lambda s: s["runs"][0].update(backbone="\x1b]0;title\x07"), "control characters"),
         (lambda s: s["runs"][0].update(predictions="os.system"), "runs.0.predictions"),

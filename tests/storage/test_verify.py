@@ -226,19 +226,22 @@ def test_attributes_are_compared_with_the_dataset_where_it_is_here(tmp_path, mon
     assert found.faults == []
     assert "attributes of the test images of 4 repeats" in found.given
 
-    def images(gender):
+    def images(**attributes):
         return FaceImages(
             np.zeros((90, 2, 2, 1), "uint8"), TEST, np.zeros(90, "uint8"), IMAGES.ids, CLASSES, "drawn", "",
-            fingerprint="f" * 64, attributes={"gender": gender},
+            fingerprint="f" * 64, attributes=attributes,
         )  # fmt: skip
 
-    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(GENDER))
+    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(gender=GENDER))
     found = verify(tmp_path / "r.zip")
     assert found.faults == []
     assert not any("attributes" in words for words in found.given)
+    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(age=GENDER))
+    found = verify(tmp_path / "r.zip")
+    assert found.datasets == ["drawn"] and "attributes of the test images of 4 repeats" in found.given
     other = GENDER.copy()
     other[:2] = "male", "old"
-    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(other))
+    monkeypatch.setattr(verify_module, "open_dataset", lambda name: images(gender=other))
     assert verify(tmp_path / "r.zip").faults == ["images 0: 2 of 90 values of gender aren't drawn's"]
 
 

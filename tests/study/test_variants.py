@@ -9,7 +9,7 @@ from fer_bench.data.label_noise import LabelNoise
 from fer_bench.data.splits import split
 from fer_bench.errors import UserError
 from fer_bench.study.spec import StudySpec
-from fer_bench.study.variants import Variant, in_words, variants
+from fer_bench.study.variants import Variant, chosen_by, dose_of, in_words, variants
 
 IMAGES = noise_images()  # to train on: 200 angry, 20 disgust, 380 happy
 
@@ -104,3 +104,9 @@ def test_words_say_what_is_not_usual():
 def test_a_ratio_below_one_is_refused():
     with pytest.raises(UserError, match=r"imbalance_ratio 0\.5: expected 1"):
         variants(spec(), IMAGES, imbalance_ratio=0.5)
+
+
+def test_the_number_of_a_tag_is_what_options_choose_by():
+    assert (dose_of("16.5"), dose_of("0.2 (fear > sad)"), dose_of("")) == ("16.5", "0.2", "")
+    board = {"label_noise": "0.2 (fear > sad)", "split": "union"}
+    assert chosen_by(board) == {"imbalance-ratio": "", "label-noise": "0.2"}

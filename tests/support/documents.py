@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import package_diagram
-from result_table import result_table
+from result_table import dose_table, result_table
 
 from fer_bench.cli.listing import markdown_tables
 
@@ -34,6 +34,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "package table": package_diagram.table,
     **{kind: lambda kind=kind: listing(kind) for kind in ("study", "backbone", "strategy", "dataset")},
     "results of imbalance": lambda: result_table("imbalance"),
+    "results of dose_response": lambda: dose_table("dose_response", "imbalance_ratio"),
     "results of the seeds": lambda: result_table("seed_1_mobilenet_v2", "seed_2_mobilenet_v2"),
 }
 

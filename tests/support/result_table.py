@@ -23,6 +23,23 @@ def result_table(*studies: str) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def dose_table(study: str, dose: str) -> str:
+    """A row per strategy, a column per dose: macro-F1 of `none`, gains over it with 95 % intervals."""
+    board = pd.read_csv(EXPERIMENTS / f"{study}.csv").sort_values([dose, "rank"])
+    doses = list(board[dose].unique())
+    last = board[board[dose] == doses[-1]]
+    table: dict[str, list[str]] = {"strategy": _code(last["strategy"])}
+    for value in doses:
+        here = board[board[dose] == value].set_index("strategy").loc[last["strategy"]]
+        scores = [f"{100 * score:.1f}" for score in here["macro_f1"]]
+        gains = _with_interval(here, "gain", "+.1f")
+        table[f"{dose.replace('_', ' ')} {value:g}"] = [
+            gain or score for gain, score in zip(gains, scores, strict=True)
+        ]
+    lines = [list(table), ["---"] * len(table), *zip(*table.values(), strict=True)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _code(names: pd.Series) -> list[str]:
     return [f"`{name}`" for name in names]
 
