@@ -25,11 +25,12 @@ def ferplus_rows(train: int = 2) -> list[tuple[str, str, list[int]]]:
 
 
 def joined_files(rows) -> dict[str, bytes]:
-    """fer2013new.csv and fer2013.csv of these rows; the pixels of row n are n, the first one 255."""
+    """fer2013new.csv and fer2013.csv of these rows; the pixels of row n are 255, n, and noise."""
     votes = [HEADER, *(f"{usage},{name},{','.join(map(str, votes))}" for usage, name, votes in rows)]
     pixels = ["emotion,pixels,Usage"]
     for number, (usage, _, _) in enumerate(rows, start=1):
-        pixels.append(f"{number % 7},{' '.join(['255', *[str(number)] * 2303])},{usage}")
+        noise = np.random.RandomState(number).randint(0, 256, 2302)
+        pixels.append(f"{number % 7},{' '.join(map(str, [255, number, *noise]))},{usage}")
     return {"fer2013new.csv": "\n".join(votes).encode(), "fer2013.csv": "\n".join(pixels).encode()}
 
 
