@@ -41,7 +41,7 @@ class Fer2013(Imported):
     how = "fer-bench data download fer2013 (or data import fer2013 PATH: zip, tar.gz, folder or csv)"
     honest_ceiling = 0.77
     kaggle = "msambare/fer2013"
-    forms = "fer2013.csv, icml_face_data.csv, train.csv or Kaggle's archive of FER-2013"
+    forms = "fer2013.csv, fer2013.tar.gz, icml_face_data.csv, train.csv or Kaggle's archive of FER-2013"
 
     def recognise(self, tree: FileTree) -> str:
         """By its table's name or columns, or by file names that begin with a usage."""

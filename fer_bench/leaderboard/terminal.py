@@ -203,9 +203,7 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
     if (rows["best_set"].isna() & (rows["rank"] > 1)).any():
         yield Text("? may be as good as the best: without repeats there is no interval.", style="dim")
     tuned = rows[~rows["strategy"].str.endswith(UNTUNED)]
-    widths = (tuned["gain_high"] - tuned["gain_low"]).dropna()
-    if len(widths):
-        ends = dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in (widths.min(), widths.max()))
+    if ends := detectable_gains(tuned):
         least = f"{' to '.join(ends)} points{', by row,' if len(ends) > 1 else ''}"
         yield Text(f"A true gain has to be {least} to be told from 0 in four cases of five.", style="dim")
     few = rows.loc[rows["rank"].notna(), "repeats"].min()
@@ -237,6 +235,17 @@ def _best(ranked: pd.DataFrame) -> Iterator[Text]:
             f" {100 * chosen['macro_f1']:.1f}; the best of {len(ranked)} by test is flattered by being that."
         )
         yield Text(words, style="dim")
+
+
+def detectable_gains(rows: pd.DataFrame) -> list[str]:
+    """Least and most, in points, that a true gain has to be for being told from 0 in four cases of five.
+
+    One where they are the same; none of rows without intervals, or that can't differ from `none` at all.
+    """
+    widths = (rows["gain_high"] - rows["gain_low"]).dropna()
+    widths = widths[widths > 0]
+    ends = (widths.min(), widths.max()) if len(widths) else ()
+    return list(dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in ends))
 
 
 def _seconds(column: pd.Series) -> str:

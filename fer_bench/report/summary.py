@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fer_bench.leaderboard.board import BASELINE
-from fer_bench.leaderboard.terminal import DETECTED, LEVEL
+from fer_bench.leaderboard.terminal import LEVEL, detectable_gains
 from fer_bench.leaderboard.warnings import own_warnings, shared_warnings
 from fer_bench.report import subgroups
 from fer_bench.report.board_view import BoardView, untuned
@@ -227,10 +227,8 @@ def _most(rows: pd.DataFrame, verb: str, cells: int) -> str:
 
 def resolution(ranked: pd.DataFrame) -> str:
     """The smallest true gain that this board would have found."""
-    widths = (ranked["gain_high"] - ranked["gain_low"]).dropna()
-    if widths.empty:
+    if not (ends := detectable_gains(ranked)):
         return ""
-    ends = dict.fromkeys(f"{100 * DETECTED * width:.1f}" for width in (widths.min(), widths.max()))
     by = ", by cell," if len(ends) > 1 else ""
     return (
         f"A true gain has to be {' to '.join(ends)} points{by} to be told from 0 in four cases of five, if "

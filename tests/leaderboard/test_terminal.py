@@ -2,13 +2,14 @@
 
 import io
 
+import pandas as pd
 import pytest
 from dose_boards import dose_runs
 from leaderboard_records import BOARD, repeat, status
 from rich.console import Console
 
 from fer_bench.leaderboard.ranking import leaderboard
-from fer_bench.leaderboard.terminal import table
+from fer_bench.leaderboard.terminal import DETECTED, detectable_gains, table
 from fer_bench.storage.records import SCORED
 
 
@@ -124,3 +125,11 @@ def test_data_of_one_name_that_are_not_the_same_are_told_apart():
     console = Console(file=io.StringIO(), width=120)
     console.print(table(leaderboard([status(), status(board=other, cell="x")], repeats)))
     assert f"({'b' * 12})" in console.file.getvalue()
+
+
+def test_gains_that_cant_be_are_not_among_those_that_could_be_told():
+    rows = pd.DataFrame(
+        {"gain_low": [0, -0.01, -0.02, None], "gain_high": [0, 0.01, 0.02, None]}, dtype=float
+    )
+    assert detectable_gains(rows) == [f"{DETECTED * 2:.1f}", f"{DETECTED * 4:.1f}"]
+    assert detectable_gains(rows[:1]) == detectable_gains(rows[3:]) == []
