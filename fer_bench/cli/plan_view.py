@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from fer_bench.study.plan import Plan
 
 
-def show_plans(plans: Iterable[Plan], console: Console) -> None:
+def show_plans(plans: Sequence[Plan], console: Console) -> None:
     """Print what will be done, with effective priors and the estimated cost; what plans share only once."""
     printed: list[Text | _PlanTable] = []
     for plan in plans:
@@ -31,6 +31,10 @@ def show_plans(plans: Iterable[Plan], console: Console) -> None:
             for warning in table.warnings:
                 console.print(Text(warning, style="yellow"))
             printed.append(table)
+    if len(plans) > 1:
+        console.print(
+            f"{plural(len(plans), 'board')}, roughly {duration(sum(plan.hours for plan in plans))} in all"
+        )
 
 
 def _head(plan: Plan) -> Iterator[Text]:

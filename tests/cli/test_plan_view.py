@@ -72,6 +72,7 @@ def test_what_recipes_share_is_said_once(study_file):
     lines = shown(make_plans(study_file(RECIPES)))
     assert len([line for line in lines if line.startswith("note: a stand-in")]) == 1
     assert len([line for line in lines if line.startswith("2 cells x")]) == 3
+    assert lines[-1].startswith("3 boards, roughly ") and lines[-1].endswith(" in all")
     heads = [line.rstrip() for line in lines if line.startswith(("mine, recipe", "Backbones", "Effective"))]
     assert [line.partition(": synth")[0] for line in heads] == [
         "mine, recipe long_one", "Backbones", "Effective class prior, %",
