@@ -35,6 +35,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     **{kind: lambda kind=kind: listing(kind) for kind in ("study", "backbone", "strategy", "dataset")},
     "results of imbalance": lambda: result_table("imbalance"),
     "results of dose_response": lambda: dose_table("dose_response", "imbalance_ratio"),
+    "results of label_noise": lambda: dose_table("label_noise", "label_noise"),
     "results of the seeds": lambda: result_table("seed_1_mobilenet_v2", "seed_2_mobilenet_v2"),
 }
 
