@@ -102,11 +102,11 @@ def _recognised(what: list[str]) -> tuple[FileTree, str]:
 
     if len(what) > 2:
         raise UserError(f"data import {' '.join(what)}: expected a path, or a name and a path")
-    *names, path = what
-    for name in names:
+    if len(what) == 2:
+        name, path = what
         DATASETS[name]  # an unknown one is told before a wrong path is
         return open_tree(Path(path)), name
-    tree = open_tree(Path(path))
+    tree = open_tree(Path(what[0]))
     kind, words = recognise(tree)
     console.print(f"found: {escape(words)}", soft_wrap=True)
     return tree, kind

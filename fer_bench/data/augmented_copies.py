@@ -15,11 +15,11 @@ import numpy as np
 
 from fer_bench.data.draft import Track, quiet
 from fer_bench.data.near_duplicates import above, joined
-from fer_bench.data.thumbnails import SIDE
+from fer_bench.data.thumbnails import SIDE, diagonals
 
 MIDDLE = 32  # pixels of 48
 TURNS, ZOOMS, SHIFTS = (-12, -6, 0, 6, 12), (0.92, 1.0, 1.08), (-3.2, 0.0, 3.2)  # degrees, factors, pixels
-WAVES = [(row, total - row) for total in range(1, 7) for row in range(total + 1)]
+WAVES = diagonals(6)
 ALIKE = 0.88  # of the lowest frequencies
 NEEDED = (-1.0, 0.8, 0.88, 0.9, 0.95)  # correlation after each step of the alignment
 LARGEST_STEP = np.array([0.15, 0.1, 2.0, 2.0], np.float32)  # radians, factor, pixels

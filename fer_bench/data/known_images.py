@@ -14,7 +14,7 @@ import numpy as np
 
 from fer_bench.data.images import SUBSETS
 from fer_bench.data.near_duplicates import above
-from fer_bench.data.thumbnails import low_frequencies, normalised
+from fer_bench.data.thumbnails import diagonals, low_frequencies, normalised
 
 FER2013 = Path(__file__).with_name("fer2013_hashes.npz")
 SKIPPED, BITS = 9, 64
@@ -24,9 +24,7 @@ AGREEING = 0.99  # share of images in the subset that the known set has them in
 AT_ONCE, SAMPLE = 4096, 2000
 VAL, TEST, NONE = (SUBSETS.index(name) for name in ("val", "test", "none"))
 COMPARE = "scores are not comparable with those of FER-2013's official split"
-FREQUENCIES = [(row, total - row) for total in range(1, 13) for row in range(total + 1)][
-    SKIPPED : SKIPPED + BITS
-]
+FREQUENCIES = diagonals(12)[SKIPPED : SKIPPED + BITS]
 
 
 @dataclass(frozen=True)

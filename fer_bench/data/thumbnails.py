@@ -50,6 +50,11 @@ def normalised(small: np.ndarray) -> np.ndarray:
     return np.where(length > FAINT * SIDE, values / np.maximum(length, 1e-6), np.float32(0))
 
 
+def diagonals(last: int) -> list[tuple[int, int]]:
+    """Vertical and horizontal frequency of all waves whose sum is 1 to `last`, the lowest first."""
+    return [(row, total - row) for total in range(1, last + 1) for row in range(total + 1)]
+
+
 def low_frequencies(values: np.ndarray, count: int) -> np.ndarray:
     """The lowest frequencies (n, count, count) of (n, 48, 48), vertical ones first: a cosine transform."""
     place = (np.arange(SIDE) + 0.5) * np.pi / SIDE

@@ -15,7 +15,7 @@ from keras import ops
 
 from fer_bench.data.trial_data import LARGEST_BANK
 from fer_bench.study.recipe import Augmentation
-from fer_bench.training.backend import Tensor
+from fer_bench.training.backend import Pixels, Tensor
 
 if TYPE_CHECKING:
     from fer_bench.training.pixels_with_room import BankWithRoom
@@ -24,7 +24,27 @@ STEEPEST = math.radians(75)  # angle of shear; a tangent has a pole at 90 degree
 SHRINK_ROWS, SHRINK_COLUMNS = "bhwc,hs->bswc", "bhwc,ws->bhsc"
 
 
-class PixelBank(keras.layers.Layer):
+class IndexedPixels(keras.layers.Layer):
+    """Images by index, on the device or, as `host_pixels`, sent to it batch by batch."""
+
+    host_pixels: Pixels | None
+    augmentation: Augmentation | None
+
+    def inputs(self, index: np.ndarray) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """The input of `call` for indices (B,): these, with their images if pixels are not on the device."""
+        index = index.astype("int32")
+        return index if self.host_pixels is None else (index, self.host_pixels[index])
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Images (B, S, S, C) float32, in training augmented."""
+        return self.images(inputs, self.augmentation if training else None)
+
+    def images(self, inputs: Tensor, augmentation: Augmentation | None, factor: float = 1.0) -> Tensor:
+        """Images (B, S, S, C) float32 with this augmentation, its strength multiplied by a factor."""
+        raise NotImplementedError
+
+
+class PixelBank(IndexedPixels):
     """Pixels (N, H, W, C) uint8: from indices (B,) to images (B, S, S, C) float32 in 0..255.
 
     In training they are augmented: rotation, shift, zoom, shear, flip and the change of size are one affine
@@ -49,7 +69,7 @@ class PixelBank(keras.layers.Layer):
         sides = pixels.shape[1:3]
         self.height, self.width = (min(side, size) for side in sides)  # of what is interpolated
         self._shrinking = [shrinking(side, size) if side > size else None for side in sides]
-        self.host_pixels = pixels if pixels.size > largest else None
+        self.host_pixels: np.ndarray | None = pixels if pixels.size > largest else None
         if self.host_pixels is None:
             self.pixels = self.add_weight(
                 name="bank",
@@ -70,15 +90,6 @@ class PixelBank(keras.layers.Layer):
         """Begin the draws of augmentation anew from a seed, with a strength for each image, (N,) float32."""
         self.seeds.state.assign([seed, 0])
         self.strength.assign(strength)
-
-    def inputs(self, index: np.ndarray) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """The input of `call` for indices (B,): these, with their images if pixels are not on the device."""
-        index = index.astype("int32")
-        return index if self.host_pixels is None else (index, self.host_pixels[index])
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Images (B, S, S, C) float32, in training augmented."""
-        return self.images(inputs, self.augmentation if training else None)
 
     def images(self, inputs: Tensor, augmentation: Augmentation | None, factor: float = 1.0) -> Tensor:
         """Images (B, S, S, C) float32 with this augmentation, its strength multiplied by a factor."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 from keras import ops
 
 from fer_bench.study.recipe import Augmentation
 from fer_bench.training.backend import Tensor
-from fer_bench.training.pixels import PixelBank
+from fer_bench.training.pixels import IndexedPixels, PixelBank
 
 
 class PixelsBehind:
@@ -24,7 +23,7 @@ class PixelsBehind:
         return found
 
 
-class BankWithRoom(keras.layers.Layer):
+class BankWithRoom(IndexedPixels):
     """A bank's pixels (N, H, W, C), and behind them room for `rows` images that are made.
 
     Made images are augmented like the others, each with a strength of its own; they lie where those do, on
@@ -62,15 +61,6 @@ class BankWithRoom(keras.layers.Layer):
     def set_strength(self, strength: np.ndarray) -> None:
         """Set the strength of augmentation of the first made images, (M,) float32."""
         self.strength.assign(np.pad(strength, (0, self.rows - len(strength))))
-
-    def inputs(self, index: np.ndarray) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """The input of `call` for indices (B,): these, with their images if pixels are not on the device."""
-        index = index.astype("int32")
-        return index if self.host_pixels is None else (index, self.host_pixels[index])
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Images (B, S, S, C) float32, in training augmented."""
-        return self.images(inputs, self.augmentation if training else None)
 
     def images(self, inputs: Tensor, augmentation: Augmentation | None, factor: float = 1.0) -> Tensor:
         """Images (B, S, S, C) float32 with this augmentation, its strength multiplied by a factor."""
