@@ -152,6 +152,8 @@ def _store(name: str, draft: Draft, started: float) -> None:
     from fer_bench.cli import data_tables
     from fer_bench.data import cache
 
+    if draft.augmented:
+        console.print("augmented copies are looked for, too: about 20 minutes for 50,000 images")
     try:
         images = cache.save(name, draft, tracked("decoding"), tracked("comparing"))
     except KeyboardInterrupt:

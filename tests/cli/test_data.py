@@ -166,6 +166,7 @@ def test_download_of_fer_49779_says_its_leak_wherever_it_is_used(monkeypatch, tm
     for said in (run("download", "fer-49779"), run("describe", "fer-49779"), run("audit", "fer-49779")):
         assert "random_80_20 has siblings of test images in train" in said
     assert asked == ["fahadullaha/facial-emotion-recognition-dataset"]
+    assert "augmented copies are looked for, too" in run("import", root)
     assert any("5,920" in note for note in open_dataset("fer-49779").notes)
 
 
