@@ -15,9 +15,10 @@ from rich.markup import escape
 
 from fer_bench.cli.bundle import bundle, verify
 from fer_bench.cli.data import app as data_app
+from fer_bench.cli.export import export
 from fer_bench.cli.leaderboard import leaderboard
-from fer_bench.cli.model import export, predict
 from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.predict import predict
 from fer_bench.cli.recommend import recommend
 from fer_bench.cli.report import report
 from fer_bench.cli.run import run, worker

@@ -5,7 +5,9 @@ Viola and Jones, Robust Real-Time Face Detection, IJCV 2004. https://doi.org/10.
 
 from __future__ import annotations
 
+import math
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +19,25 @@ if TYPE_CHECKING:
     import cv2
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
+Point = tuple[float, float]  # x and y, in pixels
 
 CASCADE_FILE = "haarcascade_frontalface_default.xml"
 LONGEST_SIDE = 800  # pixels; larger pictures are shrunk to it for the search
 SMALLEST_FACE = 30  # pixels of a side, after shrinking
 MARGIN = 0.02  # of the detected square, added on each side: as much as FER-2013's images have
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a picture: its box, with a margin and within the picture.
+
+    score: how sure the detector is, 0..1, NaN where it doesn't say; eyes: the one that is left in the picture
+    and the other one, None where they weren't located.
+    """
+
+    box: Box
+    score: float = math.nan
+    eyes: tuple[Point, Point] | None = None
 
 
 class FaceDetector:
@@ -31,13 +47,14 @@ class FaceDetector:
         # A classifier for each thread, as it keeps the picture that it is searching.
         self._of_thread = threading.local()
 
-    def __call__(self, grey: np.ndarray) -> list[Box]:
-        """Boxes of the faces in (h, w) uint8, the largest first, each with a margin, within the picture.
+    def __call__(self, picture: np.ndarray) -> list[Face]:
+        """Faces in a picture (h, w, 3) uint8, RGB, the largest first.
 
         Raises UserError as `load_cascade` does.
         """
         import cv2
 
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         height, width = grey.shape
         shrink = max(1.0, max(height, width) / LONGEST_SIDE)
         if shrink > 1:
@@ -47,7 +64,7 @@ class FaceDetector:
             cv2.equalizeHist(grey), scaleFactor=1.1, minNeighbors=5, minSize=(SMALLEST_FACE, SMALLEST_FACE)
         )
         squares = sorted(np.reshape(detected, (-1, 4)) * shrink, key=lambda square: -square[2])
-        return [_with_margin(square, width, height) for square in squares]
+        return [Face(_with_margin(square, width, height)) for square in squares]
 
     def _cascade(self) -> cv2.CascadeClassifier:
         if not hasattr(self._of_thread, "cascade"):

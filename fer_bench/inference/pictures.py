@@ -17,6 +17,7 @@ from PIL import Image
 from fer_bench.data.archive import IMAGE_SUFFIXES, printable, visible
 from fer_bench.data.decode import FORMATS, MAX_BYTES, fitted, reason, seen
 from fer_bench.errors import UserError
+from fer_bench.inference.face_crop import face_pixels
 from fer_bench.inference.face_detector import FaceDetector
 
 EXPECTED = "expected a picture, or a folder of pictures"
@@ -138,10 +139,10 @@ class PictureReader:
         shorter = min(opened.size)
         image, faces = seen(opened), None
         if self._detector and shorter > SEARCHED_FROM * max(self.shape[:2]):
-            boxes = self._detector(np.asarray(image.convert("L")))
-            faces = len(boxes)
+            found = self._detector(np.asarray(image.convert("RGB")))
+            faces = len(found)
             if faces != 1:
                 notes.append(f"{faces} faces: the largest" if faces else "no face found: the whole picture")
-            if boxes and boxes[0][2] - boxes[0][0] < FACE_FILLS * max(image.size):
-                image = image.crop(boxes[0])
+            if found and found[0].box[2] - found[0].box[0] < FACE_FILLS * max(image.size):
+                return Picture(name, face_pixels(image, found[0], self.shape), faces, tuple(notes))
         return Picture(name, fitted(image, self.shape), faces, tuple(notes))

@@ -32,7 +32,7 @@ def portraits() -> list[Image.Image]:
     detected = []
     for pixels in draw(np.arange(12) % len(CLASSES), np.random.RandomState(0)):
         face = Image.fromarray(pixels.squeeze()).resize((200, 200), Image.Resampling.BICUBIC)
-        if len(FaceDetector()(np.asarray(page((60, 60, face))))) == 1:
+        if len(FaceDetector()(np.asarray(page((60, 60, face)).convert("RGB")))) == 1:
             detected.append(face)
     assert len(detected) > 4
     return detected

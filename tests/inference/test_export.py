@@ -312,7 +312,7 @@ def test_a_fitted_rule_is_in_the_file_and_decides_as_the_ladder_does(exported):
 def test_every_rule_of_the_ladder_can_be_exported():
     from typing import get_args
 
-    from fer_bench.cli.model import Rule
+    from fer_bench.cli.export import Rule
     from fer_bench.evaluation.decisions import fit_ladder
 
     rules = fit_ladder(np.eye(3)[[0, 1, 2, 2]], np.array([0, 1, 2, 1]), np.log(np.ones(3) / 3)).rules

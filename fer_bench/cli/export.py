@@ -1,28 +1,20 @@
-"""The commands that take a model out of a study and use it; nothing heavy is imported before one runs."""
+"""`fer-bench export`: a model out of a study; nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from fer_bench.cli.options import Mlruns, console
+from fer_bench.cli.quiet_keras import load_keras
 from fer_bench.errors import UserError
 
 if TYPE_CHECKING:
     from fer_bench.inference.export import Exported
-    from fer_bench.inference.predict import Prediction
 
-COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before one for each class
 Rule = Literal["decided", "argmax", "temperature", "prior_shift", "tau", "bias"]
 ROUNDING = 1e-3  # a larger difference from the run's own probabilities is pointed out
 
@@ -53,7 +45,7 @@ def export(
     fer-bench export --study imbalance --cell mobilenet_v2/oversampling --out model.keras
     """
     _check_writable(out)
-    _load_keras()
+    load_keras()
     from fer_bench.inference.export import export as write_model
     from fer_bench.study.file import study_name
 
@@ -61,115 +53,6 @@ def export(
     numbers = {"imbalance-ratio": imbalance_ratio, "label-noise": label_noise}
     board |= {name: None if number is None else f"{number:g}" for name, number in numbers.items()}
     _print_exported(out, write_model(mlruns, study_name(study), cell, board, out, decision))
-
-
-def predict(
-    # Not as paths: an empty name would become the current folder.
-    pictures: Annotated[list[str], typer.Argument(help="Pictures, and folders of pictures.", metavar="PATH")],
-    model: Annotated[Path, typer.Option(help="A file that fer-bench export wrote.")],
-    no_detect: Annotated[
-        bool,
-        typer.Option("--no-detect", help="Take pictures whole, even large ones, without a search for faces."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line and picture.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one column per class.")] = False,
-) -> None:
-    """Predict the expression of the face in each picture.
-
-    In a picture larger than a face crop (shorter side more than 1.5 times the longer side of the images that
-    the model was trained on) the largest face is found and cropped.
-    Files that can't be read are named on standard error, and then the exit code is 1.
-
-    [bold]Examples[/bold]
-
-    fer-bench predict --model model.keras portrait.jpg holiday/
-
-    fer-bench predict --model model.keras --csv faces/ > faces.csv
-    """
-    if as_json and as_csv:
-        raise UserError("--json and --csv: choose one of them")
-    from fer_bench.inference.pictures import list_pictures
-    from fer_bench.inference.predict import Unreadable
-    from fer_bench.inference.predict import predict as predict_files
-
-    files = list_pictures(pictures)
-    _load_keras()
-    from fer_bench.inference.model_file import open_model
-
-    opened = open_model(model)
-    if as_csv and (twice := sorted({*COLUMNS} & {*opened.classes})):
-        raise UserError(f"--csv has columns of its own named like classes: {', '.join(twice)}; use --json")
-    output_format = _Json if as_json else _Csv if as_csv else _Table
-    output: _Output = output_format(opened.classes)
-    unreadable = 0
-    for result in predict_files(opened, files, not no_detect):
-        if isinstance(result, Unreadable):
-            unreadable += 1
-            line = f"[red]not read:[/red] {escape(result.file)}: {escape(result.reason)}"
-            Console(stderr=True).print(line, highlight=False, soft_wrap=True)
-        else:
-            output.add(result)
-    output.end()
-    if unreadable:
-        raise SystemExit(1)
-
-
-class _Output(Protocol):
-    """A format of predictions."""
-
-    def add(self, prediction: Prediction) -> None: ...
-
-    def end(self) -> None: ...
-
-
-class _Json:
-    """A line per picture."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-
-    def add(self, prediction: Prediction) -> None:
-        typer.echo(json.dumps(prediction.row(self._classes)))
-
-    def end(self) -> None:
-        pass
-
-
-class _Csv:
-    """A header, and a row per picture."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-        self._rows = csv.writer(sys.stdout, lineterminator="\n")
-        self._rows.writerow([*COLUMNS, *classes])
-
-    def add(self, prediction: Prediction) -> None:
-        row = prediction.row(self._classes)
-        first = [row["file"], row["expression"], row["probability"], row["faces"], "; ".join(row["notes"])]
-        self._rows.writerow(first + [row["probabilities"][name] for name in self._classes])
-
-    def end(self) -> None:
-        sys.stdout.flush()
-
-
-class _Table:
-    """A table at the end."""
-
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-        self._picture = Column("Picture", overflow="fold", no_wrap=True)
-        self._table = Table(self._picture, "Expression", "Second", "Remarks", box=None, pad_edge=False)
-
-    def add(self, prediction: Prediction) -> None:
-        likeliest = prediction.row(self._classes)["probabilities"].items()
-        first, second, *_ = (f"{escape(name)} {probability:.1%}" for name, probability in likeliest)
-        if len(prediction.file) > console.width // 2:
-            self._picture.no_wrap = False
-        self._table.add_row(escape(prediction.file), first, second, "; ".join(prediction.notes))
-
-    def end(self) -> None:
-        if self._table.row_count:
-            console.print(self._table)
 
 
 def _check_writable(out: Path) -> None:
@@ -183,19 +66,6 @@ def _check_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise UserError(f"--out {out}: can't be written ({error.strerror}); name a file") from None
-
-
-def _load_keras() -> None:
-    """Load Keras without what TensorFlow prints meanwhile, which no setting of its own turns off."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    standard_error = os.dup(2)
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        import keras  # noqa: F401
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
 
 
 def _decided(exported: Exported) -> str:
