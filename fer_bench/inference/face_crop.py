@@ -14,18 +14,16 @@ from fer_bench.inference.face_detector import Box, Face, Point
 def face_pixels(
     image: Image.Image, face: Face, shape: tuple[int, int, int], align: bool = False
 ) -> np.ndarray:
-    """Pixels (H, W, C) uint8 of a face in a picture, cropped to its box, at the `shape` of the training images.
+    """Pixels (H, W, C) uint8 of a face in a picture: its box, at the `shape` of the training images.
 
-    With `align`, the picture is turned around the box's centre until the eyes are level, where they are known.
+    With `align`, the picture is turned around the box's centre until the eyes are level, if they are known.
     """
     if align and face.eyes:
         return fitted(_levelled(image.convert("L" if shape[2] == 1 else "RGB"), face.box, *face.eyes), shape)
     return fitted(image.crop(face.box), shape)
 
 
-def _levelled(
-    image: Image.Image, box: Box, eye: Point, other_eye: Point
-) -> Image.Image:
+def _levelled(image: Image.Image, box: Box, eye: Point, other_eye: Point) -> Image.Image:
     """A box of a picture, turned around its centre so that the second eye is right of the first."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top

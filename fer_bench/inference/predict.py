@@ -14,11 +14,16 @@ from typing import TypedDict
 import numpy as np
 from PIL import Image
 
+from fer_bench.inference.face_detector import Box
 from fer_bench.inference.model_file import ModelFile
-from fer_bench.inference.pictures import Picture, PictureReader, Unreadable
+from fer_bench.inference.pictures import Picture, PictureReader, Unreadable, Which
 
 BATCH_SIZE = 64
+FACES_EXPECTED = (
+    8  # in a picture, of which all are wanted; with fewer, a part of a small batch is for nothing
+)
 THREADS = min(4, os.cpu_count() or 1)
+Read = list[Picture] | Unreadable
 
 
 class PredictionRow(TypedDict):
@@ -30,19 +35,23 @@ class PredictionRow(TypedDict):
     faces: int | None
     notes: list[str]
     probabilities: dict[str, float]
+    face: int | None
+    box: Box | None
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the model says of one picture: probabilities (K,) float32, in the order of the model's classes.
+    """What the model says of a picture or a face: probabilities (K,) float32, in the order of its classes.
 
-    `file`, `faces` and `notes` are those of `Picture`.
+    All else is that of `Picture`.
     """
 
     file: str
     probabilities: np.ndarray
     faces: int | None
     notes: tuple[str, ...]
+    face: int | None = None
+    box: Box | None = None
 
     def row(self, classes: Sequence[str]) -> PredictionRow:
         """Plain data, probabilities rounded to six digits; `classes` are the model's."""
@@ -56,25 +65,34 @@ class Prediction:
             "faces": self.faces,
             "notes": list(self.notes),
             "probabilities": by_class,
+            "face": self.face,
+            "box": self.box,
         }
 
 
 def predict(
-    model: ModelFile, files: Sequence[Path], detect: bool = True
+    model: ModelFile,
+    files: Sequence[Path],
+    detect: bool = True,
+    which: Which = "largest",
+    align: bool = False,
 ) -> Iterator[Prediction | Unreadable]:
-    """Predict the expression in each file, in their order; with `detect`, of the largest face in it.
+    """Predict the expression in each file, in order; with `detect`, of the largest face in it, or of all.
 
-    `files` are those of `list_pictures`, and are read as `PictureReader` does.
+    `files` are those of `list_pictures`, and are read as `PictureReader` does; of the faces in a file the
+    largest comes first.
     """
-    batch_size = min(BATCH_SIZE, len(files))
+    batch_size = min(BATCH_SIZE, len(files) * (FACES_EXPECTED if which == "all" else 1))
     batch: list[Picture | Unreadable] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        for picture in _read_ahead(PictureReader(model.shape, detect), files, 2 * batch_size):
-            batch.append(picture)
-            if len(batch) == batch_size:
-                yield from _predict_batch(model, batch, batch_size)
-                batch = []
+        reader = PictureReader(model.shape, detect, which, align)
+        for read in _read_ahead(reader, files, 2 * batch_size):
+            for picture in [read] if isinstance(read, Unreadable) else read:
+                batch.append(picture)
+                if len(batch) == batch_size:
+                    yield from _predict_batch(model, batch, batch_size)
+                    batch = []
         yield from _predict_batch(model, batch, batch_size)
 
 
@@ -83,18 +101,16 @@ def _predict_batch(
 ) -> Iterator[Prediction | Unreadable]:
     pixels = [picture.pixels for picture in batch if isinstance(picture, Picture)]
     probabilities = iter(model.probabilities(np.stack(pixels), batch_size) if pixels else ())
-    for picture in batch:
-        if isinstance(picture, Picture):
-            yield Prediction(picture.file, next(probabilities), picture.faces, picture.notes)
+    for each in batch:
+        if isinstance(each, Picture):
+            yield Prediction(each.file, next(probabilities), each.faces, each.notes, each.face, each.box)
         else:
-            yield picture
+            yield each
 
 
-def _read_ahead(
-    read: Callable[[Path], Picture | Unreadable], files: Sequence[Path], most_ahead: int
-) -> Iterator[Picture | Unreadable]:
+def _read_ahead(read: Callable[[Path], Read], files: Sequence[Path], most_ahead: int) -> Iterator[Read]:
     """Read files in threads, up to `most_ahead` files ahead; yields what was read in the files' order."""
-    pending: deque[Future[Picture | Unreadable]] = deque()
+    pending: deque[Future[Read]] = deque()
     pool = ThreadPoolExecutor(THREADS)
     try:
         for path in files:
