@@ -218,7 +218,7 @@ def predict(
 
     `pictures` are files, and folders that are searched for pictures. With `detect`, the largest face is
     cropped from a picture that is clearly larger than the images that the model was trained on, or each face
-    in it; with `align`, faces are turned until their eyes are level. Columns:
+    in it; with `align`, tilted heads are turned upright. Columns:
 
     - file; expression: the likeliest class; probability: its own, 0..1;
     - faces: how many were found, missing where none was searched for; notes: what was done to the picture;

@@ -39,7 +39,7 @@ def predict(
         typer.Option(help="Of each picture: its largest face, or all, a row each, numbered by size."),
     ] = "largest",
     align: Annotated[
-        bool, typer.Option("--align", help="Turn each found face until its eyes are level.")
+        bool, typer.Option("--align", help="Turn tilted heads upright, up to 60 degrees.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line and picture.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one column per class.")] = False,

@@ -50,8 +50,8 @@ MARGIN = 0.02  # of Haar's square, added on each side: as much as FER-2013's ima
 class Face:
     """A face in a picture: its box, with a margin and within the picture.
 
-    score: how sure the detector is, 0..1, NaN where it doesn't say; eyes: the person's right one, which is
-    left in the picture unless the head is upside down, and the other one, None where they weren't located.
+    score: how sure the detector is, 0..1, NaN where it doesn't say; eyes: the one that is left in the picture
+    and the other one, None where they weren't located. How far a head is tilted is measured by `HeadTilt`.
     """
 
     box: Box
@@ -144,15 +144,19 @@ def shrunk(picture: np.ndarray, longest_side: int) -> tuple[np.ndarray, float]:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), times
 
 
+def open_yunet(least_score: float) -> cv2.FaceDetectorYN:
+    """Load YuNet, for one thread; raises cv2.error for a file that OpenCV can't read."""
+    import cv2
+
+    size = SHORT_SIDE, SHORT_SIDE  # of pictures, until another is set
+    return cv2.FaceDetectorYN.create(str(yunet_path()), "", size, least_score, LARGEST_OVERLAP, MOST_FACES)
+
+
 class _YuNet:
-    """The net, for one thread; raises cv2.error for a file that it can't read."""
+    """The net, for one thread; raises cv2.error as `open_yunet` does."""
 
     def __init__(self) -> None:
-        import cv2
-
-        self._net = cv2.FaceDetectorYN.create(
-            str(yunet_path()), "", (SHORT_SIDE, SHORT_SIDE), LEAST_SCORE, LARGEST_OVERLAP, MOST_FACES
-        )
+        self._net = open_yunet(LEAST_SCORE)
 
     def __call__(self, picture: np.ndarray) -> list[_Found]:
         import cv2

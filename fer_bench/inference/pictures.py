@@ -20,6 +20,7 @@ from fer_bench.data.decode import FORMATS, MAX_BYTES, fitted, reason, seen
 from fer_bench.errors import UserError
 from fer_bench.inference.face_crop import face_pixels
 from fer_bench.inference.face_detector import Box, Face, FaceDetector
+from fer_bench.inference.head_tilt import HeadTilt
 
 EXPECTED = "expected a picture, or a folder of pictures"
 SEARCHED_FROM = 1.5  # times the longer side of the training images; a face is searched for in larger pictures
@@ -113,15 +114,16 @@ class PictureReader:
 
     `shape` is (H, W, C) of the images that the model was trained on. With `detect`, faces are searched for in
     a picture whose shorter side is more than 1.5 times the longer of H and W. Smaller pictures, and those
-    that a face fills, are taken for faces that are cropped already. `align`: see `face_pixels`. Can be called
-    from several threads.
+    that a face fills, are taken for faces that are cropped already. With `align`, heads are turned upright.
+    Can be called from several threads. Raises UserError where heads can't be aligned, as `HeadTilt` does.
     """
 
     def __init__(
         self, shape: tuple[int, int, int], detect: bool, which: Which = "largest", align: bool = False
     ) -> None:
-        self.shape, self.which, self.align = shape, which, align
+        self.shape, self.which = shape, which
         self._detector = FaceDetector() if detect else None
+        self._tilt = HeadTilt() if align else None
         self._one_large = threading.Lock()
 
     def __call__(self, path: Path) -> list[Picture] | Unreadable:
@@ -169,7 +171,7 @@ class PictureReader:
 
     def _pixels(self, image: Image.Image, face: Face) -> np.ndarray:
         if face.box[2] - face.box[0] < FACE_FILLS * max(image.size):
-            return face_pixels(image, face, self.shape, self.align)
+            return face_pixels(image, face, self.shape, self._tilt(image, face.box) if self._tilt else 0.0)
         return fitted(image, self.shape)
 
 
