@@ -86,7 +86,7 @@ def check_weights(plan: Plan) -> None:
     files = {task.cell.backbone: task.weights.path for task in plan.tasks if task.weights.path}
     for name, path in files.items():
         backbone = BACKBONES[name]()
-        load_trunk(backbone, backbone.trunk(plan.spec.recipe.image_size), path)
+        load_trunk(backbone, backbone.trunk(plan.spec.recipe_of(name).image_size), path)
 
 
 def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:

@@ -178,7 +178,7 @@ def _plans(
         keep_weights=keep_weights,
         fingerprint=images.fingerprint,
         source=images.source,
-        notes=images.notes,
+        notes=(*images.notes, *spec.own_recipes),
         honest_ceiling=dataset_entry.honest_ceiling,
         why=why,
         precision=precision,

@@ -28,6 +28,7 @@ Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, lt=1)]
 NotNegative = Annotated[Real, Field(ge=0)]
 Rate = Annotated[Real, Field(gt=0, le=10)]
+ImageSize = Annotated[int, Field(ge=16, le=255, strict=True)]
 
 
 class Strict(BaseModel):
@@ -167,7 +168,7 @@ class Recipe(Strict):
 
     later = ("labels",)
 
-    image_size: int = Field(96, ge=16, le=255, strict=True)
+    image_size: ImageSize = 96
     """Side of the square images that the net is given, pixels."""
     batch_size: Positive = 64
     weights: Literal["imagenet", "none"] = "imagenet"
