@@ -156,7 +156,8 @@ class TrainerAtHand:
     def of(self, task: Task) -> Trainer:
         """Trainer for a task's backbone and recipe."""
         from fer_bench.backbones.base import BACKBONES
-        from fer_bench.training.trainer import Trainer, forget
+        from fer_bench.training.backend import forget
+        from fer_bench.training.trainer import Trainer
 
         if self._trainer is None or not self.has(task):
             self._trainer = None

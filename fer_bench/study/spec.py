@@ -15,17 +15,8 @@ from fer_bench.registry import Registry, unknown
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy, overrides
 from fer_bench.study.messages import explain
-from fer_bench.study.recipe import (
-    Count,
-    ImageSize,
-    Positive,
-    Rate,
-    Real,
-    Recipe,
-    Settings,
-    Strict,
-    settings,
-)
+from fer_bench.study.recipe import Recipe, Settings, settings
+from fer_bench.study.strict import Count, ImageSize, Positive, Rate, Real, Strict
 from fer_bench.study.training_set import TrainingSet
 
 UNTUNED = " (defaults)"  # behind the name of a strategy that takes the defaults beside a tuned one

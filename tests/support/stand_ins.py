@@ -62,9 +62,13 @@ class NoNet:
         self.recipe = task.cell.recipe
         return self
 
-    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
+    def read(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
         check()
         return Stage(key, [])
+
+    @property
+    def stages(self) -> NoNet:
+        return self
 
     @property
     def net(self) -> NoNet:
