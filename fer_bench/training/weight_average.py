@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -38,7 +39,7 @@ class WeightAverage(keras.layers.Layer):
         """Begin anew with the variables as they are."""
         self.steps.assign(0.0)
         for average, variable in zip(self.averages, self._averaged, strict=True):
-            average.assign(variable.value)
+            average.assign(_copy(variable))
 
     def update(self) -> None:
         """Add the variables as they are; part of a compiled step."""
@@ -51,6 +52,11 @@ class WeightAverage(keras.layers.Layer):
     def swap(self) -> None:
         """Exchange the averages and the variables."""
         for average, variable in zip(self.averages, self._averaged, strict=True):
-            value = ops.convert_to_numpy(variable.value)
-            variable.assign(average.value)
+            value = _copy(variable)
+            variable.assign(_copy(average))
             average.assign(value)
+
+
+def _copy(variable: keras.Variable) -> np.ndarray:
+    """The value, which JAX must not hold in two variables: a step takes the memory of what it is given."""
+    return np.array(ops.convert_to_numpy(variable.value))
