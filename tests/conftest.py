@@ -1,5 +1,6 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,17 @@ from fer_bench.data.images import FaceImages
 # process waiting for minutes.
 LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
 WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "report", "strategies", "study")  # folders
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # while modules and tests are loaded there is nothing to find
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector leave alone what stays to the end, and look at the rest less often."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
