@@ -14,7 +14,16 @@ from fer_bench.data.images import FaceImages
 
 # Files and folders that begin first, the longest before the others: begun last, a long one would keep one
 # process waiting for minutes.
-LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
+LONGEST = (
+    "test_seeds.py",
+    "end_to_end",
+    "training",
+    "contracts",
+    "inference",
+    "test_api.py",
+    "docs",
+    "runner",
+)
 WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "report", "strategies", "study")  # folders
 
 
