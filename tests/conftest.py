@@ -27,15 +27,16 @@ LONGEST = (
 WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "report", "strategies", "study")  # folders
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    gc.disable()  # while modules and tests are loaded there is nothing to find
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Let the garbage collector leave alone what stays to the end, and look at the rest less often."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
