@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,8 @@ from fer_bench.inference.pictures import Picture, PictureReader, Unreadable
 
 BATCH_SIZE = 64
 THREADS = min(4, os.cpu_count() or 1)
+Source = TypeVar("Source")
+Read = TypeVar("Read")
 
 
 class PredictionRow(TypedDict):
@@ -60,17 +62,18 @@ class Prediction:
 
 
 def predict(
-    model: ModelFile, files: Sequence[Path], detect: bool = True
+    model: ModelFile, files: Sequence[Path], detect: bool = True, batch_size: int | None = None
 ) -> Iterator[Prediction | Unreadable]:
     """Predict the expression in each file, in their order; with `detect`, of the largest face in it.
 
-    `files` are those of `list_pictures`, and are read as `PictureReader` does.
+    `files` are pictures, and are read as `PictureReader` does. A `batch_size` is for calls that are to share
+    one; by default 64, or the number of files where that is less.
     """
-    batch_size = min(BATCH_SIZE, len(files))
+    batch_size = batch_size or min(BATCH_SIZE, len(files))
     batch: list[Picture | Unreadable] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        for picture in _read_ahead(PictureReader(model.shape, detect), files, 2 * batch_size):
+        for picture in read_ahead(PictureReader(model.shape, detect), files, 2 * batch_size):
             batch.append(picture)
             if len(batch) == batch_size:
                 yield from _predict_batch(model, batch, batch_size)
@@ -90,15 +93,13 @@ def _predict_batch(
             yield picture
 
 
-def _read_ahead(
-    read: Callable[[Path], Picture | Unreadable], files: Sequence[Path], most_ahead: int
-) -> Iterator[Picture | Unreadable]:
-    """Read files in threads, up to `most_ahead` files ahead; yields what was read in the files' order."""
-    pending: deque[Future[Picture | Unreadable]] = deque()
+def read_ahead(read: Callable[[Source], Read], sources: Iterable[Source], most_ahead: int) -> Iterator[Read]:
+    """Read in threads, up to `most_ahead` sources ahead; yields what was read in the sources' order."""
+    pending: deque[Future[Read]] = deque()
     pool = ThreadPoolExecutor(THREADS)
     try:
-        for path in files:
-            pending.append(pool.submit(read, path))
+        for source in sources:
+            pending.append(pool.submit(read, source))
             if len(pending) > most_ahead:
                 yield pending.popleft().result()
         for future in pending:

@@ -1,0 +1,38 @@
+"""Options of `fer-bench predict` that are about videos and cameras."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fer_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from fer_bench.inference.video import Sampling
+
+Every = Annotated[
+    float, typer.Option(min=0, help="Of a video, take a frame each so many seconds; 0 takes them all.")
+]
+Start = Annotated[float, typer.Option(min=0, help="Of a video, take frames from this second on.")]
+End = Annotated[float | None, typer.Option(help="Of a video, take frames before this second.")]
+Plot = Annotated[
+    Path | None, typer.Option(help="Draw the expressions over a video's time: FILE.png, .svg or .pdf.")
+]
+Camera = Annotated[
+    int | None,
+    typer.Option(min=0, help="Take a picture with this camera instead, 0 the first; it isn't stored."),
+]
+
+
+def as_sampling(every: float, start: float, end: float | None) -> Sampling:
+    """Options as what frames to take; UserError for what can't be."""
+    from fer_bench.inference.video import Sampling
+
+    if not (math.isfinite(every) and math.isfinite(start)):
+        raise UserError(f"--every {every:g}, --start {start:g}: expected seconds")
+    if end is not None and not end > start:
+        raise UserError(f"--end {end:g}: expected seconds, more than --start {start:g}")
+    return Sampling(every, start, math.inf if end is None else end)
