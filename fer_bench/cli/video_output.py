@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fer_bench.cli.options import console
+from fer_bench.cli.plan_view import plural
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
 
@@ -96,7 +97,8 @@ def _print_summary(timeline: Timeline) -> None:
 
     found, durations = timeline.with_face, timeline.durations_by_class()
     span = f"{clock(float(timeline.seconds[0]))} to {clock(timeline.end)}"
-    first = f"{len(timeline.seconds):,} frames sampled from {span}, a face in {found:.0%} of the time"
+    faceless = f", no face found in {1 - found:.0%} of the time" if found < 1 else ""
+    first = f"{plural(len(timeline.seconds), 'frame')} from {span}{faceless}"
     console.print(f"[bold]{escape(timeline.file)}[/bold]: {first}", highlight=False, soft_wrap=True)
     if not found:
         console.print("no expression: with --no-detect, frames are taken whole")

@@ -39,7 +39,7 @@ def draw(timeline: Timeline) -> Figure:
         share = f"{durations[name] / found:.0%}"
         axes.text(1.01, 0.5, share, transform=axes.transAxes, va="center", fontsize=12, color="0.3")
     _time_axis(strips[-1], edges)
-    drawn.suptitle(f"{timeline.file[-48:]}: probability of each expression", fontsize=12)
+    drawn.suptitle(f"{timeline.file[-40:]}: probability of each expression, 0 to 100 %", fontsize=12)
     none = "; grey: no face found" if np.isnan(probabilities).any() else ""
     strips[-1].set_xlabel(f"time; dark: the likeliest (share on the right){none}", fontsize=11)
     return drawn
