@@ -211,8 +211,8 @@ def predict(
 ) -> pd.DataFrame:
     """Predict the expression in each picture, and over the time of each video, in their order.
 
-    `pictures` are files, videos among them, and folders that are searched for both: a row per picture, and of a video
-    one for a frame each `every` seconds. With `detect`, the largest face is cropped from what is clearly
+    `pictures` are files, videos among them, and folders that are searched for both: a row per picture, and of
+    a video one for a frame each `every` seconds. With `detect`, the largest face is cropped from what is clearly
     larger than the images that the model was trained on. Columns:
 
     - file; expression: the likeliest class; probability: its own, 0..1;

@@ -1,4 +1,4 @@
-"""Expressions over the time of a video: the face in each frame, batches of one size, frames without a face."""
+"""Expressions over the time of a video: the face in a frame, batches of one size, no face."""
 
 import numpy as np
 import pytest

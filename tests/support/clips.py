@@ -1,4 +1,4 @@
-"""Video files, written when needed: of shades of grey, of faces, as phones make them and accidents leave them."""
+"""Video files, written when needed: of shades, of faces, as phones and accidents leave them."""
 
 import os
 import struct
