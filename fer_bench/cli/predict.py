@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fer_bench.cli.options import console
+from fer_bench.cli.predict_options import Align, Camera, End, Every, Faces, NoDetect, Plot, Start, as_sampling
 from fer_bench.cli.quiet_keras import load_keras
-from fer_bench.cli.video_options import Camera, End, Every, Plot, Start, as_sampling
 from fer_bench.cli.video_output import Figure, Summary, check_plot, followed
 from fer_bench.errors import UserError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fer_bench.inference.video_predictions import FramePrediction
 
 COLUMNS = ("file", "expression", "probability", "faces", "notes")  # of the CSV, before one for each class
+FACE_COLUMNS = ("face", "left", "top", "right", "bottom")  # after them
 MOMENT = ("seconds", "frame")  # after the file, where there are videos
 
 
@@ -36,10 +37,9 @@ def predict(
     ] = None,
     *,
     model: Annotated[Path, typer.Option(help="A file that fer-bench export wrote.")],
-    no_detect: Annotated[
-        bool,
-        typer.Option("--no-detect", help="Take pictures whole, even large ones, without a search for faces."),
-    ] = False,
+    no_detect: NoDetect = False,
+    faces: Faces = "largest",
+    align: Align = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per line and picture, or frame.")
     ] = False,
@@ -50,11 +50,12 @@ def predict(
     plot: Plot = None,
     camera: Camera = None,
 ) -> None:
-    """Predict the expression of the face in each picture, and over the time of each video.
+    """Predict the expression of the face in each picture and over a video's time; --faces all: of every face.
 
     In a picture larger than a face crop (shorter side more than 1.5 times the longer side of the images that
-    the model was trained on) the largest face is found and cropped; so it is in the frames of a video, and a
-    frame without a face has no expression. On the terminal a video is summed up, --csv and --json have a row
+    the model was trained on) faces are found and cropped. JSON and CSV tell where: the box in pixels of the
+    upright picture, and the number of the face, the largest being 1. So it is in the frames of a video, but a
+    frame without a face has no expression. On the terminal a video is summed up; --csv and --json have a row
     for each frame that was taken.
     Files that can't be read are named on standard error, and then the exit code is 1. Of a video that breaks
     off, the rows so far are kept.
@@ -65,6 +66,8 @@ def predict(
 
     fer-bench predict --model model.keras --csv faces/ > faces.csv
 
+    fer-bench predict --model model.keras --faces all group.jpg
+
     fer-bench predict --model model.keras --plot talk.png talk.mp4
 
     fer-bench predict --model model.keras --camera 0
@@ -73,6 +76,11 @@ def predict(
         raise UserError("--json and --csv: choose one of them")
     if (camera is None) == (not inputs):
         raise UserError("expected pictures, videos or folders; or else --camera and its number")
+    if no_detect and (faces == "all" or align):
+        raise UserError(
+            f"--no-detect leaves no face to {'align' if align else 'list'}: leave one of them out"
+        )
+    from fer_bench.inference.face_detector import why_haar
     from fer_bench.inference.inputs import count_videos, predict_camera, predict_inputs
     from fer_bench.inference.pictures import list_pictures
 
@@ -85,10 +93,13 @@ def predict(
 
     opened = open_model(model)
     output = _output(opened.classes, as_json, as_csv, with_moments=videos > 0)
+    if not no_detect and (reason := why_haar()):
+        _say("note:", f"faces are searched for by Haar's cascade, which finds fewer: {reason}")
+    how = not no_detect, faces, align
     if camera is None:
-        results = predict_inputs(opened, files, not no_detect, sampling)
+        results = predict_inputs(opened, files, sampling, *how)
     else:
-        results = iter([predict_camera(opened, camera, not no_detect)])
+        results = predict_camera(opened, camera, *how)
     outputs = [output, *([Figure(plot, opened.classes)] if plot else [])]
     if _show(results, outputs, bars=videos > 0 and not (output.at_once and sys.stdout.isatty())):
         raise SystemExit(1)
@@ -105,14 +116,18 @@ def _show(
     for result in followed(results, errors) if bars and errors.is_terminal else results:
         if isinstance(result, Unreadable):
             unreadable += 1
-            line = f"[red]not read:[/red] {escape(result.file)}: {escape(result.reason)}"
-            errors.print(line, highlight=False, soft_wrap=True)
+            _say("[red]not read:[/red]", f"{result.file}: {result.reason}", errors)
         else:
             for output in outputs:
                 output.add(result)
     for output in outputs:
         output.end()
     return unreadable
+
+
+def _say(kind: str, line: str, errors: Console | None = None) -> None:
+    """Print a line on standard error."""
+    (errors or Console(stderr=True)).print(f"{kind} {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def _output(classes: tuple[str, ...], as_json: bool, as_csv: bool, with_moments: bool) -> _Output:
@@ -122,7 +137,7 @@ def _output(classes: tuple[str, ...], as_json: bool, as_csv: bool, with_moments:
     if not as_csv:
         return _Table(classes)
     columns = [COLUMNS[0], *(MOMENT if with_moments else ()), *COLUMNS[1:]]
-    if twice := sorted({*columns} & {*classes}):
+    if twice := sorted({*columns, *FACE_COLUMNS} & {*classes}):
         raise UserError(f"--csv has columns of its own named like classes: {', '.join(twice)}; use --json")
     return _Csv(classes, columns)
 
@@ -138,7 +153,7 @@ class _Output(Protocol):
 
 
 class _Json:
-    """A line per picture."""
+    """A line per picture or face."""
 
     at_once = True
 
@@ -153,19 +168,20 @@ class _Json:
 
 
 class _Csv:
-    """A header, and a row per picture."""
+    """A header, and a row per picture or face."""
 
     at_once = True
 
     def __init__(self, classes: tuple[str, ...], columns: Sequence[str]) -> None:
         self._classes, self._columns = classes, columns
         self._rows = csv.writer(sys.stdout, lineterminator="\n")
-        self._rows.writerow([*columns, *classes])
+        self._rows.writerow([*columns, *classes, *FACE_COLUMNS])
 
     def add(self, prediction: Prediction | FramePrediction) -> None:
         row = prediction.row(self._classes)
         cells = {**row, **row["probabilities"], "notes": "; ".join(row["notes"])}
-        self._rows.writerow([cells.get(name) for name in (*self._columns, *self._classes)])
+        cells |= dict(zip(FACE_COLUMNS[1:], row["box"] or (), strict=False))
+        self._rows.writerow([cells.get(name) for name in (*self._columns, *self._classes, *FACE_COLUMNS)])
 
     def end(self) -> None:
         sys.stdout.flush()

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_bench.inference.camera import snapshot
 from fer_bench.inference.model_file import ModelFile
-from fer_bench.inference.pictures import PictureReader, Unreadable
+from fer_bench.inference.pictures import PictureReader, Unreadable, Which
 from fer_bench.inference.predict import Prediction, predict
 from fer_bench.inference.video import Sampling, is_video
 from fer_bench.inference.video_predictions import BATCH_SIZE, FramePrediction, predict_video
@@ -22,21 +22,31 @@ def count_videos(files: Sequence[Path]) -> int:
 
 
 def predict_inputs(
-    model: ModelFile, files: Sequence[Path], detect: bool = True, sampling: Sampling | None = None
+    model: ModelFile,
+    files: Sequence[Path],
+    sampling: Sampling,
+    detect: bool = True,
+    which: Which = "largest",
+    align: bool = False,
 ) -> Iterator[Prediction | FramePrediction | Unreadable]:
     """Predict pictures as `predict` does and videos as `predict_video` does, in the files' order."""
     kinds = {path: is_video(path) for path in files}
     batch_size = BATCH_SIZE if any(kinds.values()) else None  # one for all, so that one function is compiled
     for video, group in groupby(files, kinds.__getitem__):
         if not video:
-            yield from predict(model, list(group), detect, batch_size)
+            yield from predict(model, list(group), detect, which, align, batch_size)
             continue
+        reader = PictureReader(model.shape, detect, which, align)
         for path in group:
-            yield from predict_video(model, path, detect, sampling or Sampling())
+            yield from predict_video(model, path, reader, sampling)
 
 
-def predict_camera(model: ModelFile, number: int, detect: bool = True) -> Prediction:
+def predict_camera(
+    model: ModelFile, number: int, detect: bool = True, which: Which = "largest", align: bool = False
+) -> Iterator[Prediction]:
     """Predict the expression in one picture by a camera, as if it were a file; UserError as of `snapshot`."""
-    picture = PictureReader(model.shape, detect).of_image(f"camera {number}", snapshot(number))
-    [probabilities] = model.probabilities(picture.pixels[np.newaxis], 1)
-    return Prediction(picture.file, probabilities, picture.faces, picture.notes)
+    for each in PictureReader(model.shape, detect, which, align).of_image(
+        f"camera {number}", snapshot(number)
+    ):
+        [probabilities] = model.probabilities(each.pixels[np.newaxis], 1)
+        yield Prediction(each.file, probabilities, each.faces, each.notes, each.face, each.box)

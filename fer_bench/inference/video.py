@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_bench.data.archive import IMAGE_SUFFIXES, printable
-from fer_bench.data.decode import LONGEST_SIDE, MAX_PIXELS
+from fer_bench.data.decode import LONGEST_SIDE, MAX_PIXELS, SMALLEST_SIDE
 from fer_bench.inference.capture import capture
 from fer_bench.inference.pictures import VIDEO_SUFFIXES, Unreadable
 
@@ -61,10 +61,11 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame upright: pixels (h, w, 3) uint8, RGB, at most 2048 a side."""
+    """A frame upright: pixels (h, w, 3) uint8, RGB, at most 2048 a side; shrink: how often it was larger."""
 
     moment: Moment
     pixels: np.ndarray
+    shrink: float
 
 
 def is_video(path: Path) -> bool:
@@ -102,8 +103,8 @@ def sampled_frames(path: Path, sampling: Sampling) -> Iterator[Frame | Unreadabl
             yield Unreadable(name, NO_FRAMES)
             return
         video = _Video(name, opened)
-        if video.pixels > MAX_PIXELS:
-            yield Unreadable(name, f"frames of more than {MAX_PIXELS // 10**6} million pixels")
+        if problem := video.unfit:
+            yield Unreadable(name, problem)
             return
         yield from video.sampled(sampling)
         if problem := video.problem(sampling):
@@ -133,8 +134,18 @@ class _Video:
         self._rate = rate if 0 < rate <= HIGHEST_RATE else USUAL_RATE
         self._frames = max(0, frames)
         self._length = self._frames / self._rate or None
-        self.pixels = opened.get(cv2.CAP_PROP_FRAME_WIDTH) * opened.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        self._size = opened.get(cv2.CAP_PROP_FRAME_WIDTH), opened.get(cv2.CAP_PROP_FRAME_HEIGHT)
         self._seconds, self._read, self._ended = 0.0, 0, False
+
+    @property
+    def unfit(self) -> str:
+        """Why the frames can't be read for their size, "" where they can."""
+        width, height = self._size
+        if min(self._size) < SMALLEST_SIDE:
+            return f"{width:.0f}x{height:.0f} pixels, fewer than {SMALLEST_SIDE} on a side"
+        if width * height > MAX_PIXELS:
+            return f"{width:.0f}x{height:.0f} pixels, more than {MAX_PIXELS // 10**6} million"
+        return ""
 
     def sampled(self, sampling: Sampling) -> Iterator[Frame]:
         due = sampling.start
@@ -143,8 +154,8 @@ class _Video:
             # exact: OpenCV reckons with a constant frame rate.
             if self._seconds < due - ROUNDING:
                 continue
-            if (pixels := self._pixels()) is not None:
-                yield Frame(Moment(self._name, self._seconds, self._read - 1, self._length), pixels)
+            if taken := self._pixels():
+                yield Frame(Moment(self._name, self._seconds, self._read - 1, self._length), *taken)
                 due = sampling.after(self._seconds)
 
     def problem(self, sampling: Sampling) -> str:
@@ -176,14 +187,16 @@ class _Video:
         self._read += 1
         return True
 
-    def _pixels(self) -> np.ndarray | None:
+    def _pixels(self) -> tuple[np.ndarray, float] | None:
+        """The frame's pixels, and how often it was larger than they are."""
         import cv2
 
         sound, pixels = self._opened.retrieve()
         if not sound:
             return None
         height, width = pixels.shape[:2]
-        if (shrink := max(height, width) / LONGEST_SIDE) > 1:
+        shrink = max(1.0, max(height, width) / LONGEST_SIDE)
+        if shrink > 1:
             size = max(1, round(width / shrink)), max(1, round(height / shrink))
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), shrink

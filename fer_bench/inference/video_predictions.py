@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 from PIL import Image
 
-from fer_bench.data.decode import fitted
-from fer_bench.inference.face_crop import face_pixels
-from fer_bench.inference.face_detector import FaceDetector
+from fer_bench.inference.face_detector import Box
 from fer_bench.inference.model_file import ModelFile
-from fer_bench.inference.pictures import SEARCHED_FROM, Unreadable
+from fer_bench.inference.pictures import Picture, PictureReader, Unreadable, enlarged
 from fer_bench.inference.predict import THREADS, Prediction, read_ahead
 from fer_bench.inference.video import Frame, Moment, Sampling, sampled_frames
 
@@ -33,19 +32,23 @@ class FrameRow(TypedDict):
     faces: int | None
     notes: list[str]
     probabilities: dict[str, float]
+    face: int | None
+    box: Box | None
 
 
 @dataclass(frozen=True, eq=False)
 class FramePrediction:
     """What the model says of one face in a frame: probabilities (K,) float32, None where no face was found.
 
-    faces: how many were found, None where none was searched for; notes: what was done to the frame.
+    faces, notes, face and box are those of `Picture`.
     """
 
     moment: Moment
     probabilities: np.ndarray | None
     faces: int | None
     notes: tuple[str, ...]
+    face: int | None = None
+    box: Box | None = None
 
     @property
     def file(self) -> str:
@@ -66,52 +69,29 @@ class FramePrediction:
             "faces": self.faces,
             "notes": list(self.notes),
             "probabilities": row["probabilities"] if found else {},
+            "face": self.face,
+            "box": self.box,
         }
 
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """A frame as the model sees it: pixels (H, W, C) uint8 of each face that is to be predicted."""
+    """A frame as the model sees it: its faces, or the whole of it as one, or none."""
 
     moment: Moment
-    pixels: Sequence[np.ndarray]
-    faces: int | None
-    notes: tuple[str, ...]
-
-
-class _FrameReader:
-    """Crops a frame to its largest face; can be called from several threads.
-
-    As in pictures, a face is searched for with `detect` where the frame is clearly larger than `shape`.
-    Otherwise than there, a frame without a face has none to be predicted.
-    """
-
-    def __init__(self, shape: tuple[int, int, int], detect: bool) -> None:
-        self._shape = shape
-        self._detector = FaceDetector() if detect else None
-
-    def __call__(self, frame: Frame | Unreadable) -> _Seen | Unreadable:
-        if isinstance(frame, Unreadable):
-            return frame
-        image = Image.fromarray(frame.pixels)
-        if not self._detector or min(image.size) <= SEARCHED_FROM * max(self._shape[:2]):
-            return _Seen(frame.moment, [fitted(image, self._shape)], None, ())
-        found = self._detector(frame.pixels)
-        note = f"{len(found)} faces: the largest" if found else "no face found"
-        pixels = [face_pixels(image, face, self._shape) for face in found[:1]]
-        return _Seen(frame.moment, pixels, len(found), () if len(found) == 1 else (note,))
+    pictures: Sequence[Picture]
 
 
 def predict_video(
-    model: ModelFile, path: Path, detect: bool = True, sampling: Sampling | None = None
+    model: ModelFile, path: Path, reader: PictureReader, sampling: Sampling
 ) -> Iterator[FramePrediction | Unreadable]:
-    """Predict the expression in sampled frames of a video; with `detect`, of the largest face in each.
+    """Predict the expression in sampled frames of a video, each seen as `reader` sees a picture.
 
-    Ends with an `Unreadable` where the video, or its rest, can't be read.
+    Otherwise than there, a frame without a face isn't predicted. Ends with an `Unreadable` where the video,
+    or its rest, can't be read.
     """
     batch: list[_Seen | Unreadable] = []
-    frames = sampled_frames(path, sampling or Sampling())
-    for seen in read_ahead(_FrameReader(model.shape, detect), frames, AHEAD):
+    for seen in read_ahead(partial(_read, reader), sampled_frames(path, sampling), AHEAD):
         batch.append(seen)
         if len(batch) == BATCH_SIZE:
             yield from _predict_batch(model, batch)
@@ -119,15 +99,30 @@ def predict_video(
     yield from _predict_batch(model, batch)
 
 
+def _read(reader: PictureReader, frame: Frame | Unreadable) -> _Seen | Unreadable:
+    if isinstance(frame, Unreadable):
+        return frame
+    pictures = reader.of_image(frame.moment.file, Image.fromarray(frame.pixels))
+    return _Seen(
+        frame.moment,
+        [replace(each, box=enlarged(each.box, frame.shrink) if each.box else None) for each in pictures],
+    )
+
+
 def _predict_batch(
     model: ModelFile, batch: Sequence[_Seen | Unreadable]
 ) -> Iterator[FramePrediction | Unreadable]:
-    pixels = [face for seen in batch if isinstance(seen, _Seen) for face in seen.pixels]
+    seen = [each for each in batch if isinstance(each, _Seen)]
+    pixels = [picture.pixels for each in seen for picture in each.pictures if picture.faces != 0]
     parts = [pixels[i : i + BATCH_SIZE] for i in range(0, len(pixels), BATCH_SIZE)]
     probabilities = (row for part in parts for row in model.probabilities(np.stack(part), BATCH_SIZE))
-    for seen in batch:
-        if isinstance(seen, Unreadable):
-            yield seen
+    for each in batch:
+        if isinstance(each, Unreadable):
+            yield each
             continue
-        for face in [next(probabilities) for _ in seen.pixels] or [None]:
-            yield FramePrediction(seen.moment, face, seen.faces, seen.notes)
+        for picture in each.pictures:
+            if picture.faces == 0:
+                yield FramePrediction(each.moment, None, 0, ("no face found",))
+            else:
+                about = picture.faces, picture.notes, picture.face, picture.box
+                yield FramePrediction(each.moment, next(probabilities), *about)

@@ -6,7 +6,7 @@ from clips import cut, on_pages, shades, write_clip
 
 from fer_bench.data.decode import fitted
 from fer_bench.inference import video_predictions
-from fer_bench.inference.pictures import Unreadable
+from fer_bench.inference.pictures import PictureReader, Unreadable
 from fer_bench.inference.video import Sampling
 from fer_bench.inference.video_predictions import BATCH_SIZE, predict_video
 
@@ -25,9 +25,13 @@ class Model:
         return np.stack([1 - light, light], axis=1)
 
 
+def whole() -> PictureReader:
+    return PictureReader(Model.shape, detect=False)
+
+
 def test_whole_frames_in_batches_of_one_size(tmp_path):
     model, path = Model(), write_clip(tmp_path / "clip.avi", shades(40))
-    found = list(predict_video(model, path, detect=False, sampling=Sampling(0)))
+    found = list(predict_video(model, path, whole(), Sampling(0)))
     assert [each.moment.number for each in found] == list(range(40))
     assert model.sizes == [(BATCH_SIZE, BATCH_SIZE)] * 2 + [(8, BATCH_SIZE)]
     light = [each.probabilities[1] for each in found]
@@ -41,7 +45,7 @@ def test_the_face_is_cropped_and_a_frame_without_one_has_no_expression(tmp_path,
     face = portraits[0].convert("RGB")
     path = write_clip(tmp_path / "clip.avi", on_pages([face, None, face]))
     model = Model()
-    first, none, last = predict_video(model, path, sampling=Sampling(0))
+    first, none, last = predict_video(model, path, PictureReader(model.shape, detect=True), Sampling(0))
     assert (first.faces, none.faces, last.faces) == (1, 0, 1)
     cropped = fitted(face, model.shape).mean() / 255
     assert first.probabilities[1] == pytest.approx(cropped, abs=0.08)
@@ -53,7 +57,7 @@ def test_the_face_is_cropped_and_a_frame_without_one_has_no_expression(tmp_path,
 
 def test_rows_before_a_break_are_kept(tmp_path):
     path = cut(write_clip(tmp_path / "clip.avi", shades(40)), 0.6)
-    *rows, end = predict_video(Model(), path, detect=False)
+    *rows, end = predict_video(Model(), path, whole(), Sampling())
     assert len(rows) >= 3 and isinstance(end, Unreadable) and "breaks off" in end.reason
 
 
@@ -69,6 +73,6 @@ def test_few_frames_are_in_memory_at_a_time(tmp_path, monkeypatch):
 
     monkeypatch.setattr(video_predictions, "sampled_frames", counted)
     path = write_clip(tmp_path / "clip.avi", shades(100))
-    for each in predict_video(Model(), path, detect=False, sampling=Sampling(0)):
+    for each in predict_video(Model(), path, whole(), Sampling(0)):
         predicted.append(each)
     assert len(predicted) == 100

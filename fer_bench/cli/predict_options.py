@@ -1,10 +1,10 @@
-"""Options of `fer-bench predict` that are about videos and cameras."""
+"""Options of `fer-bench predict`: which faces, which frames, a camera instead."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,15 @@ from fer_bench.errors import UserError
 if TYPE_CHECKING:
     from fer_bench.inference.video import Sampling
 
+NoDetect = Annotated[
+    bool,
+    typer.Option("--no-detect", help="Take pictures whole, even large ones, without a search for faces."),
+]
+Faces = Annotated[
+    Literal["largest", "all"],
+    typer.Option(help="Of each picture: its largest face, or all, a row each, numbered by size."),
+]
+Align = Annotated[bool, typer.Option("--align", help="Turn tilted heads upright, up to 60 degrees.")]
 Every = Annotated[
     float, typer.Option(min=0, help="Of a video, take a frame each so many seconds; 0 takes them all.")
 ]
