@@ -15,7 +15,22 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fer_bench.cli.options import console
-from fer_bench.cli.predict_options import Align, Camera, End, Every, Faces, NoDetect, Plot, Start, as_sampling
+from fer_bench.cli.predict_options import (
+    Align,
+    Camera,
+    Csv,
+    End,
+    Every,
+    Faces,
+    Inputs,
+    Json,
+    NoDetect,
+    Plot,
+    Start,
+    as_sampling,
+    check_faces,
+    check_formats,
+)
 from fer_bench.cli.quiet_keras import load_keras
 from fer_bench.cli.video_output import Figure, Summary, check_plot, followed
 from fer_bench.errors import UserError
@@ -31,19 +46,14 @@ MOMENT = ("seconds", "frame")  # after the file, where there are videos
 
 
 def predict(
-    # Not as paths: an empty name would become the current folder.
-    inputs: Annotated[
-        list[str] | None, typer.Argument(help="Pictures, videos, and folders of both.", metavar="PATH")
-    ] = None,
+    inputs: Inputs = None,
     *,
     model: Annotated[Path, typer.Option(help="A file that fer-bench export wrote.")],
     no_detect: NoDetect = False,
     faces: Faces = "largest",
     align: Align = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per line and picture, or frame.")
-    ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one column per class.")] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
     every: Every = 0.5,
     start: Start = 0.0,
     end: End = None,
@@ -72,15 +82,10 @@ def predict(
 
     fer-bench predict --model model.keras --camera 0
     """
-    if as_json and as_csv:
-        raise UserError("--json and --csv: choose one of them")
     if (camera is None) == (not inputs):
         raise UserError("expected pictures, videos or folders; or else --camera and its number")
-    if no_detect and (faces == "all" or align):
-        raise UserError(
-            f"--no-detect leaves no face to {'align' if align else 'list'}: leave one of them out"
-        )
-    from fer_bench.inference.face_detector import why_haar
+    check_formats(as_json, as_csv)
+    check_faces(no_detect, faces, align)
     from fer_bench.inference.inputs import count_videos, predict_camera, predict_inputs
     from fer_bench.inference.pictures import list_pictures
 
@@ -91,16 +96,13 @@ def predict(
     load_keras()
     from fer_bench.inference.model_file import open_model
 
-    opened = open_model(model)
+    opened, how = open_model(model), (not no_detect, faces, align)
     output = _output(opened.classes, as_json, as_csv, with_moments=videos > 0)
-    if not no_detect and (reason := why_haar()):
-        _say("note:", f"faces are searched for by Haar's cascade, which finds fewer: {reason}")
-    how = not no_detect, faces, align
-    if camera is None:
-        results = predict_inputs(opened, files, sampling, *how)
-    else:
-        results = predict_camera(opened, camera, *how)
     outputs = [output, *([Figure(plot, opened.classes)] if plot else [])]
+    if not no_detect:
+        _say_which_detector()
+    from_files = predict_inputs(opened, files, sampling, *how)
+    results = from_files if camera is None else predict_camera(opened, camera, *how)
     if _show(results, outputs, bars=videos > 0 and not (output.at_once and sys.stdout.isatty())):
         raise SystemExit(1)
 
@@ -123,6 +125,13 @@ def _show(
     for output in outputs:
         output.end()
     return unreadable
+
+
+def _say_which_detector() -> None:
+    from fer_bench.inference.face_detector import why_haar
+
+    if reason := why_haar():
+        _say("note:", f"faces are searched for by Haar's cascade, which finds fewer: {reason}")
 
 
 def _say(kind: str, line: str, errors: Console | None = None) -> None:

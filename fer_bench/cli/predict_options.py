@@ -13,6 +13,12 @@ from fer_bench.errors import UserError
 if TYPE_CHECKING:
     from fer_bench.inference.video import Sampling
 
+# Not as paths: an empty name would become the current folder.
+Inputs = Annotated[
+    list[str] | None, typer.Argument(help="Pictures, videos, and folders of both.", metavar="PATH")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line and picture, frame or face.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV, one column per class.")]
 NoDetect = Annotated[
     bool,
     typer.Option("--no-detect", help="Take pictures whole, even large ones, without a search for faces."),
@@ -34,6 +40,20 @@ Camera = Annotated[
     int | None,
     typer.Option(min=0, help="Take a picture with this camera instead, 0 the first; it isn't stored."),
 ]
+
+
+def check_formats(as_json: bool, as_csv: bool) -> None:
+    """Raise UserError where two formats are asked for."""
+    if as_json and as_csv:
+        raise UserError("--json and --csv: choose one of them")
+
+
+def check_faces(no_detect: bool, faces: str, align: bool) -> None:
+    """Raise UserError for options of found faces where none are searched for."""
+    if no_detect and (faces == "all" or align):
+        raise UserError(
+            f"--no-detect leaves no face to {'align' if align else 'list'}: leave one of them out"
+        )
 
 
 def as_sampling(every: float, start: float, end: float | None) -> Sampling:
