@@ -1,4 +1,7 @@
-"""Picture files: found in folders, read, cropped to the face, and brought to the size that a model takes."""
+"""Picture files: found in folders, read, cropped to the face, and brought to the size that a model takes.
+
+Video files are found with them; `video` reads these.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,12 @@ from fer_bench.inference.face_crop import face_pixels
 from fer_bench.inference.face_detector import Box, Face, FaceDetector
 from fer_bench.inference.head_tilt import HeadTilt
 
-EXPECTED = "expected a picture, or a folder of pictures"
+EXPECTED = "expected a picture, a video, or a folder of them"
+VIDEO_SUFFIXES = {
+    *(".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
+    *(".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"),
+}
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 SEARCHED_FROM = 1.5  # times the longer side of the training images; a face is searched for in larger pictures
 FACE_FILLS = 0.75  # of the picture's longer side: a face that fills more has been cropped already
 Which = Literal["largest", "all"]
@@ -55,10 +63,10 @@ class Unreadable:
 
 
 def list_pictures(names: Sequence[str]) -> list[Path]:
-    """List the given files, and the picture files in the given folders and those below them, sorted.
+    """List the given files, and the pictures and videos in the given folders and those below them, sorted.
 
     Files and folders that exist but can't be read are listed as well: reading them says so. Raises UserError
-    for what doesn't exist, for a folder without pictures and for what is neither a file nor a folder.
+    for what doesn't exist, for a folder without any of them and for what is neither a file nor a folder.
     """
     files: list[Path] = []
     for name in names:
@@ -74,7 +82,9 @@ def list_pictures(names: Sequence[str]) -> list[Path]:
         if stat.S_ISDIR(mode):
             inside = sorted(_pictures_in(path), key=str)
             if not inside:
-                raise UserError(f"{shown}: no pictures in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
+                raise UserError(
+                    f"{shown}: no pictures or videos in this folder ({', '.join(sorted(SUFFIXES))})"
+                )
             files += inside
         elif stat.S_ISREG(mode):
             files.append(path)
@@ -84,7 +94,7 @@ def list_pictures(names: Sequence[str]) -> list[Path]:
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
-    """Picture files in a folder and those below it, each visited once; then folders that can't be read."""
+    """Pictures and videos in a folder and below it, each visited once; then folders that can't be read."""
     unreadable: list[OSError] = []
     visited = set()
     for directory, subfolders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
@@ -96,7 +106,7 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
         subfolders[:] = filter(visible, subfolders)
         for name in names:
             path = Path(directory, name)
-            if visible(name) and path.suffix.lower() in IMAGE_SUFFIXES and _may_be_file(path):
+            if visible(name) and path.suffix.lower() in SUFFIXES and _may_be_file(path):
                 yield path
     yield from (Path(error.filename) for error in unreadable)
 
@@ -140,13 +150,14 @@ class PictureReader:
             with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
                 large = opened.width * opened.height > LARGE
                 with self._one_large if large else contextlib.nullcontext():
-                    return self._read(name, opened)
+                    return self.of_image(name, opened)
         except UserError:
             raise
         except Exception as error:  # Pillow's readers raise nearly anything on a broken file
             return Unreadable(name, reason(error))
 
-    def _read(self, name: str, opened: Image.Image) -> list[Picture]:
+    def of_image(self, name: str, opened: Image.Image) -> list[Picture]:
+        """A picture, opened or in memory, as one or with a face each; raises what Pillow does."""
         frames = getattr(opened, "n_frames", 1)
         notes: tuple[str, ...] = (f"{frames} frames: the first one",) if frames > 1 else ()
         shorter, longer = sorted(opened.size)
@@ -165,7 +176,7 @@ class PictureReader:
                 else f"{len(found)} faces: the largest"
             )
             chosen = (*notes, choice) if len(found) > 1 else notes
-            box = _enlarged(face.box, longer / max(image.size))
+            box = enlarged(face.box, longer / max(image.size))
             pictures.append(Picture(name, self._pixels(image, face), len(found), chosen, number, box))
         return pictures
 
@@ -175,6 +186,7 @@ class PictureReader:
         return fitted(image, self.shape)
 
 
-def _enlarged(box: Box, times: float) -> Box:
+def enlarged(box: Box, times: float) -> Box:
+    """A box in a picture that is so many times as large."""
     left, top, right, bottom = (round(edge * times) for edge in box)
     return left, top, right, bottom

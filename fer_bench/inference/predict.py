@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -23,7 +23,8 @@ FACES_EXPECTED = (
     8  # in a picture, of which all are wanted; with fewer, a part of a small batch is for nothing
 )
 THREADS = min(4, os.cpu_count() or 1)
-Read = list[Picture] | Unreadable
+Source = TypeVar("Source")
+Read = TypeVar("Read")
 
 
 class PredictionRow(TypedDict):
@@ -76,18 +77,19 @@ def predict(
     detect: bool = True,
     which: Which = "largest",
     align: bool = False,
+    batch_size: int | None = None,
 ) -> Iterator[Prediction | Unreadable]:
     """Predict the expression in each file, in order; with `detect`, of the largest face in it, or of all.
 
-    `files` are those of `list_pictures`, and are read as `PictureReader` does; of the faces in a file the
-    largest comes first.
+    `files` are pictures, and are read as `PictureReader` does; of the faces in a file the largest comes
+    first. A `batch_size` is for calls that are to share one; by default as many as are expected, up to 64.
     """
-    batch_size = min(BATCH_SIZE, len(files) * (FACES_EXPECTED if which == "all" else 1))
+    batch_size = batch_size or min(BATCH_SIZE, len(files) * (FACES_EXPECTED if which == "all" else 1))
     batch: list[Picture | Unreadable] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         reader = PictureReader(model.shape, detect, which, align)
-        for read in _read_ahead(reader, files, 2 * batch_size):
+        for read in read_ahead(reader, files, 2 * batch_size):
             for picture in [read] if isinstance(read, Unreadable) else read:
                 batch.append(picture)
                 if len(batch) == batch_size:
@@ -108,13 +110,13 @@ def _predict_batch(
             yield each
 
 
-def _read_ahead(read: Callable[[Path], Read], files: Sequence[Path], most_ahead: int) -> Iterator[Read]:
-    """Read files in threads, up to `most_ahead` files ahead; yields what was read in the files' order."""
+def read_ahead(read: Callable[[Source], Read], sources: Iterable[Source], most_ahead: int) -> Iterator[Read]:
+    """Read in threads, up to `most_ahead` sources ahead; yields what was read in the sources' order."""
     pending: deque[Future[Read]] = deque()
     pool = ThreadPoolExecutor(THREADS)
     try:
-        for path in files:
-            pending.append(pool.submit(read, path))
+        for source in sources:
+            pending.append(pool.submit(read, source))
             if len(pending) > most_ahead:
                 yield pending.popleft().result()
         for future in pending:

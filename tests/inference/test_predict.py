@@ -187,7 +187,7 @@ def test_what_may_not_be_read_is_named_and_the_others_predicted(predict_command,
     ("words", "message"),
     [
         (["missing.png"], "missing.png isn't there"),
-        (["nothing"], "nothing: no pictures in this folder"),
+        (["nothing"], "nothing: no pictures or videos in this folder"),
         (["good.png", "--json", "--csv"], "choose one"),
         (["good.png", "--no-detect", "--faces", "all"], "--no-detect leaves no face to list"),
         (["good.png", "--no-detect", "--align"], "--no-detect leaves no face to align"),
