@@ -1,4 +1,4 @@
-"""`fer-bench explain`: which places of a face speak for its expression; nothing heavy is imported at first."""
+"""`fer-bench explain`: which places of a face speak for its expression; nothing heavy is imported first."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _write(explained: Sequence[Explained], out: Path, files: Sequence[Path]) -> 
 
 
 class _FreeNames:
-    """Names of files in a folder that no other picture has, neither one that is read nor one written before."""
+    """Names of files in a folder that no other picture has, neither one that is read nor one written."""
 
     def __init__(self, folder: Path, read: Iterable[Path]) -> None:
         self._folder = folder

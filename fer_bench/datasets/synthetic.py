@@ -84,6 +84,7 @@ class Synthetic(Dataset):
     """Drawn faces at 48x48, seven expressions, FER-2013's class shares; no download."""
 
     title = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
+    licence = "MIT: drawn by fer-bench, no photographs"
 
     def load(self) -> FaceImages:
         """Draw train, val and test (seconds), or read what was drawn; pixels (9800, 48, 48, 1) read-only."""

@@ -57,7 +57,7 @@ class Explainer:
     def __call__(
         self, pixels: np.ndarray, label: int | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities (n, K), the class that is explained (n,) and its heat (n, H, W), all float32 but that.
+        """Probabilities (n, K), the class that is explained (n,) and its heat (n, H, W) float32.
 
         pixels (n, H, W, C) uint8, label a class's number or None for each picture's likeliest. The heat of a
         picture is 1 where it is greatest, and 0 everywhere where nothing speaks for the class.
