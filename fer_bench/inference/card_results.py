@@ -33,7 +33,7 @@ def scores(facts: CardFacts) -> str:
     ]
     *_, test = facts.counts
     by_class = [
-        [name, f"{images:,}", estimate(each.precision), estimate(each.recall), estimate(each.f1)]
+        [name, f"{images:,}", estimate(each.f1), estimate(each.precision), estimate(each.recall)]
         for name, images, each in zip(facts.kept.classes, test, facts.scores.by_class(), strict=True)
     ]
     parts = [
@@ -41,7 +41,7 @@ def scores(facts: CardFacts) -> str:
         "training: another seed gives another model.",
         table(["Test images", *columns], rows),
         _means(facts),
-        table(["Class", "Images", "Precision", "Recall", "F1"], by_class),
+        table(["Class", "Images", "F1", "Precision", "Recall"], by_class),
     ]
     return "\n\n".join(parts)
 
