@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.base import Dataset, find_dataset
 from fer_bench.errors import UserError
 from fer_bench.inference.card_scores import Estimate, TestScores, mean_of_repeats
-from fer_bench.storage.records import RepeatRecord, safe_name
+from fer_bench.storage.records import RepeatRecord
 
 if TYPE_CHECKING:
     from fer_bench.inference.export import Exported
@@ -54,7 +55,7 @@ class CardFacts:
     def name(self) -> str:
         """Name of the model, of letters that a repository's name may have."""
         parts = self.record.board["dataset"], self.record.backbone, self.record.strategy
-        return "-".join(safe_name(part).replace(" ", "-").replace("_", "-") for part in parts)
+        return re.sub("[^0-9A-Za-z]+", "-", " ".join(parts)).strip("-")
 
     @property
     def title(self) -> str:

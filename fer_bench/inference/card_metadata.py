@@ -51,10 +51,12 @@ def _results(facts: CardFacts) -> list[dict[str, Any]]:
     board = facts.record.board
     found = []
     for part, (images, estimates) in facts.scores.overall().items():
-        of_part = "" if part == "test" else f", {PARTS[part]}"
+        # The Hub takes results for the same where type, config and split are, whatever their name is.
+        config = board["split"] if part == "test" else f"{board['split']}, {PARTS[part]}"
         data = {
-            "name": f"{board['dataset']}, split {board['split']}{of_part} ({images:,} test images)",
+            "name": f"{board['dataset']}, split {config} ({images:,} test images)",
             "type": board["dataset"],
+            "config": config,
             "split": "test",
         }
         metrics = [_metric(name, estimate) for name, estimate in estimates.items()]

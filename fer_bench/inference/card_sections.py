@@ -28,7 +28,7 @@ model = keras.saving.load_model("{file}")
 classes = {classes}
 
 face = np.asarray(Image.open("face.png").convert("RGB"))
-(probabilities,) = model.predict(face[None])
+(probabilities,) = model.predict(face[np.newaxis])
 print(classes[probabilities.argmax()])
 """
 ONNX = """\
@@ -40,7 +40,7 @@ session = onnxruntime.InferenceSession("{file}")
 classes = {classes}
 
 face = np.asarray(Image.open("face.png").convert("RGB"), "float32")
-((probabilities,),) = session.run(None, {{session.get_inputs()[0].name: face[None]}})
+((probabilities,),) = session.run(None, {{session.get_inputs()[0].name: face[np.newaxis]}})
 print(classes[probabilities.argmax()])
 """
 SNIPPETS = {".keras": KERAS, ".onnx": ONNX}

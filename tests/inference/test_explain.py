@@ -1,5 +1,4 @@
-"""Heat lies where a class is decided; pictures of it are written; what can't be explained is said in a "
-"line."""
+"""Heat lies where a class is decided; pictures of it are written; what can't be explained is said so."""
 
 import os
 import subprocess
@@ -15,7 +14,6 @@ from PIL import Image
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.inference.explain import LEAST_PLACES, Explainer
 from fer_bench.inference.model_file import open_model
-
 
 QUICK = "mini_xception"
 BACKBONES_HERE = [name if name == QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BACKBONES]
