@@ -50,7 +50,7 @@ def _results(facts: CardFacts) -> list[dict[str, Any]]:
     """A result for each part of the test images, and in it a metric for each score."""
     board = facts.record.board
     found = []
-    for part, (images, estimates) in facts.scores.overall().items():
+    for part, (images, estimates) in facts.scores.overall.items():
         # The Hub takes results for the same where type, config and split are, whatever their name is.
         config = board["split"] if part == "test" else f"{board['split']}, {PARTS[part]}"
         data = {
@@ -63,7 +63,7 @@ def _results(facts: CardFacts) -> list[dict[str, Any]]:
         if part == "test":
             metrics += [
                 {"type": "f1", "value": round(each.f1.value, 4), "name": f"F1 of {name}"}
-                for name, each in zip(facts.kept.classes, facts.scores.by_class(), strict=True)
+                for name, each in zip(facts.kept.classes, facts.scores.by_class, strict=True)
                 if not math.isnan(each.f1.value)
             ]
         found.append({"task": dict(TASK), "dataset": data, "metrics": metrics})

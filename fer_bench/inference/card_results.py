@@ -15,7 +15,7 @@ RAREST, CONFUSIONS = 2, 5
 
 def in_a_sentence(facts: CardFacts) -> str:
     """What it is and how good."""
-    images, found = facts.scores.overall()["test"]
+    images, found = facts.scores.overall["test"]
     name = facts.title.partition(",")[0]
     return (
         f"It says which of {len(facts.kept.classes)} expressions a face shows: {listed(facts.kept.classes)}. "
@@ -26,7 +26,7 @@ def in_a_sentence(facts: CardFacts) -> str:
 
 def scores(facts: CardFacts) -> str:
     """Scores with intervals, of all test images and without copies; the cell's means; scores by class."""
-    overall = facts.scores.overall()
+    overall = facts.scores.overall
     columns = [f"{PARTS[part]} ({images:,})" for part, (images, _) in overall.items()]
     rows = [
         [word, *(estimate(found[name]) for _, found in overall.values())] for name, word in SCORES.items()
@@ -34,7 +34,7 @@ def scores(facts: CardFacts) -> str:
     *_, test = facts.counts
     by_class = [
         [name, f"{images:,}", estimate(each.f1), estimate(each.precision), estimate(each.recall)]
-        for name, images, each in zip(facts.kept.classes, test, facts.scores.by_class(), strict=True)
+        for name, images, each in zip(facts.kept.classes, test, facts.scores.by_class, strict=True)
     ]
     parts = [
         "In percent; [low, high] is the 95 % interval for other test images. All of it is of this one "
@@ -59,7 +59,7 @@ def _means(facts: CardFacts) -> str:
 
 def calibration(facts: CardFacts) -> str:
     """Whether probabilities are true, over all and by the class that is predicted."""
-    named = zip(facts.kept.classes, facts.scores.by_class(), strict=True)
+    named = zip(facts.kept.classes, facts.scores.by_class, strict=True)
     known = [(each.calibration_error, name) for name, each in named if not math.isnan(each.calibration_error)]
     errors = ", ".join(f"{cell(name)} {percent(error)}" for error, name in sorted(known, reverse=True))
     return (
@@ -71,7 +71,7 @@ def calibration(facts: CardFacts) -> str:
 
 def whom_it_fails(facts: CardFacts) -> str:
     """The rarest classes, the most frequent confusions, and groups of people where they are known."""
-    kept, by_class = facts.kept, facts.scores.by_class()
+    kept, by_class = facts.kept, facts.scores.by_class
     used = [k for k in np.argsort(kept.class_counts, kind="stable") if kept.class_counts[k]]
     rarest = [
         f"Rare in training: **{cell(kept.classes[k])}**, {kept.class_counts[k]:,} of "
@@ -116,7 +116,7 @@ def leaks(facts: CardFacts) -> str:
     if images.near_dedup is not None:
         near = f"{np.count_nonzero(~images.near_dedup):,} have a near-copy there, identical ones among them."
     val_twins, ceiling = int(tags.get("val_twins") or 0), float(tags.get("honest_ceiling") or "inf")
-    accuracy = facts.scores.overall()["test"][1]["accuracy"].value
+    accuracy = facts.scores.overall["test"][1]["accuracy"].value
     doubts = {
         f"{val_twins:,} validation images are also in train: selection trusts them too much.": val_twins > 0,
         "**Selection saw the test images**: the scores are too good.": tags.get("selects_on_test") == "true",

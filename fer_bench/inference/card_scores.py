@@ -82,6 +82,7 @@ class TestScores:
         """Labels (n,) int as decided."""
         return self.logits.argmax(axis=1)
 
+    @cached_property
     def overall(self) -> dict[str, tuple[int, dict[str, Estimate]]]:
         """By PARTS of the test images that are there: how many they are, and SCORES of them."""
         found, scored = {}, _scored(len(self.classes))
@@ -93,6 +94,7 @@ class TestScores:
             found[part] = int(mask.sum()), dict(zip(SCORES, estimates, strict=True))
         return found
 
+    @cached_property
     def by_class(self) -> list[ClassScores]:
         """Scores of each class."""
         probabilities = softmax(self.logits, axis=1)
