@@ -84,10 +84,10 @@ class TestScores:
 
     @cached_property
     def overall(self) -> dict[str, tuple[int, dict[str, Estimate]]]:
-        """By PARTS of the test images that are there: how many they are, and SCORES of them."""
+        """By PARTS of the test images, but those that are all of them: how many they are, and SCORES."""
         found, scored = {}, _scored(len(self.classes))
         for part, mask in scored_parts(self.images).items():
-            if not mask.any():
+            if not mask.any() or (part != "test" and mask.all()):
                 continue
             labels, predicted = self.images.labels[mask], self.predicted[None, mask]
             estimates = [_estimate(*score(labels, predicted), self.images.groups[mask]) for score in scored]

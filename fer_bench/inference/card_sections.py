@@ -122,7 +122,7 @@ def data(facts: CardFacts) -> str:
     board, (train, val, test) = facts.record.board, facts.counts
     changed = in_words(board)
     sentence = (
-        f"{facts.title} (`{board['dataset']}`), split `{board['split']}`"
+        f"`{board['dataset']}`: {facts.title}; split `{board['split']}`"
         f"{f'; training images were changed on purpose: {changed}' if changed else ''}. Validation chose "
         "epochs and parameters; the test images were scored once."
     )
