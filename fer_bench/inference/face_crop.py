@@ -10,5 +10,5 @@ from fer_bench.inference.face_detector import Face
 
 
 def face_pixels(image: Image.Image, face: Face, shape: tuple[int, int, int]) -> np.ndarray:
-    """Pixels (H, W, C) uint8 of a face in a picture, cropped to its box, at the `shape` of the training images."""
+    """Pixels (H, W, C) uint8 of a face in a picture: cropped to its box, brought to `shape`, (H, W, C)."""
     return fitted(image.crop(face.box), shape)

@@ -6,6 +6,7 @@ BatchNormalization consists of: they take more than half of a MobileNetV2 step.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -46,6 +47,12 @@ def gradient(score: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
 
         return jax.grad(score)(at)
     raise UserError(f"gradients are not to be had with KERAS_BACKEND={backend}: use tensorflow or jax")
+
+
+def forget() -> None:
+    """Free the memory that Keras holds for nets that are no longer used."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 class BatchNormalization(layers.BatchNormalization):
