@@ -24,6 +24,8 @@ class Backbone:
     """Pretrained weights of the trunk lie in `<trunk_name>.weights.h5`."""
     download_name: ClassVar[str | None] = None
     """File that Keras' own download of the ImageNet weights leaves in its cache; None: there are none."""
+    weights_licence: ClassVar[str] = "unclear"
+    """What is known of the licence of its pretrained weights, in a phrase: for model cards."""
     smallest: ClassVar[int] = 32
     """Smallest image size, pixels."""
     seconds_per_megapixel: ClassVar[float]

@@ -21,6 +21,7 @@ class ConvNeXtTiny(Backbone):
 
     trunk_name = "convnext_tiny"
     download_name = "convnext_tiny_notop.h5"
+    weights_licence = "MIT"
     seconds_per_megapixel = 2.8
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

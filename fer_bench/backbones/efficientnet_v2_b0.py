@@ -21,6 +21,7 @@ class EfficientNetV2B0(Backbone):
 
     trunk_name = "efficientnet_v2_b0"
     download_name = "efficientnetv2-b0_notop.h5"
+    weights_licence = "Apache-2.0"
     seconds_per_megapixel = 1.4
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

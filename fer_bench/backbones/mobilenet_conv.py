@@ -20,6 +20,7 @@ class MobileNetConv(Backbone):
 
     trunk_name = "mobilenet"
     download_name = "mobilenet_1_0_224_tf_no_top.h5"
+    weights_licence = "Apache-2.0"
     seconds_per_megapixel = 0.6
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

@@ -20,6 +20,7 @@ class MobileNetV2(Backbone):
 
     trunk_name = "mobilenet_v2"
     download_name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    weights_licence = "Apache-2.0"
     seconds_per_megapixel = 0.55
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

@@ -19,6 +19,7 @@ class MobileNetV3Large(Backbone):
 
     trunk_name = "mobilenet_v3_large"
     download_name = "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5"
+    weights_licence = "Apache-2.0"
     seconds_per_megapixel = 0.45
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

@@ -20,6 +20,7 @@ class ResNet50(Backbone):
 
     trunk_name = "resnet50"
     download_name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    weights_licence = "MIT"
     seconds_per_megapixel = 4.0
 
     def preprocess(self, pixels: KerasTensor) -> KerasTensor:

@@ -20,6 +20,7 @@ class VGG16(Backbone):
 
     trunk_name = "vgg16"
     download_name = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    weights_licence = "CC BY 4.0"
     seconds_per_megapixel = 8.5
     gains_by_bfloat16 = ("gpu", "cpu")
 

@@ -80,6 +80,7 @@ def _decided(exported: Exported) -> str:
 
 def _print_exported(out: Path, exported: Exported) -> None:
     """Print which model was written where, and how near its predictions are to the run's own."""
+    from fer_bench.inference.model_card import card_file
     from fer_bench.study.variants import in_words
 
     kept = exported.kept
@@ -94,6 +95,7 @@ def _print_exported(out: Path, exported: Exported) -> None:
         f"  test macro-F1 {exported.macro_f1:.1%}{_decided(exported)}; classes: {', '.join(kept.classes)}",
         f"  trained on {width}x{height} {'grey' if channels == 1 else 'RGB'} images",
         f"  in MLflow: {exported.address}",
+        f"  its model card: {card_file(out)} (README.md on the Hugging Face Hub)",
     ]
     if exported.difference is None:
         lines.append(

@@ -50,6 +50,7 @@ class AffectNet(Imported):
 
     name = "affectnet"
     title = "AffectNet, about 290,000 faces from the web, eight expressions"
+    licence = "for research only, by agreement with its authors; the photographs are from the web"
     how = "fer-bench data import affectnet PATH (folder or zip, from the authors on request)"
     forms = "AffectNet's training.csv and validation.csv with their images, or its train_set and val_set"
     options = ("classes", "size")

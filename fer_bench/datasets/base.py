@@ -28,6 +28,8 @@ class Dataset:
     kaggle: ClassVar[str | None] = None
     """Name on Kaggle for `data download`, owner/dataset."""
     generic: ClassVar[bool] = False
+    licence: ClassVar[str] = "unclear"
+    """What is known of the licence of its images and labels, in a phrase: for model cards."""
     forms: ClassVar[str] = ""
     """What it can be imported from, in a phrase: shown where nothing is recognised."""
     options: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +80,7 @@ class UserFolder(Imported):
         self.name = name
         if (kind := cache.read_as(name)) in DATASETS:
             self.honest_ceiling = DATASETS[kind].honest_ceiling
+            self.licence = DATASETS[kind].licence  # type: ignore[misc]
 
 
 DATASETS: Registry[type[Dataset]] = Registry("dataset", "fer_bench.datasets")

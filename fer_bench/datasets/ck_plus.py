@@ -53,6 +53,7 @@ class CKPlus(Imported):
 
     name = "ck-plus"
     title = "CK+, 327 posed sequences of 118 people, no split"
+    licence = "for research only, by agreement with its authors"
     how = "fer-bench data import ck-plus PATH (the official tree, class folders or a csv of 48x48 pixels)"
     forms = "CK+'s cohn-kanade-images and Emotion, its class folders, or its csv (ckextended.csv)"
     options = ("classes", "size")

@@ -29,6 +29,7 @@ class ExpW(Imported):
 
     name = "expw"
     title = "ExpW, 91,793 faces cut out of web pictures, no split"
+    licence = "for non-commercial research only; the photographs are from the web"
     how = "fer-bench data import expw FOLDER (one with label.lst and the pictures, from the authors' page)"
     forms = "ExpW's label.lst and its pictures"
     options = ("classes", "size")

@@ -38,6 +38,7 @@ class Fer2013(Imported):
 
     name = "fer2013"
     title = "FER-2013, 35,887 faces from the web"
+    licence = "unclear: photographs from the web, gathered for a challenge in 2013"
     how = "fer-bench data download fer2013 (or data import fer2013 PATH: zip, tar.gz, folder or csv)"
     honest_ceiling = 0.77
     kaggle = "msambare/fer2013"

@@ -26,6 +26,7 @@ class Fer49779(Imported):
 
     name = "fer-49779"
     title = "49,779 processed faces, no split, augmented copies inside"
+    licence = "unclear: processed by others, of FER-2013 among others"
     how = "fer-bench data download fer-49779 (or data import fer-49779 PATH: zip or folder)"
     kaggle = "fahadullaha/facial-emotion-recognition-dataset"
     forms = "processed_data/CLASS/IMAGE of the 49,779 faces"

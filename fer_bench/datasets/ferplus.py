@@ -51,6 +51,7 @@ class FerPlus(Imported):
 
     name = "ferplus"
     title = "FERPlus, FER-2013's faces with ten votes each"
+    licence = "labels MIT (Microsoft); images those of FER-2013, unclear: photographs from the web"
     how = "fer-bench data import ferplus PATH (a folder that holds fer2013new.csv and fer2013.csv)"
     forms = "fer2013new.csv beside fer2013.csv (FERPlus)"
     options = ("classes",)

@@ -45,6 +45,9 @@ class RafDb(Imported):
 
     name = "raf-db"
     title = "RAF-DB, 15,339 faces from the web, without validation images"
+    licence = (
+        "for non-commercial research only, by agreement with its authors; the photographs are from the web"
+    )
     how = "fer-bench data import raf-db PATH (the authors' folder basic/, or Kaggle's zip)"
     forms = "RAF-DB's basic/EmoLabel and basic/Image, or Kaggle's DATASET/train/1"
     options = ("classes", "size")

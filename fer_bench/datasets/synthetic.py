@@ -19,8 +19,7 @@ from fer_bench.data import cache
 from fer_bench.data.images import SUBSETS, FaceImages
 from fer_bench.datasets.base import DATASETS, Dataset
 
-SIDE = 48
-CHUNK = 64  # faces drawn at a time: few enough to stay in the processor's cache
+SIDE, CHUNK = 48, 64  # pixels; faces drawn at a time: few enough to stay in the processor's cache
 SIZES = {"train": 5600, "val": 1400, "test": 2800}
 # Training images per class.
 FER2013 = dict(angry=3995, disgust=436, fear=4097, happy=7215, neutral=4965, sad=4830, surprise=3171)
@@ -84,6 +83,7 @@ class Synthetic(Dataset):
     """Drawn faces at 48x48, seven expressions, FER-2013's class shares; no download."""
 
     title = "drawn faces in FER-2013's class shares, 48x48 grey (a stand-in)"
+    licence = "MIT: drawn by fer-bench, no photographs"
 
     def load(self) -> FaceImages:
         """Draw train, val and test (seconds), or read what was drawn; pixels (9800, 48, 48, 1) read-only."""

@@ -18,6 +18,7 @@ from fer_bench.evaluation.decisions import fit_ladder
 from fer_bench.evaluation.metrics import scores
 from fer_bench.files import copy_file
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
+from fer_bench.inference.model_card import write_card
 from fer_bench.inference.model_file import ModelFile, open_model
 from fer_bench.inference.self_contained import affine, plain, self_contained, with_cosines
 from fer_bench.storage.mlflow_model import log_model
@@ -83,7 +84,9 @@ def export(
         raise UserError(
             f"wrote {out}, but could not log it in MLflow ({_reason(error)}): may you write to its store?"
         ) from None
-    return Exported(kept, found, found.macro_f1(kept), address, difference(written, kept, found))
+    exported = Exported(kept, found, found.macro_f1(kept), address, difference(written, kept, found))
+    write_card(exported, out, mlruns)
+    return exported
 
 
 def decision(kept: KeptRepeat, rule: str) -> Decision:

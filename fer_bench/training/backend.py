@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from fer_bench.errors import UserError
+
 Tensor: TypeAlias = Any
 """A tensor of the backend in use, or a Keras variable: TensorFlow and JAX share no type for it."""
 
@@ -25,6 +27,26 @@ def jit_compile() -> bool | str:
 
         return "auto" if tf.config.list_physical_devices("GPU") else False
     return "auto"
+
+
+def gradient(score: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Derivative of a score, a single number, by the tensor that it is computed from; of its shape.
+
+    Raises UserError with a backend other than TensorFlow and JAX.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = score(at)
+        return tape.gradient(value, at)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(score)(at)
+    raise UserError(f"gradients are not to be had with KERAS_BACKEND={backend}: use tensorflow or jax")
 
 
 def forget() -> None:

@@ -195,6 +195,25 @@ def test_a_second_export_takes_the_place_of_the_first(exported):
     assert [model["artifact_path"] for model in json.loads(history)] == ["model"]
 
 
+def test_a_model_card_lies_beside_the_file_and_in_mlflow(exported):
+    from fer_bench.storage.databases import tracking_uri
+    from fer_bench.storage.mlflow_client import open_client
+
+    export = exported[CELLS[0]]
+    beside = export.file.with_name(f"{export.file.name}.md")
+    assert f"model card: {beside.name}" in export.said
+    card = beside.read_text(encoding="utf-8")
+    macro_f1 = re.search(r"test macro-F1 ([\d.]+)%", export.said)[1]
+    assert f"is **{macro_f1} %**" in card
+    assert "drawn faces, not people" in card, "the data's own note"
+    assert "Mean of the 3 seeds that it was trained with: Accuracy " in card
+    run = open_client(tracking_uri(Path("mlruns"))).get_run(export.run)
+    note = run.data.tags["mlflow.note.content"]
+    assert note.startswith("It says which of 7 expressions a face shows") and "model_card.md" in note
+    logged = (artifacts(export.run) / "model_card.md").read_text(encoding="utf-8")
+    assert logged.partition("# Where")[0].replace("again.keras", beside.stem) == card.partition("# Where")[0]
+
+
 def test_only_keras_own_layers_are_in_the_file_with_the_dropout_that_was_used(exported):
     with zipfile.ZipFile(exported[CELLS[0]].file) as file:
         config = file.read("config.json").decode()
