@@ -94,10 +94,11 @@ def explain_files(
     reader = PictureReader(explainer.shape, detect)
     label = None if name is None else explainer.classes.index(name)
     for path in files:
-        picture = reader(path)
-        if isinstance(picture, Unreadable):
-            yield picture
+        read = reader(path)
+        if isinstance(read, Unreadable):
+            yield read
             continue
+        (picture,) = read  # of the largest face
         (probabilities,), (explained,), (heat,) = explainer(picture.pixels[None], label)
         by_class = {
             explainer.classes[k]: float(probabilities[k]) for k in np.argsort(-probabilities, kind="stable")
