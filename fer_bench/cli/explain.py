@@ -50,7 +50,7 @@ def explain(
     """
     from fer_bench.inference.pictures import list_pictures
 
-    files = list_pictures(pictures)
+    files = list_pictures(pictures, videos=False)
     _make_folder(out)
     load_keras()
     from fer_bench.inference.explain import explain_files, open_explainer

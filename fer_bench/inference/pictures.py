@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,13 +62,14 @@ class Unreadable:
     reason: str
 
 
-def list_pictures(names: Sequence[str]) -> list[Path]:
-    """List the given files, and the pictures and videos in the given folders and those below them, sorted.
+def list_pictures(names: Sequence[str], videos: bool = True) -> list[Path]:
+    """List the given files, and the pictures and `videos` in the given folders and those below them, sorted.
 
     Files and folders that exist but can't be read are listed as well: reading them says so. Raises UserError
     for what doesn't exist, for a folder without any of them and for what is neither a file nor a folder.
     """
     files: list[Path] = []
+    suffixes = SUFFIXES if videos else IMAGE_SUFFIXES
     for name in names:
         path, shown = Path(name), printable(name)
         try:
@@ -80,11 +81,10 @@ def list_pictures(names: Sequence[str]) -> list[Path]:
             problem = "isn't there" if missing else f"can't be read ({error.strerror})"
             raise UserError(f"{shown} {problem}: {EXPECTED}") from None
         if stat.S_ISDIR(mode):
-            inside = sorted(_pictures_in(path), key=str)
+            inside = sorted(_pictures_in(path, suffixes), key=str)
             if not inside:
-                raise UserError(
-                    f"{shown}: no pictures or videos in this folder ({', '.join(sorted(SUFFIXES))})"
-                )
+                kinds = "pictures or videos" if videos else "pictures"
+                raise UserError(f"{shown}: no {kinds} in this folder ({', '.join(sorted(suffixes))})")
             files += inside
         elif stat.S_ISREG(mode):
             files.append(path)
@@ -93,8 +93,8 @@ def list_pictures(names: Sequence[str]) -> list[Path]:
     return files
 
 
-def _pictures_in(folder: Path) -> Iterator[Path]:
-    """Pictures and videos in a folder and below it, each visited once; then folders that can't be read."""
+def _pictures_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Files of these kinds in a folder and below it, each visited once; then folders that can't be read."""
     unreadable: list[OSError] = []
     visited = set()
     for directory, subfolders, names in os.walk(folder, onerror=unreadable.append, followlinks=True):
@@ -106,7 +106,7 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
         subfolders[:] = filter(visible, subfolders)
         for name in names:
             path = Path(directory, name)
-            if visible(name) and path.suffix.lower() in SUFFIXES and _may_be_file(path):
+            if visible(name) and path.suffix.lower() in suffixes and _may_be_file(path):
                 yield path
     yield from (Path(error.filename) for error in unreadable)
 

@@ -60,6 +60,16 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("only", "channels"), [(GREY, 1), ("", 3)])
+def test_videos_can_be_left_out(tmp_path):
+    noise().save(tmp_path / "a.png")
+    (tmp_path / "b.mp4").write_bytes(b"film")
+    assert [path.name for path in list_pictures([str(tmp_path)])] == ["a.png", "b.mp4"]
+    assert [path.name for path in list_pictures([str(tmp_path)], videos=False)] == ["a.png"]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(UserError, match=r"no pictures in this folder \(\.bmp"):
+        list_pictures([str(tmp_path)], videos=False)
+
+
 def test_odd_pictures_give_the_very_pixels_of_an_import(tmp_path, only, channels):
     from fer_bench.data.archive import open_tree
     from fer_bench.data.class_folders import read_folder
