@@ -59,7 +59,6 @@ def test_a_small_jpeg_gives_the_very_pixels_of_an_import(tmp_path, monkeypatch):
         np.testing.assert_array_equal(read(path, detect=True).pixels, pixels)
 
 
-@pytest.mark.parametrize(("only", "channels"), [(GREY, 1), ("", 3)])
 def test_videos_can_be_left_out(tmp_path):
     noise().save(tmp_path / "a.png")
     (tmp_path / "b.mp4").write_bytes(b"film")
@@ -70,6 +69,7 @@ def test_videos_can_be_left_out(tmp_path):
         list_pictures([str(tmp_path)], videos=False)
 
 
+@pytest.mark.parametrize(("only", "channels"), [(GREY, 1), ("", 3)])
 def test_odd_pictures_give_the_very_pixels_of_an_import(tmp_path, only, channels):
     from fer_bench.data.archive import open_tree
     from fer_bench.data.class_folders import read_folder
