@@ -153,9 +153,12 @@ def curves(rows: Sequence[Row], classes: Sequence[str]) -> str:
         f'<li><span class="fb-key" style="background:{colour(k)}"></span>{escape(name)}</li>'
         for k, name in enumerate(classes)
     )
+    said = "Probability of each class over time"
+    size = f"0 0 {WIDTH} {HEIGHT}"
     return (
-        f'<h3 class="fb-title">The last minute, of the largest face</h3><svg class="fb-curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of each '
-        f'class over time">{_axes(end)}{lines}</svg><ul class="fb-legend">{legend}</ul>'
+        '<h3 class="fb-title">The last minute, of the largest face</h3>'
+        f'<svg class="fb-curves" viewBox="{size}" role="img" aria-label="{said}">{_axes(end)}{lines}</svg>'
+        f'<ul class="fb-legend">{legend}</ul>'
     )
 
 
