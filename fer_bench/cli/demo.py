@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import tempfile
 import threading
@@ -53,20 +52,22 @@ def demo(
     check_port(port)
     _check_gradio()
     check_free(port, host)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when it is imported
     load_keras()
     opened, about = _opened(model) if model else _best(mlruns)
-    from fer_bench.inference.demo.page import serving
+    from fer_bench.inference.demo.private_gradio import private_gradio
     from fer_bench.inference.face_detector import FaceDetector
     from fer_bench.inference.face_reader import FaceReader
 
     reader = FaceReader(opened, FaceDetector())
     reader.warm_up()
-    with serving(reader, about, host, port):
-        shown = f"[{host}]" if ":" in host else host
-        lines = [about, f"  http://{shown}:{port}", *([] if host in OWN else [OTHERS]), "Ctrl-C ends it"]
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
-        _wait()
+    with private_gradio(host) as folder:
+        from fer_bench.inference.demo.page import serving
+
+        with serving(reader, about, host, port, folder):
+            shown = f"[{host}]" if ":" in host else host
+            lines = [about, f"  http://{shown}:{port}", *([] if host in OWN else [OTHERS]), "Ctrl-C ends it"]
+            console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+            _wait()
 
 
 def _check_gradio() -> None:

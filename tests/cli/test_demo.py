@@ -1,6 +1,7 @@
 """`fer-bench demo` on the terminal: what is missing is said in a line before anything is loaded."""
 
 import importlib.metadata
+import os
 import socket
 from contextlib import closing, contextmanager
 
@@ -8,6 +9,10 @@ import pytest
 from servers import free_port
 
 from fer_bench.cli import demo
+
+
+def demo_environment() -> tuple[str | None, str | None]:
+    return os.environ.get("GRADIO_ANALYTICS_ENABLED"), os.environ.get("GRADIO_TEMP_DIR")
 
 
 @pytest.fixture
@@ -19,13 +24,13 @@ def served(monkeypatch):
     calls = []
 
     @contextmanager
-    def serving(reader, about, host, port):
+    def serving(reader, about, host, port, folder):
+        assert demo_environment() == ("False", str(folder))
         calls.append((reader.classes, about, host, port))
         yield
 
     monkeypatch.setattr(page, "serving", serving)
     monkeypatch.setattr(demo, "_wait", lambda: None)
-    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
     return calls
 
 
@@ -35,7 +40,7 @@ def test_a_model_file_is_served_on_this_machine_alone(served, fer_bench, workpla
     assert served == [(("angry", "happy", "sad"), "Model faces.keras: angry, happy, sad", "127.0.0.1", port)]
     assert f"http://127.0.0.1:{port}\n" in said
     assert "others" not in said
-    assert demo.os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert demo_environment() == (None, None), "as it was"
 
 
 def test_whoever_lets_others_in_is_told_to_tell_those_who_are_shown(served, fer_bench, workplace, model_file):

@@ -7,8 +7,6 @@ grow. What a visitor uploads it writes to a file, which is read and removed at o
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -38,7 +36,7 @@ FRAME_SECONDS = 1 / 15  # between frames that the browser sends
 CURVE_SECONDS = 0.5  # between drawings of the curves
 CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
 AT_ONCE = 4  # visitors whose cameras are read in turns
-FOLDER = Path(__file__).parent
+HERE = Path(__file__).parent
 
 
 class Folder:
@@ -56,6 +54,8 @@ class Folder:
             return path.read_bytes()
         finally:
             path.unlink()
+            if path.parent != self._path:  # Gradio makes a folder for each
+                path.parent.rmdir()
 
 
 def taken_frame(value: Any) -> Image.Image | None:
@@ -79,7 +79,7 @@ def build(reader: FaceReader, about: str, uploads: Folder) -> gr.Blocks:
             _picture_tab(reader, uploads)
         with gr.Tab("Webcam"):
             _camera_tab(cameras, reader.classes)
-        page.load(None, js=(FOLDER / "page.js").read_text(encoding="utf-8"))
+        page.load(None, js=(HERE / "page.js").read_text(encoding="utf-8"))
         page.unload(_forgetting(cameras))
     return page
 
@@ -135,7 +135,7 @@ def _camera_tab(cameras: LiveViews, classes: tuple[str, ...]) -> None:
     def rows(request: gr.Request) -> str:
         return cameras.of(str(request.session_hash)).history.csv()
 
-    script = (FOLDER / "save.js").read_text(encoding="utf-8")
+    script = (HERE / "save.js").read_text(encoding="utf-8")
     save.click(rows, None, table, show_progress="hidden", api_visibility="private").then(
         None, table, js=script
     )
@@ -167,29 +167,22 @@ def _forgetting(cameras: LiveViews) -> Callable[[gr.Request], None]:
 
 
 @contextmanager
-def serving(reader: FaceReader, about: str, host: str, port: int) -> Iterator[None]:
-    """Serve the page meanwhile; raises UserError where the port can't be had."""
-    with tempfile.TemporaryDirectory(prefix="fer-bench-demo-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        _without_proxy(host)
-        page = build(reader, about, Folder(Path(folder)))
-        try:
-            page.launch(
-                server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, share=False,
-                inline=False, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False,
-                ssr_mode=False, pwa=False, max_file_size=MAX_BYTES, css_paths=[FOLDER / "page.css"],
-                theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
-            )  # fmt: skip
-        except OSError as error:
-            raise UserError(f"can't listen on {host}, port {port} ({error}): choose another --port") from None
-        try:
-            yield
-        finally:
-            page.close(verbose=False)
+def serving(reader: FaceReader, about: str, host: str, port: int, folder: Path) -> Iterator[None]:
+    """Serve the page meanwhile; `folder` is that of `private_gradio`.
 
-
-def _without_proxy(host: str) -> None:
-    """Gradio asks its own server whether it is up, and would ask a proxy for it."""
-    for name in ("NO_PROXY", "no_proxy"):
-        others = os.environ.get(name)
-        os.environ[name] = ",".join(filter(None, (others, "127.0.0.1", "localhost", host)))
+    Raises UserError where the port can't be had.
+    """
+    page = build(reader, about, Folder(folder))
+    try:
+        page.launch(
+            server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, share=False,
+            inline=False, footer_links=[], run_history=False, enable_monitoring=False, mcp_server=False,
+            ssr_mode=False, pwa=False, max_file_size=MAX_BYTES, css_paths=[HERE / "page.css"],
+            theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(f"can't listen on {host}, port {port} ({error}): choose another --port") from None
+    try:
+        yield
+    finally:
+        page.close(verbose=False)

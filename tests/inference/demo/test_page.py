@@ -1,7 +1,6 @@
 """The demo in a browser whose camera shows a portrait: what is seen, saved, refused, stored and asked for."""
 
 import csv
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from servers import free_port
 from stub_models import StubModel
 
 from fer_bench.errors import UserError
+from fer_bench.inference.demo.private_gradio import private_gradio
 from fer_bench.inference.face_detector import FaceDetector
 from fer_bench.inference.face_reader import FaceReader
 
@@ -92,15 +92,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         f"--use-file-for-fake-video-capture={video}",
     ]
     model, port = StubModel(0.2, 0.7, 0.1), free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("NO_PROXY", "no_proxy", "GRADIO_TEMP_DIR"):
-            patch.setenv(name, "")
+    with pytest.MonkeyPatch.context() as patch, private_gradio("127.0.0.1") as uploads:
         patch.setenv("http_proxy", "http://127.0.0.1:9")  # where nobody is
         from fer_bench.inference.demo.page import serving
 
         reader = FaceReader(model, FaceDetector())
-        with serving(reader, "Model stub", "127.0.0.1", port), chromium(*arguments) as browser:
-            uploads = Path(os.environ["GRADIO_TEMP_DIR"])
+        with serving(reader, "Model stub", "127.0.0.1", port, uploads), chromium(*arguments) as browser:
             yield Site(f"http://127.0.0.1:{port}/", model, uploads, browser, [], [])
     assert not uploads.exists()
 
@@ -118,6 +115,11 @@ def upload(page, name: str, content: bytes, awaited: str) -> None:
     page.get_by_text(awaited).wait_for()
 
 
+def left(uploads: Path) -> list[Path]:
+    """What is in the folder but for what Gradio made at its start."""
+    return [path for path in uploads.rglob("*") if path.name != "vibe_edit_history"]
+
+
 def two_faces(folder: Path) -> bytes:
     scene = Image.new("RGB", (1060, 520), "white")
     for left in (10, 540):
@@ -131,7 +133,7 @@ def test_two_faces_in_a_picture_each_get_a_box_and_bars_and_no_file_is_left(site
     assert pictures.locator(".fb-face h3").all_inner_texts() == ["Face 1: happy", "Face 2: happy"]
     assert pictures.locator(".fb-share").all_inner_texts() == ["20%", "70%", "10%"] * 2
     assert pictures.locator(".fb-result img").get_attribute("src").startswith("data:image/jpeg;base64,")
-    assert [path for path in site.uploads.rglob("*") if path.is_file()] == []
+    assert left(site.uploads) == []
 
 
 def test_what_is_no_picture_gets_a_line_and_the_next_one_is_read(site, pictures, tmp_path):
@@ -140,7 +142,7 @@ def test_what_is_no_picture_gets_a_line_and_the_next_one_is_read(site, pictures,
     Image.new("RGB", (64, 64), "gray").save(tmp_path / "grey.png")
     upload(pictures, "grey.png", (tmp_path / "grey.png").read_bytes(), "No face was found")
     assert pictures.locator(".fb-face h3").all_inner_texts() == ["happy"]
-    assert [path for path in site.uploads.rglob("*") if path.is_file()] == []
+    assert left(site.uploads) == []
 
 
 @pytest.mark.parametrize("width", [1400, 400])
@@ -182,7 +184,7 @@ def test_a_portrait_before_the_camera_is_read_live_and_saved_and_late_frames_are
     site.model.delay = 0.0
     assert np.all(np.diff([float(row["seconds"]) for row in rows]) > 0)
     page.close()
-    assert [path for path in site.uploads.rglob("*") if path.is_file()] == []
+    assert left(site.uploads) == []
 
 
 def test_without_a_camera_a_line_says_so(site, pictures):
@@ -198,7 +200,7 @@ def test_a_port_that_is_taken_is_said(site):
     reader = FaceReader(site.model, FaceDetector())
     with (
         pytest.raises(UserError, match="choose another --port"),
-        serving(reader, "", "127.0.0.1", urlsplit(site.address).port),
+        serving(reader, "", "127.0.0.1", urlsplit(site.address).port, site.uploads),
     ):
         pass
 
