@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
 
@@ -29,7 +29,10 @@ MOST_ROWS = 12_000  # of a history: twenty minutes of one face at ten frames per
 
 @dataclass(frozen=True, eq=False)
 class LiveFace:
-    """A face in a frame: the same number from frame to frame, its box, probabilities (K,), smoothed."""
+    """A face in a frame: its number, the same from frame to frame, its box, probabilities (K,), smoothed.
+
+    The number of a face that has gone for a second is given to the next one that comes.
+    """
 
     number: int
     box: Box
@@ -99,7 +102,6 @@ class Tracks:
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
-        self._numbers = 0
 
     def follow(self, found: Sequence[ReadFace], now: float) -> list[LiveFace]:
         """The faces of a frame at a time in seconds, in the order in which they come."""
@@ -114,8 +116,9 @@ class Tracks:
                 near.probabilities = old * near.probabilities + (1 - old) * face.probabilities
                 near.box, near.seen = face.box, now
             else:
-                self._numbers += 1
-                near = _Track(self._numbers, face.box, face.probabilities, now)
+                taken = {track.number for track in self._tracks}
+                number = next(n for n in itertools.count(1) if n not in taken)
+                near = _Track(number, face.box, face.probabilities, now)
                 self._tracks.append(near)
             followed.append(LiveFace(near.number, near.box, near.probabilities))
         return followed
@@ -143,7 +146,9 @@ class History:
     def of_largest_face(self, seconds: float) -> list[Row]:
         """Rows of whichever face was the largest, of the last so many seconds, oldest first."""
         newest_first = list(reversed(self.rows))
-        recent = takewhile(lambda row: row.seconds >= newest_first[0].seconds - seconds, newest_first)
+        recent = itertools.takewhile(
+            lambda row: row.seconds >= newest_first[0].seconds - seconds, newest_first
+        )
         return [row for row in recent if row.first][::-1]
 
     def csv(self) -> str:

@@ -57,7 +57,7 @@ def test_a_face_that_jumps_or_was_away_is_another_one():
     assert tracks.follow([face(27, 1, 0)], 1.0)[0].number == 1, "missed for less than a second"
     assert tracks.follow([face(60, 0, 1)], 1.1)[0].number == 2
     (back,) = tracks.follow([face(27, 0, 1)], 2.2)
-    assert back.number == 3
+    assert back.number == 1, "the first two are forgotten"
     np.testing.assert_allclose(back.probabilities, [0, 1])
 
 

@@ -13,7 +13,11 @@
   }
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = (wanted) => ask(wanted).then(
-    (stream) => { say(""); return stream; },
+    (stream) => {
+      say("");
+      for (const image of document.querySelectorAll("#camera img")) image.alt = "Your camera, each face in a box";
+      return stream;
+    },
     (error) => {
       say(reasons[error.name] || `The camera can't be used: ${error.message || error.name}.`);
       throw error;

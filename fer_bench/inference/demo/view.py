@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_bench.inference.face_detector import Box
-from fer_bench.inference.live import LiveFrame, Row
+from fer_bench.inference.live import FORGOTTEN_SECONDS, LiveFrame, Row
 
 # Told apart by people who see colours differently, too, and readable on light and on dark.
 COLOURS = ("#d55e00", "#8f9a1f", "#9467bd", "#e0a100", "#3d85c6", "#d6649f", "#7f8c8d", "#1b9e77", "#a6761d")
@@ -91,8 +91,8 @@ def _label(
 def bars(faces: Sequence[SeenFace], numbers: Sequence[int], classes: Sequence[str]) -> str:
     """For each face its likeliest class, and a bar for every class."""
     return "".join(
-        f'<section class="fb-face"><h3>{f"Face {number}: " if len(faces) > 1 else ""}'
-        f"{escape(classes[int(np.argmax(face.probabilities))])}</h3>"
+        f'<section class="fb-face"><h2>{f"Face {number}: " if len(faces) > 1 else ""}'
+        f"{escape(classes[int(np.argmax(face.probabilities))])}</h2>"
         f'<ul class="fb-bars">{_bars_of(face.probabilities, classes)}</ul></section>'
         for face, number in zip(faces, numbers, strict=True)
     )
@@ -156,17 +156,18 @@ def curves(rows: Sequence[Row], classes: Sequence[str]) -> str:
     said = "Probability of each class over time"
     size = f"0 0 {WIDTH} {HEIGHT}"
     return (
-        '<h3 class="fb-title">The last minute, of the largest face</h3>'
+        '<h2 class="fb-title">The last minute, of the largest face</h2>'
         f'<svg class="fb-curves" viewBox="{size}" role="img" aria-label="{said}">{_axes(end)}{lines}</svg>'
         f'<ul class="fb-legend">{legend}</ul>'
     )
 
 
 def _by_face(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows in stretches of the same face, so that no line joins two people."""
+    """Rows in stretches of the same face without a gap, so that no line joins two people."""
     parts: list[list[Row]] = []
     for row in rows:
-        if not parts or parts[-1][-1].face != row.face:
+        before = parts[-1][-1] if parts else None
+        if not before or before.face != row.face or row.seconds > before.seconds + FORGOTTEN_SECONDS:
             parts.append([])
         parts[-1].append(row)
     return parts

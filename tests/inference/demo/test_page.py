@@ -130,7 +130,7 @@ def two_faces(folder: Path) -> bytes:
 
 def test_two_faces_in_a_picture_each_get_a_box_and_bars_and_no_file_is_left(site, pictures, tmp_path):
     upload(pictures, "two.png", two_faces(tmp_path), "2 faces")
-    assert pictures.locator(".fb-face h3").all_inner_texts() == ["Face 1: happy", "Face 2: happy"]
+    assert pictures.locator(".fb-face h2").all_inner_texts() == ["Face 1: happy", "Face 2: happy"]
     assert pictures.locator(".fb-share").all_inner_texts() == ["20%", "70%", "10%"] * 2
     assert pictures.locator(".fb-result img").get_attribute("src").startswith("data:image/jpeg;base64,")
     assert left(site.uploads) == []
@@ -141,7 +141,7 @@ def test_what_is_no_picture_gets_a_line_and_the_next_one_is_read(site, pictures,
     upload(pictures, "model.png", b"PK\3\4 a model", "Not read: not an image")
     Image.new("RGB", (64, 64), "gray").save(tmp_path / "grey.png")
     upload(pictures, "grey.png", (tmp_path / "grey.png").read_bytes(), "No face was found")
-    assert pictures.locator(".fb-face h3").all_inner_texts() == ["happy"]
+    assert pictures.locator(".fb-face h2").all_inner_texts() == ["happy"]
     assert left(site.uploads) == []
 
 
@@ -162,7 +162,7 @@ def test_a_portrait_before_the_camera_is_read_live_and_saved_and_late_frames_are
     page.locator(START).click()
     page.locator(".fb-rate").wait_for()
     assert "1 face" in page.locator(".fb-line", has_text="frames per second").inner_text()
-    assert page.locator(".fb-face h3").last.inner_text() == "happy"
+    assert page.locator(".fb-face h2").last.inner_text() == "happy"
     assert page.locator(".fb-share").all_inner_texts() == ["20%", "70%", "10%"]
     page.wait_for_function("document.querySelectorAll('.fb-curve').length === 3")
     with page.expect_download() as saved:

@@ -35,10 +35,10 @@ def test_labels_stay_within_the_picture():
 
 def test_bars_are_as_long_as_probabilities_and_names_can_not_be_markup():
     html = view.bars([ReadFace((0, 0, 1, 1), SHARES)] * 2, [3, 4], CLASSES)
-    assert re.findall(r"<h3>(.*?)</h3>", html) == ["Face 3: happy", "Face 4: happy"]
+    assert re.findall(r"<h2>(.*?)</h2>", html) == ["Face 3: happy", "Face 4: happy"]
     assert re.findall(r"width:([\d.]+%)", html) == ["25.0%", "70.0%", "5.0%"] * 2
     assert "&lt;sad&gt;" in html and "<sad>" not in html
-    assert "<h3>happy</h3>" in view.bars([ReadFace((0, 0, 1, 1), SHARES)], [3], CLASSES)
+    assert "<h2>happy</h2>" in view.bars([ReadFace((0, 0, 1, 1), SHARES)], [3], CLASSES)
 
 
 def test_a_picture_comes_with_the_page_itself():
@@ -68,4 +68,6 @@ def test_curves_have_a_line_for_each_class_and_none_joins_two_people():
     assert top == np.round(8 + 0.3 * (view.HEIGHT - view.BOTTOM - 8), 1)
     assert float(lines[0].split(",")[0]) >= view.LEFT
     assert re.findall(r">(\d+) s<", html)[0] == "40"
+    away = [Row(0.0, 1, True, SHARES), Row(1.0, 1, True, SHARES), Row(2.1, 1, True, SHARES)]
+    assert view.curves(away, CLASSES).count("<polyline") == 6, "another one, of the same number"
     assert "points" not in view.curves((), CLASSES)
