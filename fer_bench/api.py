@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from fer_bench.errors import UserError
 
@@ -207,36 +207,57 @@ def load_model(path: str | Path) -> ModelFile:
 
 
 def predict(
-    model: ModelFile, pictures: str | Path | Sequence[str | Path], *, detect: bool = True
+    model: ModelFile,
+    pictures: str | Path | Sequence[str | Path],
+    *,
+    detect: bool = True,
+    faces: Literal["largest", "all"] = "largest",
+    align: bool = False,
+    every: float = 0.5,
 ) -> pd.DataFrame:
-    """Predict the expression in each picture: a row per picture, in their order.
+    """Predict the expression in each picture, and over the time of each video, in their order.
 
-    `pictures` are files, and folders that are searched for pictures. With `detect`, the largest face is
-    cropped from a picture that is clearly larger than the images that the model was trained on. Columns:
+    `pictures` are files, videos among them, and folders that are searched for both: a row per picture, and of
+    a video one for a frame each `every` seconds; with faces="all" a row per face. With `detect`, the largest
+    face is cropped from what is clearly larger than the images that the model was trained on, or each face in
+    it; with `align`, tilted heads are turned upright. Columns:
 
     - file; expression: the likeliest class; probability: its own, 0..1;
+    - seconds, frame: where there are videos, when a frame is shown, and its number from 0;
     - faces: how many were found, missing where none was searched for; notes: what was done to the picture;
-    - a column per class, named like it: its probability, 0..1.
+    - a column per class, named like it: its probability, 0..1;
+    - face: the number of this face, the largest being 1; left, top, right, bottom: its box, in pixels of the
+      upright picture; all missing where no face was found.
 
-    A file that can't be read has its reason in `notes`, and nothing in the columns after `file`. Raises
-    UserError for what isn't there, and for a class named like one of the other columns.
+    A file that can't be read, or the rest of a video that breaks off, is a row with the reason in `notes` and
+    nothing in the columns after `file`; a frame without a face has no expression. Warns where faces are
+    searched for by Haar's cascade, as YuNet is missing. Raises UserError for what isn't there, and for a
+    class named like one of the other columns.
     """
     import pandas as pd
 
-    from fer_bench.inference.pictures import list_pictures
-    from fer_bench.inference.predict import Prediction
-    from fer_bench.inference.predict import predict as predict_files
+    from fer_bench.inference.face_detector import why_haar
+    from fer_bench.inference.inputs import count_videos, predict_inputs
+    from fer_bench.inference.pictures import Unreadable, list_pictures
+    from fer_bench.inference.video import Sampling
 
-    columns = ["file", "expression", "probability", "faces", "notes"]
-    if shared := sorted({*columns} & {*model.classes}):
-        raise UserError(f"classes named like columns of the table: {', '.join(shared)}")
     names = [pictures] if isinstance(pictures, str | Path) else pictures
+    files = list_pictures([str(name) for name in names])
+    moment = {"seconds": "float64", "frame": "Int64"} if count_videos(files) else {}
+    columns = ["file", *moment, "expression", "probability", "faces", "notes"]
+    edges = ["left", "top", "right", "bottom"]
+    if shared := sorted({*columns, "face", *edges} & {*model.classes}):
+        raise UserError(f"classes named like columns of the table: {', '.join(shared)}")
+    if detect and (reason := why_haar()):
+        warnings.warn(f"faces are searched for by Haar's cascade: {reason}", RuntimeWarning, stacklevel=2)
     rows: list[dict[str, object]] = []
-    for each in predict_files(model, list_pictures([str(name) for name in names]), detect):
-        if isinstance(each, Prediction):
-            row = each.row(model.classes)
-            rows.append({**row, **row["probabilities"], "notes": "; ".join(row["notes"])})
-        else:
+    for each in predict_inputs(model, files, Sampling(every), detect, faces, align):
+        if isinstance(each, Unreadable):
             rows.append({"file": each.file, "notes": f"not read: {each.reason}"})
-    numbers = dict.fromkeys(("probability", *model.classes), "float64")
-    return pd.DataFrame(rows, columns=[*columns, *model.classes]).astype({"faces": "Int64", **numbers})
+        else:
+            row = each.row(model.classes)
+            box = dict(zip(edges, row["box"] or (), strict=False))
+            rows.append({**row, **row["probabilities"], **box, "notes": "; ".join(row["notes"])})
+    types = dict.fromkeys(("probability", *model.classes), "float64") | moment
+    types |= dict.fromkeys(("faces", "face", *edges), "Int64")
+    return pd.DataFrame(rows, columns=[*columns, *model.classes, "face", *edges]).astype(types)

@@ -1,5 +1,6 @@
 """What tests share: a folder to work in, commands run in this process, small images, a model file."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +14,29 @@ from fer_bench.data.images import FaceImages
 
 # Files and folders that begin first, the longest before the others: begun last, a long one would keep one
 # process waiting for minutes.
-LONGEST = ("test_seeds.py", "end_to_end", "training", "contracts", "inference", "docs", "runner")
+LONGEST = (
+    "test_seeds.py",
+    "end_to_end",
+    "training",
+    "contracts",
+    "inference",
+    "test_api.py",
+    "docs",
+    "runner",
+)
 WITHOUT_KERAS = ("data", "datasets", "evaluation", "leaderboard", "report", "strategies", "study")  # folders
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Let the garbage collector leave alone what stays to the end, and look at the rest less often."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

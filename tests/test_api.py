@@ -16,6 +16,7 @@ from image_files import import_folder
 from model_files import CLASSES, edited
 from pictures import noise
 from PIL import Image
+from portrait import group
 from tiny_study import tiny_study
 
 import fer_bench as package
@@ -183,6 +184,7 @@ def test_the_example_predicts_and_names_what_can_not_be_read(model_file, workpla
     assert list(table.columns) == [
         *("file", "expression", "probability", "faces", "notes"),
         *("angry", "happy", "sad"),
+        *("face", "left", "top", "right", "bottom"),
     ]
     read, unread = table.iloc[:2], table.iloc[2]
     assert list(read["probability"]) == list(read[["angry", "happy", "sad"]].max(axis=1))
@@ -191,6 +193,16 @@ def test_the_example_predicts_and_names_what_can_not_be_read(model_file, workpla
     assert unread.drop(["file", "notes"]).isna().all()
     one = package.predict(package.load_model("model.keras"), Path("portrait.jpg"), detect=False)
     pd.testing.assert_frame_equal(one, table.iloc[:1])
+
+
+def test_every_face_is_a_row_of_the_table(model_file, workplace):
+    group((20, 40, 150), (300, 20, 500)).save("group.png")
+    model = package.load_model(model_file)
+    table = package.predict(model, "group.png", faces="all")
+    assert list(table["face"]) == [1, 2] and list(table["notes"]) == ["face 1 of 2", "face 2 of 2"]
+    assert (table["right"] > table["left"]).all() and table["left"].dtype == "Int64"
+    largest = package.predict(model, "group.png")
+    pd.testing.assert_frame_equal(largest.drop(columns="notes"), table.iloc[:1].drop(columns="notes"))
 
 
 def test_classes_named_like_columns_are_refused_and_so_are_files_that_hold_no_model(model_file, workplace):

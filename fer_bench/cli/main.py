@@ -124,7 +124,8 @@ def speed(
     measurements: Annotated[
         list[str] | None,
         typer.Argument(
-            help="training, cell, study, predict, overhead, start, leaderboard, memory; by default all."
+            help="training, cell, study, predict, faces, overhead, start, leaderboard, memory; "
+            "by default all."
         ),
     ] = None,
 ) -> None:

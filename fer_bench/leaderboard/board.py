@@ -26,7 +26,7 @@ PREFIXES = {"test": "", "test_dedup": "dedup_", "test_near_dedup": "near_dedup_"
 """How columns of scores begin, by the part of the test images that they are of."""
 SCORES = ("macro_f1", "balanced_accuracy", "accuracy")
 FACTS = (  # medians over repeats
-    *("steps", "train_seconds", "shared_seconds", "setup_seconds", "images_per_second"),
+    *("steps", "train_seconds", "shared_seconds", "setup_seconds", "views_seconds", "images_per_second"),
     "parameters",
 )
 WHOLE_NUMBERS = ("steps", "parameters")

@@ -34,6 +34,7 @@ COLUMNS = (
         "train_seconds",
         "shared_seconds",
         "setup_seconds",
+        "views_seconds",
         "images_per_second",
         "parameters",
     ),

@@ -196,6 +196,8 @@ def _notes(rows: pd.DataFrame) -> Iterator[Text]:
             f"Training steps: {own} s a repeat, and {shared} s a seed for what all strategies share.",
             style="dim",
         )
+    if rows["views_seconds"].notna().any():
+        yield Text(f"Test views: {_seconds(rows['views_seconds'])} s a repeat.", style="dim")
     if reported := _reported(rows):
         words = ", ".join(f"{name} {value:g}" for name, value in reported.items())
         yield Text(f"reported by others of their own net, on their own data and split: {words}.", style="dim")

@@ -152,6 +152,7 @@ def cost(view: BoardView) -> Figure | None:
     """Seconds of a repeat's own training, and of what all strategies share."""
     wide = view.tested
     names = {"train_seconds": "Own, of a repeat", "shared_seconds": "Shared, of a seed"}
+    names["views_seconds"] = "Test views, of a repeat"
     names = {key: title for key, title in names.items() if wide[key].notna().any()}
     if wide.empty or not names:
         return None

@@ -124,12 +124,12 @@ def train_slot(
         ready = locked.trainer()
         outcome = context.train(
             ready, strategy, settings, begun.seed, context.data,
-            stage=ready.stage(stage.key, stage.weights, stage.check) if stage else None,
+            stage=ready.stages.read(stage.key, stage.weights, stage.check) if stage else None,
             test=begun.kind == "repeat", on_epoch=_epoch_logger(context, store, ready, begun, history),
             checkpoint=_checkpoint(locked, begun, origin, strategy),
         )  # fmt: skip
         numbers, arrays, alarms = score(context.data, strategy, outcome)
-        facts = _facts(outcome, ready.parameters)
+        facts = _facts(outcome, ready)
         if begun.kind == "stage" or (begun.kind == "repeat" and context.plan.keep_weights != "none"):
             ready.net.whole.save_weights(store.weights_file(begun))
         if begun.kind == "stage":
@@ -178,16 +178,17 @@ def _checkpoint(locked: LockedTask, begun: Result, origin: dict[str, str], strat
     return Checkpoint(locked.store.checkpoint_file(begun), identity, locked.context.checkpoint_seconds)
 
 
-def _facts(outcome: Outcome, parameters: int) -> dict[str, float]:
+def _facts(outcome: Outcome, trainer: Trainer) -> dict[str, float]:
     """What a training cost, for the columns of the leaderboard."""
     return {
         "best_epoch": outcome.best_epoch,
         "steps": outcome.steps,
         "train_seconds": outcome.train_seconds,
         "setup_seconds": outcome.setup_seconds,
+        **({"views_seconds": outcome.views_seconds} if trainer.recipe.test_views else {}),
         "images_per_second": outcome.images_per_second,
         "peak_memory_mib": outcome.peak_memory_mib,
-        "parameters": parameters,
+        "parameters": trainer.net.parameters,
     }
 
 

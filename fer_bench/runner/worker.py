@@ -86,7 +86,7 @@ def check_weights(plan: Plan) -> None:
     files = {task.cell.backbone: task.weights.path for task in plan.tasks if task.weights.path}
     for name, path in files.items():
         backbone = BACKBONES[name]()
-        load_trunk(backbone, backbone.trunk(plan.spec.recipe.image_size), path)
+        load_trunk(backbone, backbone.trunk(plan.spec.recipe_of(name).image_size), path)
 
 
 def take_cells(context: WorkerContext, trainers: Trainers) -> list[str]:
@@ -156,7 +156,8 @@ class TrainerAtHand:
     def of(self, task: Task) -> Trainer:
         """Trainer for a task's backbone and recipe."""
         from fer_bench.backbones.base import BACKBONES
-        from fer_bench.training.trainer import Trainer, forget
+        from fer_bench.training.backend import forget
+        from fer_bench.training.trainer import Trainer
 
         if self._trainer is None or not self.has(task):
             self._trainer = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.datasets.synthetic import CLASSES
-from fer_bench.study.recipe import Augmentation
+from fer_bench.study.augmentation import Augmentation
 
 if TYPE_CHECKING:
     import keras

@@ -60,7 +60,9 @@ def trials(budget: str, folder: Path, validation: int = VALIDATION) -> Callable[
     (task,) = plan.tasks
     data, stores = trial_data(700, validation), open_stores(plan)
     context = WorkerContext(plan, data, stores, report=lambda event: None, train=untrained)
-    trainer = cast("Trainer", SimpleNamespace(recipe=task.cell.recipe, parameters=2_000_000))
+    trainer = cast(
+        "Trainer", SimpleNamespace(recipe=task.cell.recipe, net=SimpleNamespace(parameters=2_000_000))
+    )
     store = CellStore(plan, task, data, stores)
     locked = LockedTask(context, task, store, lambda: trainer)
 

@@ -15,7 +15,8 @@ from fer_bench.datasets.synthetic import CLASSES
 from fer_bench.speed.side_by_side import Contest, Figure, contest
 from fer_bench.speed.workloads import trial_data
 from fer_bench.strategies.base import STRATEGIES
-from fer_bench.study.recipe import Augmentation, Head, Phase, Recipe, settings
+from fer_bench.study.augmentation import Augmentation
+from fer_bench.study.recipe import Head, Phase, Recipe, settings
 
 if TYPE_CHECKING:
     from fer_bench.training.outcome import Stage

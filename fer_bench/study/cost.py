@@ -8,6 +8,7 @@ from fer_bench.backbones.base import BACKBONES
 from fer_bench.environment import gpu
 from fer_bench.strategies.base import STRATEGIES, overrides
 from fer_bench.study.spec import Cell
+from fer_bench.study.views import views
 
 MANY_HOURS = 3.0  # a plan that is longer is confirmed before it runs
 SECONDS_PER_ROW = 2e-5  # of a step on cached features
@@ -25,6 +26,8 @@ def estimate_hours(
     seconds = trainings * per_training
     if not (recipe.shared_phases and recipe.frozen(own[-1])):
         seconds += repeats * test * forward
+    if not (recipe.shared_phases and recipe.frozen(own[-1])):
+        seconds += _views_seconds(cell, val, test, trials, repeats)
     if recipe.frozen(own.start) and not recipe.shared_phases:  # features of a trunk are computed once
         trunks = min(trials, 1) + repeats if recipe.weights == "none" else 1  # trials share a seed
         seconds += trunks * (train + val) * forward
@@ -39,7 +42,19 @@ def estimate_stage_hours(cell: Cell, train: int, val: int, test: int) -> float:
     seconds = sum(_phase_seconds(cell, phase, train, val) for phase in range(recipe.shared_phases))
     if recipe.frozen(recipe.own_phases.start):
         seconds += (train + val + test) * _seconds_per_image(cell) * FROZEN
+    seconds += _views_seconds(cell, val, test, 1, 1)
     return _on_this_machine(seconds)
+
+
+def _views_seconds(cell: Cell, val: int, test: int, trials: int, repeats: int) -> float:
+    """Seconds for the recipe's test views; features of a frozen trunk are computed once."""
+    recipe = cell.recipe
+    number = len(views(recipe.test_views, recipe.image_size))
+    if number == 1:
+        return 0.0
+    once = recipe.frozen(recipe.own_phases[-1])
+    images = val + test if once else (trials + repeats) * val + repeats * test
+    return number * images * _seconds_per_image(cell) * FROZEN
 
 
 def _phase_seconds(cell: Cell, phase: int, train: int, val: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fer_bench.study.recipe import Strict
+from fer_bench.study.strict import Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -23,6 +23,7 @@ from fer_bench.study.resolve import recipe_names, resolve
 from fer_bench.study.spec import StudySpec
 from fer_bench.study.task import StageTask, Task, make_tasks
 from fer_bench.study.variants import UsedImages, Variant, variants
+from fer_bench.study.views import views
 from fer_bench.study.votes import check_votes
 from fer_bench.study.weights import find_all_weights
 
@@ -178,7 +179,7 @@ def _plans(
         keep_weights=keep_weights,
         fingerprint=images.fingerprint,
         source=images.source,
-        notes=images.notes,
+        notes=(*images.notes, *spec.own_recipes, *_of_views(spec.recipe)),
         honest_ceiling=dataset_entry.honest_ceiling,
         why=why,
         precision=precision,
@@ -234,6 +235,14 @@ def _choose(
         return dataset, None, ""
     others = ", ".join(b for b in budgets if b != fitting)
     return dataset, fitting, f"budget {fitting}, as {reason} (others: {others})"
+
+
+def _of_views(recipe: Recipe) -> tuple[str, ...]:
+    """A line on what scores over several views of an image cost."""
+    number = len(views(recipe.test_views, recipe.image_size))
+    if number == 1:
+        return ()
+    return (f"scores are of {number} views of each image: so a prediction takes {number} times as long",)
 
 
 def _shared_phases(recipe: Recipe) -> str:

@@ -20,8 +20,12 @@ def decide(spec: StudySpec, find: Callable[[], Bfloat16] = bfloat16) -> tuple[li
         return cells, ""
     found = find()
     chosen = {name: _fastest(name, found) for name in spec.backbones}
-    recipes = {name: spec.recipe.model_copy(update={"precision": chosen[name]}) for name in chosen}
-    return [replace(cell, recipe=recipes[cell.backbone]) for cell in cells], _line(chosen, found.reason)
+    common = spec.recipe_hash if spec.own_recipes or len({*chosen.values()}) > 1 else ""
+    return [_decided(cell, chosen[cell.backbone], common) for cell in cells], _line(chosen, found.reason)
+
+
+def _decided(cell: Cell, precision: Precision, common: str) -> Cell:
+    return replace(cell, recipe=cell.recipe.model_copy(update={"precision": precision}), common=common)
 
 
 def _fastest(backbone: str, found: Bfloat16) -> Precision:

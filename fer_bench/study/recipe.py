@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, model_validator
 
-
-def _no_flag(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-Positive = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
-# Not strict: YAML reads 1e-3, without a point, as a word.
-Real = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
-Share = Annotated[Real, Field(ge=0, lt=1)]
-NotNegative = Annotated[Real, Field(ge=0)]
-Rate = Annotated[Real, Field(gt=0, le=10)]
-
-
-class Strict(BaseModel):
-    """Frozen; refuses keys it doesn't know and values that are not of the type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    later: ClassVar[tuple[str, ...]] = ()
-    """Fields that are younger than the first keys of cells: a dump leaves out those that have their default,
-    so that the key of a recipe stays the same."""
-
-    @model_serializer(mode="wrap")
-    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        fields = type(self).model_fields
-        same = {name for name in self.later if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in content.items() if name not in same}
+from fer_bench.study.augmentation import Augmentation
+from fer_bench.study.strict import Decay, ImageSize, NotNegative, Positive, Rate, Real, Share, Strict
 
 
 class LastLayers(Strict):
@@ -63,27 +26,6 @@ def _layers(value: object) -> object:
     if not fine:
         raise ValueError("expected head, all or {last: N}, N a whole number from 1")
     return value
-
-
-class Augmentation(Strict):
-    """Random geometry for training images: one affine map per image."""
-
-    flip: bool = True
-    rotation: NotNegative = Field(0.0, le=180)
-    """Largest angle, degrees."""
-    shift: Share = 0.0
-    """Largest shift along each axis, share of the side."""
-    zoom: Share = 0.0
-    """Largest change of size, share."""
-    shear: NotNegative = Field(0.0, lt=90)
-    """Largest shear angle, degrees."""
-    strength: NotNegative = 1.0
-    """Factor on the four ranges above; can be searched. Flips stay as they are."""
-
-    @property
-    def scales(self) -> bool:
-        """Whether there is a range that a strength acts on."""
-        return any((self.rotation, self.shift, self.zoom, self.shear))
 
 
 def _none_word(value: object) -> object:
@@ -165,9 +107,9 @@ class Plateau(Strict):
 class Recipe(Strict):
     """How a cell is trained, whatever its strategy; the defaults are sound ones for a pretrained trunk."""
 
-    later = ("labels",)
+    later = ("labels", "ema", "test_views")
 
-    image_size: int = Field(96, ge=16, le=255, strict=True)
+    image_size: ImageSize = 96
     """Side of the square images that the net is given, pixels."""
     batch_size: Positive = 64
     weights: Literal["imagenet", "none"] = "imagenet"
@@ -188,6 +130,11 @@ class Recipe(Strict):
     """Validation score that decides on plateau, early stopping and the best epoch; loss is cross-entropy."""
     keep: Literal["best", "last"] = "best"
     """Epoch whose weights a phase leaves to the next one, and the training to the result."""
+    ema: Annotated[Decay | None, BeforeValidator(_none_word)] = None
+    """Decay, per step, of a moving average of the weights, which is scored and kept in their place."""
+    test_views: Annotated[Literal["flip", "ten"] | None, BeforeValidator(_none_word)] = None
+    """Views whose logits are averaged at the end of a training: flip is the image and its mirror image, ten
+    both of these, each also shifted by a 48th of its side to either side, up and down."""
     labels: Literal["hard", "votes"] = "hard"
     """Targets in training: one class for an image, or the shares of raters who voted for each."""
     label_smoothing: Share = 0.0

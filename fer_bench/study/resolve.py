@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from fer_bench.errors import UserError, check_name
 from fer_bench.registry import unknown
 from fer_bench.study.messages import explain
-from fer_bench.study.recipe import Recipe, Strict
+from fer_bench.study.recipe import Recipe
 from fer_bench.study.spec import StudySpec
+from fer_bench.study.strict import Strict
 
 MOST_LINES = 4  # of an error; more is no help
 OVERRIDING = ("budgets", "recipes")  # keys of a study that change its other keys

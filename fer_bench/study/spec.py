@@ -15,7 +15,8 @@ from fer_bench.registry import Registry, unknown
 from fer_bench.search_space import Range, ranges
 from fer_bench.strategies.base import STRATEGIES, Strategy, overrides
 from fer_bench.study.messages import explain
-from fer_bench.study.recipe import Count, Positive, Real, Recipe, Settings, Strict, settings
+from fer_bench.study.recipe import Recipe, Settings, settings
+from fer_bench.study.strict import Count, ImageSize, Positive, Rate, Real, Strict
 from fer_bench.study.training_set import TrainingSet
 
 UNTUNED = " (defaults)"  # behind the name of a strategy that takes the defaults beside a tuned one
@@ -35,6 +36,19 @@ class SearchRange(Strict):
         return self
 
 
+class BackboneRecipe(Strict):
+    """What one backbone needs otherwise than the recipe says."""
+
+    image_size: ImageSize | None = None
+    learning_rate: Rate | None = None
+    """In place of the recipe's. A search for it moves along by the same factor."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it says, such as `learning_rate 0.0001`."""
+        return tuple(f"{name} {value:g}" for name, value in self.model_dump(exclude_none=True).items())
+
+
 class StudySpec(TrainingSet):
     """One question: these backbones and strategies, on this data, with so many trials and repeats."""
 
@@ -43,6 +57,7 @@ class StudySpec(TrainingSet):
     backbones: tuple[str, ...] = Field(min_length=1)
     strategies: tuple[str, ...] = Field(min_length=1)
     recipe: Recipe = Recipe()
+    of_backbone: dict[str, BackboneRecipe] = Field(default_factory=dict)
     search: dict[str, SearchRange] = Field(default_factory=dict)
     trials: Count = 1
     """0 takes the defaults of all that is searched, and trains no trial."""
@@ -53,6 +68,13 @@ class StudySpec(TrainingSet):
     test_images: Positive | None = None
     reported: dict[str, Real] = Field(default_factory=dict)
     """Scores that others reported: shares (accuracy, macro_f1, f1/<class>), losses, or by other names."""
+
+    @field_validator("of_backbone")
+    @classmethod
+    def _known_backbones(cls, recipes: dict[str, BackboneRecipe]) -> dict[str, BackboneRecipe]:
+        for name in recipes:
+            BACKBONES[name]  # raises UserError for an unknown one
+        return recipes
 
     @field_validator("backbones", "strategies")
     @classmethod
@@ -92,7 +114,7 @@ class StudySpec(TrainingSet):
                     f"[{span.low}, {span.high}]"
                 )
         for name in self.backbones:
-            if self.recipe.image_size < (least := BACKBONES[name].smallest):
+            if self.recipe_of(name).image_size < (least := BACKBONES[name].smallest):
                 raise ValueError(f"{name} needs an image_size of at least {least}")
         for name in self.strategies:
             if reason := idle(STRATEGIES[name], self.recipe):
@@ -104,14 +126,45 @@ class StudySpec(TrainingSet):
         """Images to draw for train, val and test; None is all of them."""
         return self.train_images, self.val_images, self.test_images
 
+    def recipe_of(self, backbone: str) -> Recipe:
+        """The recipe with what this backbone has of its own."""
+        own = self.of_backbone.get(backbone, BackboneRecipe())
+        return self.recipe.model_copy(update=own.model_dump(exclude_none=True))
+
+    @property
+    def own_recipes(self) -> tuple[str, ...]:
+        """A line for each backbone that is trained otherwise than the recipe says."""
+        return tuple(
+            f"{name} is trained with {' and '.join(own.words)} of its own"
+            for name, own in self.of_backbone.items()
+            if name in self.backbones and own.words
+        )
+
+    def _spans(self, backbone: str) -> dict[str, Range]:
+        """Ranges of the search for a backbone."""
+        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+        factor = self.recipe_of(backbone).learning_rate / self.recipe.learning_rate
+        if factor != 1 and (span := spans.get("learning_rate")):
+            spans["learning_rate"] = Range(span.low * factor, span.high * factor, span.log)
+        return spans
+
+    @property
+    def recipe_hash(self) -> str:
+        """Short hash of the recipe, what backbones have of their own, and the search space."""
+        return digest(self.model_dump(mode="json", include={"recipe", "of_backbone", "search"}))[:8]
+
     def cells(self) -> list[Cell]:
         """Every backbone with every strategy, backbone by backbone.
 
         Behind a `none` that is tuned comes one that isn't, so that it can be seen what tuning alone brings.
         """
-        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
-        tuned = [Cell(b, s, self.recipe, spans) for b in self.backbones for s in self.strategies]
-        searched = self.trials > 1 and spans  # the only trial there is takes the defaults
+        common = self.recipe_hash if self.own_recipes else ""
+        tuned = [
+            Cell(b, s, self.recipe_of(b), self._spans(b), common=common)
+            for b in self.backbones
+            for s in self.strategies
+        ]
+        searched = self.trials > 1 and self.search  # the only trial there is takes the defaults
         return [
             each
             for cell in tuned
@@ -131,6 +184,8 @@ class Cell:
     search: Mapping[str, Range]
     tuned: bool = True
     """Else it takes the defaults of all that is searched, and has no trials whatever the study says."""
+    common: str = ""
+    """Short hash of the study's recipe where that of its backbones differs; they are on one board still."""
 
     @property
     def label(self) -> str:
@@ -162,7 +217,9 @@ class Cell:
 
     @property
     def recipe_hash(self) -> str:
-        """Short hash of recipe and search space."""
+        """Short hash of recipe and search space, the same for all cells that may be ranked together."""
+        if self.common:
+            return self.common
         search = {name: vars(span) for name, span in self.search.items()}
         return digest([self.recipe.model_dump(mode="json"), search])[:8]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from fer_bench.study.recipe import Real, Share, Strict
+from fer_bench.study.strict import Real, Share, Strict
 
 Ratio = Annotated[Real, Field(ge=1)]
 Weight = Annotated[Real, Field(gt=0)]

@@ -6,6 +6,7 @@ BatchNormalization consists of: they take more than half of a MobileNetV2 step.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -24,6 +25,12 @@ def jit_compile() -> bool | str:
 
         return "auto" if tf.config.list_physical_devices("GPU") else False
     return "auto"
+
+
+def forget() -> None:
+    """Free the memory that Keras holds for nets that are no longer used."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 class BatchNormalization(layers.BatchNormalization):

@@ -97,9 +97,10 @@ class TrialCallback(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._epoch_began
         if not math.isfinite(logs["loss"]):
             raise TrialFailed(f"the loss became {logs['loss']} in epoch {len(self._history) + 1}")
-        logits, validation = self._score_validation()
-        logs |= {f"val_{name}": validation[name] for name in ("macro_f1", "accuracy", "loss")}
-        self._keep_if_best(validation, logits)
+        with self._trainer.averaged(self._phase):
+            logits, validation = self._score_validation()
+            logs |= {f"val_{name}": validation[name] for name in ("macro_f1", "accuracy", "loss")}
+            self._keep_if_best(validation, logits)
         row = {
             "train/objective": float(logs["loss"]),
             "train/loss": float(logs["cross_entropy"]),
@@ -166,19 +167,24 @@ class TrialCallback(keras.callbacks.Callback):
 
     def outcome(self, test: bool) -> Outcome:
         """Logits of the best epoch, with `test` also of the test images, and the costs of the training."""
-        if self._trainer.finish_head():
-            self._best_logits = self._trainer.logits(self._best_phase, self._data.val)
+        trainer, data, best = self._trainer, self._data, self._best_phase
+        began = time.perf_counter()
+        if trainer.finish_head() or trainer.recipe.test_views:
+            self._best_logits = trainer.final_logits(best, data.val)
+        test_logits = trainer.final_logits(best, data.test) if test else None
+        views_seconds = time.perf_counter() - began if trainer.recipe.test_views else 0.0
         batch = self._trainer.recipe.batch_size
         steps = len(self._data.train) // batch
         seconds = [row["seconds"] for row in self._history]
         return Outcome(
             val_logits=self._best_logits,
-            test_logits=self._trainer.logits(self._best_phase, self._data.test) if test else None,
+            test_logits=test_logits,
             history=self._history,
             best_epoch=self._best_epoch,
             steps=steps * len(self._history),
             train_seconds=sum(seconds) + self._made_seconds,
             setup_seconds=self._setup_seconds,
+            views_seconds=views_seconds,
             images_per_second=steps * batch / float(np.median(seconds)),
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
             made_images=self._trainer.made.sheet(self._data) if test else None,

@@ -51,6 +51,13 @@ def class_shares(stream: np.ndarray, targets: np.ndarray, classes: int) -> np.nd
     return sums / sums.sum()
 
 
+def class_means(features: np.ndarray, labels: np.ndarray, class_counts: np.ndarray) -> np.ndarray:
+    """Means (K, d) float64 of features (n, d) by class; NaN for a class without images."""
+    of_class = np.eye(len(class_counts))[labels]
+    with np.errstate(invalid="ignore"):
+        return of_class.T @ features.astype(float) / class_counts[:, None]
+
+
 def phase_inputs(
     trial: CurrentTrial,
     recipe: Recipe,

@@ -73,6 +73,11 @@ class FeatureCache:
             self._trunk_on_device = None
         return self._bank
 
+    @property
+    def trunk(self) -> int | str:
+        """Number or word of the trunk in use."""
+        return self._trunk
+
     def fits(self, synthetic_rows: int = 0) -> bool:
         """Whether features of all images and so many synthetic rows are within the limit."""
         return self._bytes(synthetic_rows) <= self._limit

@@ -37,6 +37,7 @@ class Outcome:
     steps: int = 0
     train_seconds: float = 0.0  # of the training steps, and of making images before them
     setup_seconds: float = 0.0  # tracing, features of a frozen trunk, synthetic rows
+    views_seconds: float = 0.0  # of the recipe's test views, at the end
     images_per_second: float = 0.0
     peak_memory_mib: float = 0.0
     made_images: np.ndarray | None = None  # with real ones, as `MadeImages.sheet` has them

@@ -14,8 +14,9 @@ import numpy as np
 from keras import ops
 
 from fer_bench.data.trial_data import LARGEST_BANK
-from fer_bench.study.recipe import Augmentation
+from fer_bench.study.augmentation import Augmentation
 from fer_bench.training.backend import Pixels, Tensor
+from fer_bench.training.erasing import erased
 
 if TYPE_CHECKING:
     from fer_bench.training.pixels_with_room import BankWithRoom
@@ -108,7 +109,8 @@ class PixelBank(IndexedPixels):
         if augmentation is None:
             return self._sample(images, None, None)
         draws = keras.random.uniform((images.shape[0], 7), -1.0, 1.0, seed=self.seeds, dtype="float32")
-        return self._sample(images, *affine(augmentation, draws, strength))
+        images = self._sample(images, *affine(augmentation, draws, strength))
+        return erased(images, augmentation.erase, self.seeds) if augmentation.erase else images
 
     def _shrunk(self, images: Tensor) -> Tensor:
         """Images (B, H, W, C) with sides that are longer than S brought to it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from keras import ops
 
-from fer_bench.study.recipe import Augmentation
+from fer_bench.study.augmentation import Augmentation
 from fer_bench.training.backend import Tensor
 from fer_bench.training.pixels import IndexedPixels, PixelBank
 

@@ -57,7 +57,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._go_on(self._found)
 
     def _go_on(self, found: Saved) -> None:
-        _assign(self._trainer.variables, found.variables)
+        _assign(self._trainer.variables(found.phase), found.variables)
         self._trial.go_on(found.trial)
         self._found = None
 
@@ -86,7 +86,7 @@ class CheckpointCallback(keras.callbacks.Callback):
             phase_ended=bool(self.model.stop_training) or epochs == self.params["epochs"],
             counters=counters,
             trial=self._trial.state(),
-            variables=_values(self._trainer.variables),
+            variables=_values(self._trainer.variables(self._phase)),
             optimizer=_values(self.model.optimizer.variables),
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -19,6 +20,8 @@ from fer_bench.training.net import Net
 from fer_bench.training.optimizer import make_optimizer
 from fer_bench.training.pixels import PhasePixels, PixelBank
 from fer_bench.training.pixels_with_room import BankWithRoom
+from fer_bench.training.views import ViewedPixels
+from fer_bench.training.weight_average import WeightAverage
 
 PREDICTION_BATCH = 256  # rows per call when nothing is trained
 
@@ -60,14 +63,16 @@ class CompiledStep(keras.Model):
 
     def __init__(
         self,
-        bank: PixelBank | BankWithRoom | PhasePixels | FeatureBank,
+        bank: PixelBank | BankWithRoom | PhasePixels | ViewedPixels | FeatureBank,
         part: keras.Model,
         terms: LossVariables | None = None,
         l2_kernels: Sequence[keras.Variable] = (),
         variant: StepVariant = PLAIN,
+        average: WeightAverage | None = None,
     ) -> None:
         super().__init__()
         self.bank, self.part, self.terms, self.variant = bank, part, terms, variant
+        self.average = average
         self.l2_kernels = list(l2_kernels)
         self.accuracy = keras.metrics.Mean(name="accuracy")
         self.cross_entropy = keras.metrics.Mean(name="cross_entropy")
@@ -94,6 +99,8 @@ class CompiledStep(keras.Model):
         """Mean loss of a batch plus the L2 penalty; Python runs this only while the step is being traced."""
         self.traces += 1
         assert self.terms is not None
+        if self.average and training:  # here, as Keras has no hook behind the optimizer on all backends
+            self.average.update()
         logits, features = y_pred if self.variant.influence else (y_pred, None)
         self._measure(y, ops.mean(logits, axis=1) if len(logits.shape) == 3 else logits)
         losses = loss(y, logits, self.terms, features=features, suppressed=self.variant.suppression)
@@ -169,12 +176,33 @@ class PhaseSteps:
             part = net.part(kind, of_pixels=not cached, with_features=variant.influence)
             net.set_trainable(self._recipe.phases[phase], kind)
             bank = self._features.bank if cached else self._pixels_of(phase, variant)
-            step = CompiledStep(bank, part, self._terms, net.dense_kernels(kind), variant)
+            step = CompiledStep(
+                bank, part, self._terms, net.dense_kernels(kind), variant, self._average(kind, cached)
+            )
             step.compile(optimizer=make_optimizer(self._recipe), jit_compile=jit_compile())
             step.optimizer.build(step.trainable_variables)
             self._steps[key] = step
             self._reset(key)
         return self._steps[key]
+
+    @contextmanager
+    def averaged(self, phase: int, variant: StepVariant) -> Iterator[None]:
+        """Within it the net has the moving averages of a phase, if the recipe wants any."""
+        average = self.of(phase, variant).average
+        if average:
+            average.swap()
+        yield
+        if average:
+            average.swap()
+
+    def averages(self, phase: int, variant: StepVariant) -> list[keras.Variable]:
+        """Moving averages of a phase, and the number of their steps; none where the recipe wants none."""
+        average = self.of(phase, variant).average
+        return average.variables if average else []
+
+    def _average(self, kind: Head, cached: bool) -> WeightAverage | None:
+        decay = self._recipe.ema
+        return WeightAverage(self._net.variables(kind, of_pixels=not cached), decay) if decay else None
 
     def _pixels_of(self, phase: int, variant: StepVariant) -> PixelBank | BankWithRoom | PhasePixels:
         augmentation, bank = self._recipe.augmentation_of(phase), self._pixels(variant)

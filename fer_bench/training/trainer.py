@@ -6,8 +6,8 @@ and a trial begins with setting everything back rather than with a new model.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,13 @@ from fer_bench.hashing import derive_seed
 from fer_bench.strategies.base import Strategy, normalised_weights, overrides
 from fer_bench.study.recipe import Recipe, Settings
 from fer_bench.training.backend import batches
-from fer_bench.training.current_trial import CurrentTrial, class_shares, phase_inputs, row_targets
+from fer_bench.training.current_trial import (
+    CurrentTrial,
+    class_means,
+    class_shares,
+    phase_inputs,
+    row_targets,
+)
 from fer_bench.training.feature_cache import LARGEST_FEATURES, FeatureCache
 from fer_bench.training.loss import LossVariables
 from fer_bench.training.made_images import MadeImages
@@ -32,6 +38,7 @@ from fer_bench.training.sampling import PhaseSampler
 from fer_bench.training.stages import Stages
 from fer_bench.training.step import PLAIN, PREDICTION_BATCH, CompiledStep, PhaseSteps, StepVariant
 from fer_bench.training.training_rows import TrainingRows
+from fer_bench.training.viewed_logits import ViewedLogits
 
 PROBE = 128  # training images from which a random trunk's statistics are computed
 
@@ -73,7 +80,8 @@ class Trainer:
         self._steps = PhaseSteps(recipe, self.net, self.terms, self._bank_of, self._features)
         self._rows = TrainingRows(recipe, self._features, self.made, self._steps, self._random_trunk)
         self._traced: set[tuple[int, StepVariant]] = set()  # first phase, and variant
-        self._stages = Stages(self.net)
+        self.stages = Stages(self.net)
+        self._viewed = ViewedLogits(self.net, self.pixel_bank, recipe, largest_features)
         self._settled = False  # whether the head is the dense layer that a trained head of another kind made
         self._current: CurrentTrial | None = None
         self._class_shares = np.full(classes, 1 / classes)  # in the stream of the phase in progress
@@ -82,11 +90,6 @@ class Trainer:
     def traces(self) -> int:
         """How many times a training step has been traced."""
         return self._steps.traces
-
-    @property
-    def parameters(self) -> int:
-        """Parameters of the net, as `Net` counts them."""
-        return self.net.parameters
 
     def cached(self, phase: int) -> bool:
         """Whether a phase trains on cached features: trunk frozen, nothing augmented, and they fit."""
@@ -170,15 +173,12 @@ class Trainer:
         return True
 
     def _class_means(self) -> np.ndarray:
-        """Means (K, d) float64 over the training images of what the logits are computed from, by class."""
+        """Means (K, d) over the training images of what the logits are computed from, by class."""
         data, last = self._trial.data, self._trial.phases[-1]
         step = self._steps.of(last, StepVariant(influence=True))
         if self.cached(last):
             self._features.load(data.train)
-        features = step.predict_features(data.train).astype(float)
-        of_class = np.eye(len(data.classes))[data.labels[data.train]]
-        with np.errstate(invalid="ignore"):
-            return of_class.T @ features / data.class_counts[:, None]
+        return class_means(step.predict_features(data.train), data.labels[data.train], data.class_counts)
 
     def set_loss(self, progress: float) -> None:
         """Set the loss to the strategy's terms at this progress, or the settings' smoothing if it has none.
@@ -197,9 +197,22 @@ class Trainer:
         if self.cached(phase):
             self._features.load(index)
             return self._steps.of(phase, variant).predict_rows(index)
-        # All phases on pixels predict alike, so the first of them, traced already, does it for all.
+        # All phases on pixels predict alike, so the first, traced already, does it for all.
         first = next(p for p in self.phases if not self.cached(p))
         return self._steps.of(first, variant).predict_rows(index)
+
+    def final_logits(self, phase: int, index: np.ndarray) -> np.ndarray:
+        """Logits (n, K) float32 of images (n,) by the trained net, over the recipe's test views if any."""
+        if not self.recipe.test_views:
+            return self.logits(phase, index)
+        kind = (PLAIN if self._settled else self._trial.variant).head
+        if self.cached(phase):
+            return self._viewed.of_features(kind, index, self._features.trunk)
+        return self._viewed.of_pixels(kind, index)
+
+    def averaged(self, phase: int) -> AbstractContextManager[None]:
+        """Within it the net has the moving averages of the phase in progress, if the recipe wants any."""
+        return self._steps.averaged(phase, self._trial.variant)
 
     def state(self) -> list[np.ndarray]:
         """Copies of the variables that training changes: the net's, or the head's if all are cached."""
@@ -210,19 +223,15 @@ class Trainer:
         for variable, value in zip(self._changing, state, strict=True):
             variable.assign(value)
 
-    @property
-    def variables(self) -> list[keras.Variable]:
-        """All variables that training changes but the optimizers': those of `state`, and seeds of draws."""
-        return [*self._changing, self.pixel_bank.seeds.state, self.terms.seeds.state]
+    def variables(self, phase: int) -> list[keras.Variable]:
+        """All that a phase changes but its optimizer's: those of `state`, averages, and seeds of draws."""
+        averages = self._steps.averages(phase, self._trial.variant)
+        return [*self._changing, *averages, self.pixel_bank.seeds.state, self.terms.seeds.state]
 
     @property
     def _changing(self) -> list[keras.Variable]:
         cached = all(self.cached(phase) for phase in self.phases)
         return self.net.variables(self._trial.variant.head, of_pixels=not cached)
-
-    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
-        """Read a stage from the file of its weights; see `Stages.read`."""
-        return self._stages.read(key, weights, check)
 
     @property
     def _trial(self) -> CurrentTrial:
@@ -275,6 +284,8 @@ class Trainer:
         step = self._steps.of(phase, variant)
         steps = stream.shape[1] // batch
         step.optimizer.set_total_steps(steps * len(stream))
+        if step.average:
+            step.average.restart()
         inputs, targets = phase_inputs(
             self._trial, self.recipe, phase, self.cached(phase), stream, labels, progress, first_epoch
         )
@@ -287,9 +298,3 @@ class Trainer:
             verbose=0,
             callbacks=list(callbacks),
         )
-
-
-def forget() -> None:
-    """Free the memory that Keras holds for nets that are no longer used."""
-    keras.backend.clear_session()
-    gc.collect()

@@ -27,10 +27,6 @@ STUDY = tiny_study(
 )
 
 
-# What trains nothing needs no Keras; should it train all the same, its numbers would be others.
-NO_TRAINING = "stand_in()"
-
-
 def slots(output: str) -> list[str]:
     return re.findall(r"^(\S+ (?:trial|repeat) \d+):", output, re.MULTILINE)
 
@@ -43,8 +39,9 @@ def study(tmp_path_factory) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def board(workplace, fer_bench, monkeypatch):
+def board(fer_bench, monkeypatch):
     """Rows of the leaderboard of a folder's study."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def read(folder: Path) -> pd.DataFrame:
         monkeypatch.chdir(folder)
@@ -54,14 +51,13 @@ def board(workplace, fer_bench, monkeypatch):
     return read
 
 
-def test_run_fills_every_slot_and_shows_the_leaderboard(study):
+def test_run_fills_every_slot_and_shows_the_leaderboard(study, board):
     folder, output = study
     assert len(slots(output)) == 2 * (2 + 2)
     assert "Macro-F1" in output and "oversampling" in output
     assert "report: mlruns/report-tiny.html" in output
     assert "has the highest macro-F1 on test" in (folder / "mlruns/report-tiny.html").read_text("utf-8")
-    run_process(folder, "leaderboard", "--study", "tiny", "--out", "board.csv")
-    rows = pd.read_csv(folder / "board.csv")
+    rows = board(folder)
     assert list(rows["rank"]) == [1, 2]
     assert set(rows["strategy"]) == {"none", "oversampling"}
     assert rows["macro_f1"].is_monotonic_decreasing
@@ -96,32 +92,34 @@ def test_runs_carry_predictions_tables_figures_and_the_median_weights(study):
     assert not list((folder / "mlruns" / "results").glob("*.log"))
 
 
-def test_a_second_run_trains_nothing_and_gives_the_same_table(study, board):
+def test_a_second_run_trains_nothing_and_gives_the_same_table(study, board, run_here):
     folder, _ = study
     before = board(folder)
-    output = run_process(folder, "run", "--study", "./tiny.yaml", hurt=NO_TRAINING)
-    assert slots(output) == [] and "all 8 results are there already" in output
+    code, output = run_here(folder, "--study", "./tiny.yaml")
+    assert code == 0 and slots(output) == [] and "all 8 results are there already" in output
     assert "fer-bench leaderboard --study ./tiny.yaml --out leaderboard.csv" in output
     pd.testing.assert_frame_equal(before, board(folder))
 
 
-def test_lost_books_are_made_again_from_the_result_files(study, tmp_path, board):
+def test_lost_books_are_made_again_from_the_result_files(study, tmp_path, board, run_here):
     folder, _ = study
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     for name in ("mlflow.db", "optuna.db"):
         (copy / "mlruns" / name).unlink()
-    assert slots(run_process(copy, "run", "--study", "tiny.yaml", hurt=NO_TRAINING)) == []
+    code, output = run_here(copy, "--study", "tiny.yaml")
+    assert code == 0 and slots(output) == []
     pd.testing.assert_frame_equal(board(folder), board(copy))
 
 
 @pytest.mark.slow
-def test_more_repeats_train_only_what_is_missing(study, tmp_path):
+def test_more_repeats_train_only_what_is_missing(study, tmp_path, run_here):
     folder, _ = study
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", str(folder), str(copy)], check=True)
     (copy / "mlruns" / "mlflow.db").unlink()  # which knows where its files were
-    output = run_process(copy, "run", "--study", "tiny.yaml", "--repeats", "3", hurt=NO_TRAINING)
+    code, output = run_here(copy, "--study", "tiny.yaml", "--repeats", "3")
+    assert code == 0, output
     assert slots(output) == ["compact_cnn/none repeat 2", "compact_cnn/oversampling repeat 2"]
 
 
@@ -161,12 +159,12 @@ def test_ui_serves_the_runs_and_leaves_no_process(study):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10)
 
 
-def test_dry_run_plans_and_writes_nothing(tmp_path):
-    (tmp_path / "tiny.yaml").write_text(STUDY)
-    output = run_process(tmp_path, "run", "--study", "tiny.yaml", "--dry-run")
+def test_dry_run_plans_and_writes_nothing(workplace, fer_bench):
+    Path("tiny.yaml").write_text(STUDY)
+    output = fer_bench("run", "--study", "tiny.yaml", "--dry-run")
     assert "2 cells x (2 trials + 2 repeats), at most 27 steps" in output
     assert "14.3" in output  # oversampling's effective prior
-    assert not (tmp_path / "mlruns").exists()
+    assert not Path("mlruns").exists()
 
 
 @pytest.mark.parametrize(
@@ -194,11 +192,11 @@ def test_a_users_error_ends_the_process_with_code_2(tmp_path):
     assert len(output.strip().splitlines()) <= 3
 
 
-def test_list_and_doctor_name_what_is_there(tmp_path):
-    listed = run_process(tmp_path, "list")
+def test_list_and_doctor_name_what_is_there(workplace, fer_bench):
+    listed = fer_bench("list")
     for name in ("imbalance", "mobilenet_conv", "focal_loss", "synthetic"):
         assert name in listed
-    found = run_process(tmp_path, "doctor")
+    found = fer_bench("doctor")
     assert "tensorflow" in found and "not imported" in found
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from blank_figures import blank_figures
 from empty_stores import empty_stores
 from stand_ins import NoNet, SleepingTraining
 from tiny_study import tiny_study
@@ -20,7 +21,7 @@ STUDIES = {
 
 @pytest.fixture(scope="module")
 def mlruns(tmp_path_factory):
-    """Folder of the results of both studies, run in this process; that of noise by stand-ins."""
+    """Folder of the results of both studies, run in this process without figures; of noise by stand-ins."""
     from fer_bench.runner.worker import work
     from fer_bench.study.plan import make_plans
 
@@ -32,7 +33,8 @@ def mlruns(tmp_path_factory):
         path.write_text(tiny_study({"phases": PHASES}, trials=0, **changes))
         trained_by = () if name == "doses" else (SleepingTraining(), NoNet())
         for plan in make_plans(str(path), mlruns=folder / "mlruns"):
-            assert work(plan, lambda event: None, *trained_by) == []
+            with blank_figures():
+                assert work(plan, lambda event: None, *trained_by) == []
     return folder / "mlruns"
 
 

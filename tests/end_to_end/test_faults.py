@@ -103,7 +103,7 @@ def test_trials_that_raise_are_recorded_with_their_reasons(workplace, empty_stor
 RAISES = "training(hurting({2, 4}, fail(MemoryError('no room for the rare'))))"
 
 
-def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path):
+def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path, run_here):
     code, output = run_to_the_end(tmp_path, RAISES, real=False)
     assert code == 1
     assert "Traceback" not in output
@@ -113,7 +113,7 @@ def test_a_run_with_a_failed_trial_and_a_failed_repeat_ends_with_code_1(tmp_path
     books = Books.of(tmp_path / "mlruns")
     assert books.counted.total() == 8 and books.statuses == {"FINISHED": 6, "FAILED": 2}
     before = books.results
-    code, output = run_to_the_end(tmp_path, real=False)
+    code, output = run_here(tmp_path, "--study", "tiny.yaml")
     assert code == 1, "it still has failed"
     assert Books.of(tmp_path / "mlruns").results == before, "what raises is not tried for ever"
 

@@ -1,8 +1,8 @@
 """The systems we set out from run to the end on built-in faces, both recipes of each.
 
 In the gate with a small net in the place of their own, which take minutes to trace, and by a worker in this
-process: recipes, splits, phases and reported figures are theirs. The slow tests run them as they are, by the
-real command.
+process, with blank figures: recipes, splits, phases and reported numbers are theirs. The slow tests run them
+as they are, by the real command.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from blank_figures import blank_figures
 from command import run_process, work_here
 
 SEEDS = sorted((Path(__file__).parents[2] / "experiments").glob("seed_*.yaml"))
@@ -35,7 +36,8 @@ def command(fer_bench, monkeypatch):
         if own_process:
             return run_process(place, *words)
         monkeypatch.setattr("fer_bench.runner.processes.run", work_here)
-        return fer_bench(*words)
+        with blank_figures():
+            return fer_bench(*words)
 
     return run
 

@@ -12,6 +12,7 @@ import pytest
 from odd_pictures import COLOURS, GREY, write_odd_pictures
 from pictures import noise, page
 from PIL import Image
+from portrait import group
 
 from fer_bench.data.decode import fitted
 from fer_bench.errors import UserError
@@ -22,9 +23,14 @@ SHAPE = (48, 48, 1)
 
 
 def read(path, shape=SHAPE, detect=False) -> Picture:
-    picture = PictureReader(shape, detect)(path)
-    assert isinstance(picture, Picture), picture
+    (picture,) = read_faces(path, "largest", shape, detect)
     return picture
+
+
+def read_faces(path, which="all", shape=SHAPE, detect=True) -> list[Picture]:
+    pictures = PictureReader(shape, detect, which)(path)
+    assert isinstance(pictures, list), pictures
+    return pictures
 
 
 def refused(path, detect=False) -> str:
@@ -155,7 +161,7 @@ def test_a_huge_photograph_is_read_without_gigabytes(tmp_path):
     script = (
         "import pathlib\n"
         "from fer_bench.inference.pictures import PictureReader\n"
-        "picture = PictureReader((48, 48, 1), True)(pathlib.Path('huge.jpg'))\n"
+        "(picture,) = PictureReader((48, 48, 1), True)(pathlib.Path('huge.jpg'))\n"
         "status = pathlib.Path('/proc/self/status').read_text()\n"  # getrusage would begin at the parent's
         "print(picture.pixels.min(), picture.pixels.max(), status.split('VmHWM:')[1].split()[0])\n"
     )
@@ -242,6 +248,57 @@ def test_of_several_faces_the_largest_is_taken_and_that_is_said(tmp_path, portra
     assert np.corrcoef(two.pixels.ravel(), one.pixels.ravel())[0, 1] > 0.9
 
 
+def test_all_faces_are_taken_and_numbered_by_size(tmp_path):
+    scene = group((20, 40, 150), (300, 20, 500))
+    scene.save(tmp_path / "two.png")
+    large, small = read_faces(tmp_path / "two.png")
+    found = FaceDetector()(np.asarray(scene))
+    for number, (picture, face) in enumerate(zip((large, small), found, strict=True), start=1):
+        assert (picture.face, picture.faces, picture.box) == (number, 2, face.box)
+        assert picture.notes == (f"face {number} of 2",)
+        np.testing.assert_array_equal(picture.pixels, fitted(scene.crop(face.box), SHAPE))
+    (largest,) = read_faces(tmp_path / "two.png", "largest")
+    assert (largest.face, largest.box, largest.notes) == (1, large.box, ("2 faces: the largest",))
+    np.testing.assert_array_equal(largest.pixels, large.pixels)
+
+
+def test_where_no_face_is_found_all_are_one_row_without_a_box(tmp_path):
+    noise(size=(200, 200)).save(tmp_path / "noise.png")
+    (picture,) = read_faces(tmp_path / "noise.png")
+    assert (picture.face, picture.box, picture.faces) == (None, None, 0)
+
+
+def test_the_face_is_the_same_whichever_way_the_camera_was_held(tmp_path):
+    """A picture as a camera stores it, for each of the eight orientations, looks as the upright one."""
+    scene = group((700, 20, 400)).resize((400, 200))
+    scene.save(tmp_path / "upright.png")
+    (upright,) = read_faces(tmp_path / "upright.png")
+    turns = Image.Transpose
+    stored = {
+        **{1: None, 2: turns.FLIP_LEFT_RIGHT, 3: turns.ROTATE_180, 4: turns.FLIP_TOP_BOTTOM},
+        **{5: turns.TRANSPOSE, 6: turns.ROTATE_90, 7: turns.TRANSVERSE, 8: turns.ROTATE_270},
+    }
+    for orientation, turn in stored.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image = scene if turn is None else scene.transpose(turn)
+        image.save(tmp_path / "stored.png", exif=exif)
+        (picture,) = read_faces(tmp_path / "stored.png")
+        assert (picture.box, picture.face) == (upright.box, 1), orientation
+        np.testing.assert_array_equal(picture.pixels, upright.pixels, err_msg=str(orientation))
+
+
+def test_the_box_is_in_pixels_of_the_upright_file_even_where_it_was_shrunk(tmp_path):
+    scene = group((700, 20, 400))
+    scene.save(tmp_path / "small.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large = scene.resize((4800, 2400)).transpose(Image.Transpose.ROTATE_90)
+    large.save(tmp_path / "large.jpg", exif=exif)
+    (small,), (read,) = (read_faces(tmp_path / name) for name in ("small.png", "large.jpg"))
+    assert np.abs(np.array(read.box) / 4 - small.box).max() < 12
+
+
 def test_without_a_face_the_whole_picture_is_taken_and_that_is_said(tmp_path, portraits):
     noise(size=(200, 200)).save(tmp_path / "noise.png")
     picture = read(tmp_path / "noise.png", detect=True)
@@ -252,8 +309,8 @@ def test_without_a_face_the_whole_picture_is_taken_and_that_is_said(tmp_path, po
 def test_small_pictures_and_those_that_a_face_fills_are_taken_whole(tmp_path, portraits):
     portraits[0].resize((72, 72)).save(tmp_path / "small.png")
     assert read(tmp_path / "small.png", detect=True).faces is None
-    close_up = Image.new("L", (240, 240), 128)
-    close_up.paste(portraits[0], (20, 20))
+    close_up = Image.new("L", (220, 220), 128)
+    close_up.paste(portraits[0], (10, 10))
     close_up.save(tmp_path / "full.png")
     picture = read(tmp_path / "full.png", detect=True)
     assert picture.faces == 1

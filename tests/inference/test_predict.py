@@ -10,7 +10,9 @@ import pytest
 from model_files import CLASSES, edited
 from pictures import noise
 from PIL import Image
+from portrait import group
 
+from fer_bench.inference import face_detector
 from fer_bench.inference.model_file import open_model
 from fer_bench.inference.pictures import Unreadable
 from fer_bench.inference.predict import Prediction, predict
@@ -52,7 +54,7 @@ def test_table_json_and_csv_say_the_same(predict_command, tmp_path):
             == row["probabilities"][row["expression"]]
             == max(row["probabilities"].values())
         )
-        assert (row["faces"], row["notes"]) == (None, [])
+        assert (row["faces"], row["notes"], row["face"], row["box"]) == (None, [], None, None)
     code, out, _ = predict_command("b.png", "more", "--csv", "--no-detect")
     table = list(csv.DictReader(io.StringIO(out)))
     assert code == 0
@@ -73,6 +75,79 @@ def test_broken_pictures_are_named_and_the_others_still_predicted(predict_comman
     assert code == 1
     assert [json.loads(line)["file"] for line in out.splitlines()] == ["good.png"]
     assert err.strip() == "not read: bad.jpg: not an image"
+
+
+def test_all_faces_are_rows_that_say_where_they_are(predict_command):
+    group((20, 40, 150), (300, 20, 500)).save("group.png")
+    noise(size=(200, 200)).save("none.png")
+    code, out, err = predict_command("group.png", "none.png", "--faces", "all", "--json")
+    assert (code, err) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [(row["file"], row["face"], row["faces"]) for row in rows] == [
+        *(("group.png", 1, 2), ("group.png", 2, 2), ("none.png", None, 0))
+    ]
+    large, small, nothing = (row["box"] for row in rows)
+    assert 300 < large[0] < large[2] < 800 and 20 < small[0] < small[2] < 170 and nothing is None
+    table = list(csv.DictReader(io.StringIO(predict_command("group.png", "--faces", "all", "--csv")[1])))
+    assert list(table[0])[-5:] == ["face", "left", "top", "right", "bottom"]
+    for row, line, box in zip(rows, table, (large, small), strict=False):
+        assert [int(line[edge]) for edge in ("left", "top", "right", "bottom")] == box
+        assert (line["face"], float(line["sad"])) == (str(row["face"]), row["probabilities"]["sad"])
+    shown = predict_command("group.png", "--faces", "all")[1].splitlines()
+    assert len(shown) == 3 and "face 1 of 2" in shown[1] and "face 2 of 2" in shown[2]
+
+
+def test_more_faces_than_a_batch_holds_keep_their_order(model_file, tmp_path):
+    group(*((150 * n + 20, 150 * m, 110) for n in range(7) for m in range(4))).save(tmp_path / "many.png")
+    found = list(predict(open_model(model_file), [tmp_path / "many.png"], which="all"))
+    assert [each.face for each in found] == list(range(1, 29))
+
+
+def test_a_tilted_head_is_predicted_as_an_upright_one_where_that_is_asked_for(model_file, tmp_path):
+    tilted = group((300, 20, 500)).rotate(30, Image.Resampling.BICUBIC, center=(550, 270), fillcolor="grey")
+    tilted.save(tmp_path / "tilted.png")
+    model, files = open_model(model_file), [tmp_path / "tilted.png"]
+    (as_it_is,), (aligned,) = (list(predict(model, files, align=align)) for align in (False, True))
+    assert np.abs(as_it_is.probabilities - aligned.probabilities).max() > 1e-4
+    assert aligned.box == as_it_is.box
+
+
+def test_odd_and_broken_files_are_a_line_each_and_the_rest_is_predicted(predict_command, tmp_path):
+    face = group((300, 20, 500))
+    face.save("face.jpg")
+    face.convert("CMYK").save("cmyk.jpg")
+    Image.fromarray(np.asarray(face.convert("L")).astype(np.uint16) * 257).save("deep.png")
+    face.save("moving.gif", save_all=True, append_images=[face.rotate(90)])
+    Image.new("L", (5000, 1)).save("thin.png")
+    Image.new("L", (5000, 9)).save("band.png")
+    Image.new("1", (12_000, 12_000)).save("bomb.png")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "face.jpg").read_bytes()[:3000])
+    (tmp_path / "words.png").write_bytes(b"no picture")
+    code, out, err = predict_command(".", "--faces", "all", "--align", "--json")
+    assert code == 1
+    rows = {row["file"]: row for row in map(json.loads, out.splitlines())}
+    assert {name: row["faces"] for name, row in rows.items()} == {
+        **{"band.png": None, "cmyk.jpg": 1, "deep.png": 1, "face.jpg": 1, "moving.gif": 1}
+    }
+    assert rows["moving.gif"]["notes"] == ["2 frames: the first one"]
+    assert [line.split(" (")[0] for line in err.splitlines()] == [
+        "not read: bomb.png: 12000x12000 pixels, more than 64 million",
+        "not read: cut.jpg: image file is truncated",
+        "not read: thin.png: 5000x1 pixels, fewer than 8 on a side",
+        "not read: words.png: not an image",
+    ]
+
+
+def test_haar_standing_in_for_yunet_is_said_once(predict_command, monkeypatch):
+    monkeypatch.setattr(face_detector, "YUNET_PACKAGE", "no_such_package")
+    for name in ("a.png", "b.png"):
+        group((300, 20, 500)).save(name)
+    code, out, err = predict_command("a.png", "b.png", "--json")
+    assert code == 0 and [json.loads(line)["faces"] for line in out.splitlines()] == [1, 1]
+    assert err.count("\n") == 1
+    assert err.startswith("note: faces are searched for by Haar's cascade, which finds fewer: YuNet's file")
+    code, _, err = predict_command("a.png", "--align")
+    assert code == 2 and "aligning faces needs YuNet" in err
 
 
 @pytest.fixture
@@ -112,8 +187,10 @@ def test_what_may_not_be_read_is_named_and_the_others_predicted(predict_command,
     ("words", "message"),
     [
         (["missing.png"], "missing.png isn't there"),
-        (["nothing"], "nothing: no pictures in this folder"),
+        (["nothing"], "nothing: no pictures or videos in this folder"),
         (["good.png", "--json", "--csv"], "choose one"),
+        (["good.png", "--no-detect", "--faces", "all"], "--no-detect leaves no face to list"),
+        (["good.png", "--no-detect", "--align"], "--no-detect leaves no face to align"),
         (["good.png", ""], "empty name: expected a picture"),
         ([os.devnull], "is no ordinary file"),
         (["new\nline\x1b.png"], r"new\nline\x1b.png isn't there"),

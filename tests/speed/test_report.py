@@ -57,6 +57,15 @@ def test_a_measurement_that_fails_is_shown_and_the_others_go_on():
     assert "Broken one: ours ended with [-9]" in text and "a step" in text
 
 
+def test_a_measurement_that_lacks_something_says_so_and_the_others_go_on(monkeypatch):
+    def lacks() -> list[Figure]:
+        raise UserError("fetch the pictures [first]")
+
+    monkeypatch.setitem(QUICK, "lacking", Measurement("Lacking one", 1, lacks, ""))
+    text = printed("lacking", "good")
+    assert "Lacking one: fetch the pictures [first]" in text and "a step" in text
+
+
 def test_an_unknown_measurement_is_refused():
     result = CliRunner().invoke(app, ["speed", "strat"])
     assert isinstance(result.exception, UserError) and "did you mean 'start'" in str(result.exception)

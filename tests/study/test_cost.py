@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 
 import pytest
@@ -47,3 +48,14 @@ def test_a_random_trunk_costs_its_features_once_for_all_trials_which_share_a_see
     cached = with_recipe(phases=[{"trainable": "head", "epochs": 10}], augmentation=None)
     rows = hours(cached, trials=3) - hours(cached, trials=2)
     assert hours(cached, trials=1) - hours(cached, trials=0) > 5 * rows
+
+
+def test_test_views_cost_predictions_and_their_features_are_computed_once():
+    """Ten views of validation for each trial and repeat, and of test for each repeat."""
+    ten = with_recipe(test_views="ten")
+    image = 0.55 * 96**2 / 1e6 * 0.3 * 2 / max(os.cpu_count() or 2, 1) / 3600
+    expected = 10 * (4 * SIZES["val"] + 3 * SIZES["test"]) * image
+    assert hours(ten, trials=1, repeats=3) - hours(trials=1, repeats=3) == pytest.approx(expected)
+    head = {"phases": [{"trainable": "head", "epochs": 10}], "augmentation": None}
+    frozen, viewed = with_recipe(**head), with_recipe(**head, test_views="flip")
+    assert hours(viewed, 5, 3) - hours(frozen, 5, 3) == pytest.approx(2 * 2 * 3589 * image)

@@ -28,6 +28,7 @@ def spec(precision: str) -> StudySpec:
 def test_auto_is_bfloat16_where_there_is_any_and_the_backbone_gains_by_it(found, chosen, said):
     cells, line = decide(spec("auto"), lambda: found)
     assert [cell.recipe.precision for cell in cells] == chosen
+    assert len({cell.recipe_hash for cell in cells}) == 1, "on one board"
     assert line == f"precision: {said}"
 
 

@@ -25,3 +25,19 @@ def test_attention_of_the_head_is_named_where_there_is_one():
 def test_hard_labels_leave_the_key_that_a_recipe_had_before_there_were_votes():
     assert "labels" not in Recipe().model_dump()
     assert Recipe(labels="votes").model_dump()["labels"] == "votes"
+
+
+def test_without_averages_views_and_erasing_a_recipe_has_the_key_that_it_had_before_there_were_any():
+    plain = Recipe().model_dump()
+    assert not {"ema", "test_views"} & plain.keys() and "erase" not in plain["augmentation"]
+    changed = Recipe(ema=0.999, test_views="ten", augmentation={"erase": 0.25}).model_dump()
+    assert (changed["ema"], changed["test_views"], changed["augmentation"]["erase"]) == (0.999, "ten", 0.25)
+    assert Recipe(ema="none", test_views="none") == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("ema", 1.0), ("ema", 0.0), ("ema", True), ("test_views", "five")]
+)
+def test_decays_and_views_that_are_none_are_refused(key, value):
+    with pytest.raises(ValidationError, match=key):
+        Recipe(**{key: value})

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from fer_bench.errors import UserError
 from fer_bench.search_space import Range, tunable
 from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
@@ -106,3 +107,38 @@ def test_trials_repeats_and_the_name_of_the_study_are_in_no_key():
 
     assert keys() == keys(trials=7) == keys(repeats=9)
     assert keys() != keys(recipe={**SMALL["recipe"], "batch_size": 32})
+
+
+OF_VGG16 = {"vgg16": {"image_size": 64, "learning_rate": 1e-4}}
+
+
+def test_a_backbone_may_have_a_size_and_a_rate_of_its_own_which_the_search_goes_along_with():
+    search = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+    two = {**SMALL, "backbones": ["compact_cnn", "vgg16"], "strategies": ["none"], "search": search}
+    spec = resolve({**two, "of_backbone": OF_VGG16})
+    usual, own = spec.cells()
+    assert (usual.recipe, usual.search["learning_rate"]) == (spec.recipe, Range(1e-4, 1e-2, True))
+    assert (own.recipe.image_size, own.recipe.learning_rate, own.recipe.weights) == (64, 1e-4, "none")
+    span = own.search["learning_rate"]
+    assert (span.low, span.high, span.log) == (pytest.approx(1e-5), pytest.approx(1e-3), True)
+    assert usual.recipe_hash == own.recipe_hash, "on one board"
+    assert spec.own_recipes == ("vgg16 is trained with image_size 64 and learning_rate 0.0001 of its own",)
+    assert usual.key(DATA, "w") == resolve(two).cells()[0].key(DATA, "w")
+
+
+def test_what_another_backbone_has_of_its_own_changes_nothing():
+    (cell,) = resolve({**SMALL, "strategies": ["none"], "of_backbone": OF_VGG16}).cells()
+    assert cell == resolve({**SMALL, "strategies": ["none"]}).cells()[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"vgg_16": {}}, "unknown backbone 'vgg_16'"),
+        ({"vgg16": {"epochs": 3}}, "epochs"),
+        ({"compact_cnn": {"image_size": 8}}, "of_backbone.compact_cnn.image_size"),
+    ],
+)
+def test_what_a_backbone_can_not_have_of_its_own_is_told(own, said):
+    with pytest.raises(UserError, match=said):
+        resolve({**SMALL, "of_backbone": own})

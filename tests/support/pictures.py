@@ -1,10 +1,9 @@
-"""Pictures to read: noise, pages with faces on them, a portrait, and one that is larger than it seems."""
+"""Pictures to read: noise, pages with faces on them, and one that is larger than it seems."""
 
 import struct
 import zlib
 
 import numpy as np
-import pytest
 from PIL import Image
 
 
@@ -19,11 +18,6 @@ def page(*faces: tuple[int, int, Image.Image]) -> Image.Image:
     for left, top, face in faces:
         whole.paste(face, (left, top))
     return whole
-
-
-def portrait() -> Image.Image:
-    """A person, 512x512: scikit-image's astronaut, in the public domain; skipped without it."""
-    return Image.fromarray(pytest.importorskip("skimage.data").astronaut())
 
 
 def bomb(width: int, height: int) -> bytes:

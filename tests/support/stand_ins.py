@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
+from blank_figures import blank_figures
 
 from fer_bench.data.trial_data import TrialData
 from fer_bench.hashing import derive_seed
@@ -62,9 +65,13 @@ class NoNet:
         self.recipe = task.cell.recipe
         return self
 
-    def stage(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
+    def read(self, key: str, weights: Path, check: Callable[[], None] = lambda: None) -> Stage:
         check()
         return Stage(key, [])
+
+    @property
+    def stages(self) -> NoNet:
+        return self
 
     @property
     def net(self) -> NoNet:
@@ -115,6 +122,24 @@ class SleepingTraining:
         seconds = random.uniform(self.shortest, self.longest) / 2
         time.sleep(seconds)
         self.slept += seconds
+
+
+@contextmanager
+def stand_in_here() -> Iterator[None]:
+    """Let the commands of this process train nothing, as `stand_in` of soak.py does with processes.
+
+    The worker is this process, figures are blank, and there is no report.
+    """
+    from command import work_here
+
+    with pytest.MonkeyPatch.context() as patch, blank_figures():
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr("fer_bench.runner.processes.run", work_here)
+        patch.setattr("fer_bench.runner.worker.load_training", SleepingTraining)
+        patch.setattr("fer_bench.runner.worker.TrainerAtHand", lambda data: NoNet())
+        patch.setattr("fer_bench.cli.report.report_of_run", lambda *args: None)
+        patch.setattr("fer_bench.environment.device", lambda: "none")
+        yield
 
 
 class ScriptedTraining:

@@ -26,9 +26,16 @@ STREAMED = {
     "schedule": "cosine",
     "keep": "last",
 }
+AVERAGED = {
+    "phases": [{**ALL, "epochs": 2}, {**HEAD, "epochs": 2}],
+    "augmentation": {**AUGMENTATION, "erase": 0.5},
+    "ema": 0.9,
+    "test_views": "flip",
+}
 CASES = {  # strategy, recipe, limits of the trainer
     "features, then the whole net": ("smote", RECIPES["cached"], {}),
     "augmented pixels": ("targeted_augmentation", RECIPES["augmented"], {}),
+    "averaged weights, erased parts": ("oversampling", AVERAGED, {}),
     "features only": ("class_weights", {"phases": [{**HEAD, "epochs": 4}], "head": {"dropout": 0.3}}, {}),
     "pixels of a disk": ("oversampling", STREAMED, {"largest_bank": 1}),
     "made images behind them": ("deep_smote", STREAMED, {"largest_bank": 1}),

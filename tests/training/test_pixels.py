@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 from PIL import Image
 
-from fer_bench.study.recipe import Augmentation
+from fer_bench.study.augmentation import Augmentation
 from fer_bench.training.pixels import PixelBank, affine, shrinking
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 24, 24, 1)).astype(np.uint8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from fer_bench.study.recipe import Augmentation
+from fer_bench.study.augmentation import Augmentation
 from fer_bench.training.pixels import PhasePixels, PixelBank
 from fer_bench.training.pixels_with_room import BankWithRoom, PixelsBehind
 

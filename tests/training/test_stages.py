@@ -56,7 +56,7 @@ def stage_file(data, trainer, tmp_path_factory):
 
 @pytest.fixture
 def stage(trainer, stage_file):
-    return trainer.stage("s", stage_file)
+    return trainer.stages.read("s", stage_file)
 
 
 def test_a_stage_is_what_none_would_be_without_further_phases(data, trainer):
@@ -72,7 +72,7 @@ def test_a_stage_read_from_its_file_is_the_one_that_was_trained(data, trainer, s
         if v.name != "seed_generator_state"
     ]
     trainer.net.reset(9)
-    state = trainer.stage("another key", stage_file).state
+    state = trainer.stages.read("another key", stage_file).state
     names = [v.name for v in trainer.net.whole.variables]
     read = [value for name, value in zip(names, state, strict=True) if name != "seed_generator_state"]
     assert all(np.array_equal(a, b) for a, b in zip(trained, read, strict=True))
@@ -106,17 +106,17 @@ def test_reset_head_in_a_phase_does_the_same_for_every_strategy(data, stage_file
     resetting = build(data, **{**RECIPE, "phases": [SHARED, {**STILL, "reset_head": True}]})
     plain = build(data, **RECIPE)
     found = run_trial(
-        resetting, strategy(), settings_of(plain), 1, data, stage=resetting.stage("s", stage_file)
+        resetting, strategy(), settings_of(plain), 1, data, stage=resetting.stages.read("s", stage_file)
     )
     expected = run_trial(
-        plain, strategy("fresh"), settings_of(plain), 1, data, stage=plain.stage("s", stage_file)
+        plain, strategy("fresh"), settings_of(plain), 1, data, stage=plain.stages.read("s", stage_file)
     )
     assert fingerprint(found) == fingerprint(expected)
 
 
 def test_each_variant_is_one_more_step_and_plain_strategies_pay_nothing(data, stage_file):
     trainer = build(data, **RECIPE)
-    stage = trainer.stage("s", stage_file)
+    stage = trainer.stages.read("s", stage_file)
 
     def traces(*strategies):
         before = trainer.traces
@@ -212,10 +212,10 @@ def test_weights_of_another_net_are_said_in_one_line(data, trainer, tmp_path):
     path = tmp_path / "other.weights.h5"
     other.net.whole.save_weights(path)
     with pytest.raises(UserError, match="not the weights of this net"):
-        trainer.stage("other", path)
+        trainer.stages.read("other", path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="not the weights of this net"):
-        trainer.stage("cut", path)
+        trainer.stages.read("cut", path)
 
 
 def test_a_phase_has_the_augmentation_that_it_says(data):

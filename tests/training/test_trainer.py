@@ -355,7 +355,7 @@ def test_a_state_is_restored_in_all_that_training_changes(cached, data):
 def test_the_saved_net_holds_no_pixels(cached, tmp_path):
     path = tmp_path / "net.weights.h5"
     cached.net.whole.save_weights(path)
-    assert path.stat().st_size < 20 * cached.parameters
+    assert path.stat().st_size < 20 * cached.net.parameters
 
 
 def test_half_precision_trains(data):

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from browser import chromium
-from pictures import bomb, portrait
+from pictures import bomb
 from PIL import Image
+from portrait import astronaut
 from servers import free_port
 from stub_models import StubModel
 
@@ -21,6 +22,7 @@ from fer_bench.inference.face_detector import FaceDetector
 from fer_bench.inference.face_reader import FaceReader
 
 pytest.importorskip("gradio")
+pytest.importorskip("skimage")
 pytestmark = pytest.mark.browser
 
 START = "#camera .icon-with-text"
@@ -82,7 +84,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     video, scene = tmp_path_factory.mktemp("camera") / "portrait.mjpeg", Image.new("RGB", (640, 480), "gray")
-    scene.paste(portrait().resize((480, 480)), (80, 0))
+    scene.paste(astronaut().resize((480, 480)), (80, 0))
     with video.open("wb") as file:
         for _ in range(5):
             scene.save(file, "JPEG")
@@ -123,7 +125,7 @@ def left(uploads: Path) -> list[Path]:
 def two_faces(folder: Path) -> bytes:
     scene = Image.new("RGB", (1060, 520), "white")
     for left in (10, 540):
-        scene.paste(portrait(), (left, 4))
+        scene.paste(astronaut(), (left, 4))
     scene.save(folder / "two.png")
     return (folder / "two.png").read_bytes()
 
