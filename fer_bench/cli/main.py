@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from fer_bench.cli.bundle import bundle, verify
 from fer_bench.cli.data import app as data_app
+from fer_bench.cli.demo import demo
 from fer_bench.cli.explain import explain
 from fer_bench.cli.export import export
 from fer_bench.cli.leaderboard import leaderboard
@@ -69,6 +70,7 @@ app.command()(score)
 app.command()(export)
 app.command()(predict)
 app.command()(explain)
+app.command()(demo)
 
 
 def main() -> None:

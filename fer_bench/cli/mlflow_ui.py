@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from fer_bench.cli.ports import check_free, check_port
 from fer_bench.errors import UserError, phrase
 from fer_bench.storage.databases import hide_password, no_runs_yet, tracking_uri
 
@@ -29,8 +29,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
 
     Raises UserError where there are no runs, or the port is none or taken.
     """
-    if not 1 <= port <= 65535:
-        raise UserError(f"--port {port}: expected a number from 1 to 65535")
+    check_port(port)
     from fer_bench.storage.mlflow_client import experiment_names
 
     uri = tracking_uri(mlruns)
@@ -43,7 +42,7 @@ def serve(mlruns: Path, port: int, console: Console) -> None:
         console.print("the runs are on a server already")
         _print_pages(mlruns, experiments, hide_password(uri).rstrip("/"), console, ours=False)
         return
-    _check_free(port)
+    check_free(port)
     address = f"http://127.0.0.1:{port}"
     server = _start(uri, port)
     try:
@@ -103,15 +102,6 @@ def _print_pages(
 def _installed() -> bool:
     """Whether MLflow finds our page; not where fer-bench was installed before there was one."""
     return any(each.name == APP for each in entry_points(group="mlflow.app"))
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise UserError(f"port {port} is taken: --port with another") from None
 
 
 def _start(uri: str, port: int) -> subprocess.Popen[bytes]:

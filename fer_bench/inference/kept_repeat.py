@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from fer_bench.errors import UserError, phrase
 from fer_bench.registry import unknown
+from fer_bench.storage.databases import no_runs_yet
 from fer_bench.storage.logged_runs import read_study_runs
+from fer_bench.storage.mlflow_client import experiment_names
 from fer_bench.storage.records import CellStatus, RepeatRecord, median_place
 from fer_bench.storage.result_files import PREDICTIONS
 from fer_bench.storage.run_files import RunFiles, open_predictions
@@ -20,6 +22,10 @@ from fer_bench.strategies.base import STRATEGIES, Strategy
 from fer_bench.study.recipe import Recipe
 from fer_bench.study.spec import UNTUNED
 from fer_bench.study.variants import chosen_by
+
+HOW_TO_KEEP = (
+    "fer-bench run --study imbalance trains models and keeps one of each cell; or --mlruns with another"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +74,52 @@ def find_kept_repeat(
     runs.check_not_moved(mlruns, repeats[0].run_id)
     ranked = sorted(repeats, key=lambda r: (r.metrics["val/macro_f1"], r.slot))
     median = median_place(len(ranked))
-    any_files = False
     for rank in sorted(range(len(ranked)), key=lambda rank: abs(rank - median)):
         record = ranked[rank]
-        files = runs.names(record.run_id)
-        any_files |= PREDICTIONS in files
-        weights = [name for name in files if name.endswith(".weights.h5")]
-        if weights and PREDICTIONS in files:
-            predictions, net = (runs.fetch(record.run_id, name, folder) for name in (PREDICTIONS, weights[0]))
-            which = "the median" if rank == median else f"number {rank + 1}"
-            place = f"repeat {record.slot}, {which} of {len(ranked)} by validation macro-F1"
-            return read_repeat(record, place, runs.parameters(record.run_id), predictions, net)
-    if not any_files:
+        which = "the median" if rank == median else f"number {rank + 1}"
+        place = f"repeat {record.slot}, {which} of {len(ranked)} by validation macro-F1"
+        if kept := _fetched(runs, record, place, folder):
+            return kept
+    if not any(PREDICTIONS in runs.names(record.run_id) for record in ranked):
         raise UserError(
             f"the files of {cell} are not to be had from {runs.address(repeats[0].run_id)}: export on the "
             "machine that trained it, or bring that folder here"
         )
     raise UserError(_not_kept(study, cell, len(repeats)))
+
+
+def find_best_repeat(mlruns: Path, folder: Path) -> KeptRepeat:
+    """Find the best kept repeat by validation macro-F1, over all studies, and copy its files into a folder.
+
+    One that was trained on drawn faces counts only where no other was kept. Raises UserError where none was,
+    or `mlruns` was moved.
+    """
+    if no_runs_yet(mlruns):
+        raise UserError(f"{mlruns} holds no runs: {HOW_TO_KEEP}")
+    studies = dict.fromkeys(study for _, study in experiment_names(mlruns).values())
+    repeats = {r.run_id: (study, r) for study in studies for r in read_study_runs(mlruns, study)[1]}
+    runs = RunFiles(mlruns)
+    for study, record in sorted(repeats.values(), key=lambda each: _merit(each[1]), reverse=True):
+        place = f"repeat {record.slot} of study {study}, the best kept by validation macro-F1"
+        runs.check_not_moved(mlruns, record.run_id)
+        if kept := _fetched(runs, record, place, folder):
+            return kept
+    raise UserError(f"no weights were kept in {mlruns}: {HOW_TO_KEEP}")
+
+
+def _merit(record: RepeatRecord) -> tuple[bool, float, float]:
+    """What is greater for a repeat that is better to show: of real faces, by validation macro-F1, newer."""
+    return record.board["dataset"] != "synthetic", record.metrics.get("val/macro_f1", -1.0), record.started
+
+
+def _fetched(runs: RunFiles, record: RepeatRecord, place: str, folder: Path) -> KeptRepeat | None:
+    """A repeat with its files, copied into a folder; None where its weights aren't to be had."""
+    files = runs.names(record.run_id)
+    weights = [name for name in files if name.endswith(".weights.h5")]
+    if not weights or PREDICTIONS not in files:
+        return None
+    predictions, net = (runs.fetch(record.run_id, name, folder) for name in (PREDICTIONS, weights[0]))
+    return read_repeat(record, place, runs.parameters(record.run_id), predictions, net)
 
 
 def _not_kept(study: str, cell: str, repeats: int) -> str:

@@ -139,7 +139,7 @@ def leaderboard(mlruns: Path, monkeypatch, capsys) -> None:
 
 def ui(mlruns: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("fer_bench.cli.mlflow_ui._start", reached)
-    monkeypatch.setattr("fer_bench.cli.mlflow_ui._check_free", lambda port: None)
+    monkeypatch.setattr("fer_bench.cli.mlflow_ui.check_free", lambda port: None)
     with pytest.raises(Reached):
         run_command(capsys, monkeypatch, "ui")
 

@@ -385,3 +385,21 @@ def test_weights_not_kept_can_be_had_as_the_message_says():
     assert code == 0, said
     assert "repeat 3" in said
     Path("m.keras").unlink()
+
+
+def test_without_a_model_the_demo_takes_the_best_kept_repeat(study, exported, tmp_path):
+    from fer_bench.cli.demo import _best
+    from fer_bench.inference.kept_repeat import find_best_repeat
+    from fer_bench.storage.logged_runs import read_study_runs
+
+    _, repeats = read_study_runs(Path("mlruns"), "faces")
+    kept = [r for r in repeats if list(artifacts(r.run_id).glob("*.weights.h5"))]
+    assert 1 <= len(kept) < len(repeats)
+    best = max(kept, key=lambda r: (r.metrics["val/macro_f1"], r.started))
+    assert find_best_repeat(Path("mlruns"), tmp_path).record.run_id == best.run_id
+    opened, about = _best(Path("mlruns"))
+    assert about.startswith(
+        f"Model {best.backbone}/{best.strategy}, repeat {best.slot} of study faces, the best "
+    )
+    assert f"macro-F1 ({best.metrics['val/macro_f1']:.1%}), trained on drawn faces only" in about
+    assert (opened.classes, opened.shape) == (open_dataset("synthetic").classes, (48, 48, 1))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fer_bench.errors import UserError
-from fer_bench.inference.kept_repeat import KeptRepeat, choose_repeats, read_repeat
+from fer_bench.inference import kept_repeat
+from fer_bench.inference.kept_repeat import KeptRepeat, choose_repeats, find_best_repeat, read_repeat
 from fer_bench.storage.records import CellStatus, RepeatRecord
 from fer_bench.study.recipe import Recipe
 
@@ -117,3 +118,47 @@ def test_a_run_with_parameters_that_are_gone_names_the_commit_to_export_with(rea
 def test_a_run_from_before_there_was_an_export_is_to_be_trained_again(read):
     with pytest.raises(UserError, match=r"could not export yet \(commit c0ffee\): train the cell again"):
         read(without="class_counts")
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [("abcd", "b"), ("acd", "a"), ("cd", "c"), ("d", "d"), ("", "no weights were kept in here")],
+)
+def test_the_best_kept_repeat_is_of_any_study_but_of_drawn_faces_last(monkeypatch, tmp_path, kept, found):
+    scores = {"a": ("fer2013", 0.5), "b": ("raf_db", 0.6), "c": ("synthetic", 0.9), "d": ("synthetic", 0.8)}
+    records = [
+        replace(record(name, 1, dataset=dataset), metrics={"val/macro_f1": score})
+        for name, (dataset, score) in scores.items()
+    ]
+    of_study = {"faces": records[:1], "others": records[1:]}
+
+    class Files:
+        def __init__(self, mlruns):
+            pass
+
+        def check_not_moved(self, mlruns, run_id):
+            pass
+
+        def names(self, run_id):
+            return ["predictions.npz", *(["1.weights.h5"] if run_id in kept else [])]
+
+        def fetch(self, run_id, name, folder):
+            return folder / name
+
+        def parameters(self, run_id):
+            return {}
+
+    monkeypatch.setattr(kept_repeat, "no_runs_yet", lambda mlruns: False)
+    monkeypatch.setattr(
+        kept_repeat, "experiment_names", lambda mlruns: {s: (s, s) for s in ("faces", "others", "others")}
+    )
+    monkeypatch.setattr(kept_repeat, "read_study_runs", lambda mlruns, study: ([], of_study[study]))
+    monkeypatch.setattr(kept_repeat, "RunFiles", Files)
+    monkeypatch.setattr(kept_repeat, "read_repeat", lambda record, place, *_: (record.run_id, place))
+    if len(found) > 1:
+        with pytest.raises(UserError, match=found):
+            find_best_repeat(Path("here"), tmp_path)
+    else:
+        study = "faces" if found == "a" else "others"
+        place = f"repeat 0 of study {study}, the best kept by validation macro-F1"
+        assert find_best_repeat(Path("here"), tmp_path) == (found, place)
