@@ -16,9 +16,9 @@ from fer_bench.datasets.base import find_dataset
 from fer_bench.errors import UserError, phrase
 from fer_bench.evaluation.decisions import fit_ladder
 from fer_bench.evaluation.metrics import scores
-from fer_bench.files import copy_file
 from fer_bench.inference.kept_repeat import KeptRepeat, find_kept_repeat
-from fer_bench.inference.model_file import ModelFile, open_model
+from fer_bench.inference.model_file import ModelFile
+from fer_bench.inference.model_writer import write
 from fer_bench.inference.self_contained import affine, plain, self_contained, with_cosines
 from fer_bench.storage.mlflow_model import log_model
 from fer_bench.strategies.logit_adjustment import log_prior
@@ -142,15 +142,6 @@ def trained_net(kept: KeptRepeat) -> Net:
 def _reason(error: Exception) -> str:
     """What an error says, on one line, without the SQL of a database's error."""
     return phrase(error).partition(" [SQL: ")[0]
-
-
-def write(model: keras.Model, out: Path, folder: Path) -> ModelFile:
-    """Write a model file, whole or not at all, and return it as Keras reads it; `folder` is for a draft."""
-    draft = folder / "model.keras"
-    model.save(draft)
-    written = open_model(draft)
-    copy_file(draft, out)
-    return written
 
 
 def requirements() -> list[str]:

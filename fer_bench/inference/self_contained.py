@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from fer_bench.errors import UserError
-from fer_bench.inference.model_file import DATA_SIZE_LAYER, LUMINANCE_LAYER, layer_name
+from fer_bench.inference.keras_file import DATA_SIZE_LAYER, LUMINANCE_LAYER, layer_name
 from fer_bench.strategies.base import Strategy
 from fer_bench.training.backend import BatchNormalization
 from fer_bench.training.net import VariableDropout, leaves
@@ -74,7 +74,9 @@ def self_contained(
     pictures = keras.Input((None, None, None), name="pictures")
     # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow. And
     # pictures have no size that is known now, or else it could be done as in `_fitted`.
-    x = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA_SIZE_LAYER)(pictures)
+    resizing = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA_SIZE_LAYER)
+    # This layer takes itself to be in training unless told otherwise, and so would all layers behind it.
+    x = resizing(pictures, training=False)
     # Whether three times grey or three times RGB: the first three channels are the picture in RGB.
     x = layers.Concatenate(name="thrice")([x, x, x])[..., :3]
     x = layers.Reshape((height, width, 3), name="rgb")(x)
@@ -99,7 +101,7 @@ def _fitted(x: keras.KerasTensor, size: int, antialias: bool) -> keras.KerasTens
         columns = layers.EinsumDense(SHRINK_COLUMNS, (x.shape[1], size, channels), name="shrunk_columns")
         x = columns(x)
         columns.set_weights([shrinking(width, size)])
-    return x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x)
+    return x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x, training=False)
 
 
 def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
