@@ -53,9 +53,10 @@ def predict(
     from fer_bench.inference.predict import predict as predict_files
 
     files = list_pictures(pictures)
-    load_keras()
-    from fer_bench.inference.model_file import open_model
+    from fer_bench.inference.model_file import format_of, open_model
 
+    if format_of(model) == "keras":
+        load_keras()
     opened = open_model(model)
     if as_csv and (twice := sorted({*COLUMNS} & {*opened.classes})):
         raise UserError(f"--csv has columns of its own named like classes: {', '.join(twice)}; use --json")

@@ -32,7 +32,10 @@ class LiteRTFile:
     def probabilities(self, pixels: np.ndarray, batch_size: int) -> np.ndarray:
         """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8; any n, whatever `batch_size` says."""
         with self._one_at_a_time:
-            (pictures,), (output,) = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+            (pictures,), (output,) = (
+                self.interpreter.get_input_details(),
+                self.interpreter.get_output_details(),
+            )
             if tuple(pictures["shape"]) != pixels.shape:
                 self.interpreter.resize_tensor_input(pictures["index"], pixels.shape)
                 self.interpreter.allocate_tensors()
@@ -53,7 +56,9 @@ def open_litert(path: Path) -> LiteRTFile:
         opened = metadata and LiteRTFile(_interpreter(content), metadata.classes, metadata.shape)
         sound = opened and _has_signature(opened.interpreter) and _gives_probabilities(opened)
     except ImportError:
-        raise UserError(f'{name} needs LiteRT: pip install "fer-bench[litert]", or use a .keras file') from None
+        raise UserError(
+            f'{name} needs LiteRT: pip install "fer-bench[litert]", or use a .keras file'
+        ) from None
     except Exception as error:  # whatever a file from elsewhere makes the readers raise
         raise UserError(f"{name} can't be run by LiteRT: {phrase(error)}") from None
     if not opened or not sound:

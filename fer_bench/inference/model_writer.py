@@ -58,4 +58,3 @@ def _convert(model: keras.Model, kind: Format, draft: Path, calibration: np.ndar
         raise UserError(
             f"the model can't be converted ({type(error).__name__}: {phrase(error)}): export a .keras file"
         ) from None
-

@@ -101,7 +101,9 @@ def _fitted(x: keras.KerasTensor, size: int, antialias: bool) -> keras.KerasTens
         columns = layers.EinsumDense(SHRINK_COLUMNS, (x.shape[1], size, channels), name="shrunk_columns")
         x = columns(x)
         columns.set_weights([shrinking(width, size)])
-    return x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x, training=False)
+    return (
+        x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x, training=False)
+    )
 
 
 def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
