@@ -45,8 +45,9 @@ def export(
     """Write the kept repeat of a cell as one model that needs no fer-bench; log it in MLflow, too.
 
     Pictures (N, height, width, 1 or 3) in 0..255 of any size in, a probability for each class out: resizing,
-    preprocessing and the decision rule are inside. .onnx and .tflite files need no TensorFlow to predict. --decision temperature calibrates the probabilities; tau
-    shifts them by the prior so that validation has the highest macro-F1.
+    preprocessing and the decision rule are inside. .onnx and .tflite files need no TensorFlow to predict.
+    --decision temperature calibrates the probabilities; tau shifts them by the prior so that validation has
+    the highest macro-F1.
 
     [bold]Example[/bold]
 
@@ -114,8 +115,8 @@ def _lost(exported: Exported) -> list[str]:
     points = 100 * (exported.macro_f1 - quantized.macro_f1)
     change = f"{points:.1f} points lost" if points > 0 else f"{-points:.1f} points gained"
     return [
-        f"  in 8 bits test macro-F1 {quantized.macro_f1:.1%}, {change}; of {quantized.disagreeing:.1%} of the "
-        "test images it says another class than in float32"
+        f"  in 8 bits: test macro-F1 {quantized.macro_f1:.1%}, {change}; another class than in float32 for "
+        f"{quantized.disagreeing:.1%} of the test images"
     ]
 
 

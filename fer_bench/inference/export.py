@@ -84,7 +84,7 @@ def export(
     rule: str = OWN_RULE,
     in_8_bits: bool = False,
 ) -> Exported:
-    """Write a cell's kept repeat to `out`, in the format that its name tells, and log it as a model of its run.
+    """Write a cell's kept repeat to `out`, in the format that its name tells, and log it with its run.
 
     `cell` and `board` are those of `find_kept_repeat`, `rule` one of `decision`. The net computes in
     float32 even where it was trained in bfloat16; with `in_8_bits`, not for .keras, in 8 bits. Raises
@@ -211,8 +211,8 @@ def quantize(
     pixels = run_images(kept, kept.ids)
     if calibration is None or pixels is None:
         raise UserError(
-            f"--quantize needs the images of {kept.record.board['dataset']} that the run had, to calibrate on "
-            "validation and to say the loss on test: export on a machine that has them"
+            f"--quantize needs the images of {kept.record.board['dataset']} that the run had, to calibrate "
+            "on validation and to say the loss on test: export on a machine that has them"
         )
     whole = folder / f"whole{out.suffix}"
     before = write(model, whole, folder)

@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite) files that `export` wrote, run by its interpreter; others are refused in a line."""
+"""LiteRT (.tflite) files that `export` wrote, run by LiteRT; files from elsewhere are refused in one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST_TEXT = 2**20  # bytes of a text about the model: a file from elsewhere m
 
 @dataclass(frozen=True)
 class LiteRTFile:
-    """A model in LiteRT's interpreter; attributes are those of `ModelFile`. Can be called from several threads."""
+    """A model in LiteRT's interpreter; attributes as of `ModelFile`. Can be called from several threads."""
 
     interpreter: Any
     classes: tuple[str, ...]

@@ -18,7 +18,7 @@ LARGEST_FILE = 2**30  # bytes; a ConvNeXt-Tiny has a tenth of it
 
 
 class ModelFile(Protocol):
-    """A model that `export` wrote: the names of its K classes, and `shape`, (H, W, C) of its training images."""
+    """A model that `export` wrote, in whatever runtime its format needs."""
 
     @property
     def classes(self) -> tuple[str, ...]:

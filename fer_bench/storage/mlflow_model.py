@@ -71,7 +71,7 @@ def log_model(mlruns: Path, run_id: str, model: Any, about: ModelAbout) -> str:
 
 
 def log_file(mlruns: Path, run_id: str, file: Path, kind: str) -> str:
-    """Keep a model file that MLflow has no flavour for as a plain artifact of a run; its address in MLflow."""
+    """Keep a model file that MLflow has no flavour for as an artifact of a run; its address in MLflow."""
     client = open_client(tracking_uri(mlruns))
     with tempfile.TemporaryDirectory() as folder:
         named = Path(folder) / f"model{file.suffix}"

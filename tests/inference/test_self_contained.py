@@ -86,6 +86,8 @@ def test_resizing_is_that_of_training_for_any_data(tmp_path, shape):
     opened = write(made, tmp_path / "net.keras", tmp_path)
     assert opened.shape == shape
     np.testing.assert_allclose(opened.probabilities(pixels, 8), softmax(logits, axis=1), atol=1e-5)
+    called = np.asarray(opened.model(pixels.astype("float32")))
+    np.testing.assert_allclose(called, softmax(logits, axis=1), atol=1e-5, err_msg="as in training")
 
 
 def test_a_net_of_before_images_were_shrunk_through_a_filter_sees_them_as_it_did():
