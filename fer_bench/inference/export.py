@@ -25,7 +25,7 @@ from fer_bench.strategies.logit_adjustment import log_prior
 from fer_bench.training.net import Net
 
 COMPARED = 64  # test images on which the file is compared with what the run predicted
-CALIBRATED = 256  # validation images that say in which ranges activations lie
+CALIBRATED = 128  # validation images that say in which ranges activations lie
 BATCH_SIZE = 64
 
 OWN_RULE = "decided"

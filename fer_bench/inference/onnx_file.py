@@ -72,7 +72,7 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     with tempfile.TemporaryDirectory() as empty:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
         return onnxruntime.InferenceSession(
-            path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
+            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
 
 

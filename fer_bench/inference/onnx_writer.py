@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import numpy as np
 from fer_bench.inference.file_metadata import FileMetadata
 
 INPUT, OUTPUT = "pictures", "probabilities"  # the input is named so by `self_contained`
+IN_8_BITS = ("Conv", "MatMul", "Gemm", "Clip", "Relu", "Add", "GlobalAveragePool", "MaxPool")
 SIDES = ("batch", "height", "width", "channels")  # names of what is not fixed in the input's shape
 
 
@@ -34,12 +37,32 @@ def write_onnx(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.export(path, format="onnx", verbose=False)
-    if calibration is not None:
-        _quantize(path, calibration)
     made = onnx.load(path)
+    _replace_erfc(made.graph)
+    if calibration is not None:
+        onnx.save(made, path)
+        _quantize(path, calibration)
+        made = onnx.load(path)
     _name_sides(made.graph)
     onnx.helper.set_model_props(made, metadata.texts())
     onnx.save(made, path)
+
+
+def _replace_erfc(graph: Any) -> None:
+    """Put 1 - erf in place of TensorFlow's erfc, of which its GELU is made: ONNX has none."""
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Erfc":
+            (given,), (wanted,) = node.input, node.output
+            one, erf = f"{wanted}/one", f"{wanted}/erf"
+            graph.initializer.append(numpy_helper.from_array(np.float32(1), one))
+            nodes.append(helper.make_node("Erf", [given], [erf], f"{node.name}/erf"))
+            node = helper.make_node("Sub", [one, erf], [wanted], f"{node.name}/sub")
+        nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _name_sides(graph: Any) -> None:
@@ -66,16 +89,29 @@ class _Calibration:
 
 
 def _quantize(path: Path, calibration: np.ndarray) -> None:
-    """Quantize an ONNX file in its place, the weights of each output channel by a scale of its own."""
+    """Quantize an ONNX file in its place, the weights of each output channel by a scale of its own.
+
+    What brings pictures to the net's size, before the first convolution, stays in float32.
+    """
+    import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_static
 
-    quantize_static(
-        path,
-        path,
-        _Calibration(calibration),
-        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-    )
+    nodes = onnx.load(path).graph.node
+    first = next((place for place, node in enumerate(nodes) if node.op_type == "Conv"), 0)
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints how far it is
+            quantize_static(
+                path,
+                path,
+                _Calibration(calibration),
+                op_types_to_quantize=list(IN_8_BITS),
+                nodes_to_exclude=[node.name for node in nodes[:first]],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.Percentile,
+                extra_options={"CalibPercentile": 99.99},
+            )
+    finally:
+        logging.disable(logging.NOTSET)

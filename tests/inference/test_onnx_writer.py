@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from fer_bench.inference.model_writer import write
+from fer_bench.inference.self_contained import self_contained
 
 
 def test_pictures_of_any_size_grey_or_rgb_go_in_by_plain_onnx_runtime(onnx_file, keras_model):
@@ -25,6 +26,18 @@ def test_the_file_says_what_it_takes_and_gives(onnx_file):
     assert model.graph.output[0].name == "probabilities"
     texts = {each.key: json.loads(each.value) for each in model.metadata_props}
     assert texts == {"classes": ["angry", "happy", "sad"], "image_shape": [48, 48, 1]}
+
+
+def test_gelu_of_which_tensorflow_makes_an_erfc_is_computed(tmp_path):
+    import keras
+
+    net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    net.add(keras.layers.Dense(5, "gelu"))
+    net.add(keras.layers.Dense(3))
+    model = self_contained(net, (8, 8, 1), ("a", "b", "c"), np.full(3, 0.02), np.zeros(3))
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    found = write(model, tmp_path / "m.onnx", tmp_path).probabilities(pixels, 9)
+    np.testing.assert_allclose(found, model.predict(pixels, verbose=0), atol=1e-5)
 
 
 def test_in_8_bits_probabilities_stay_near(keras_model, tmp_path):
