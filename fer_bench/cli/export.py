@@ -113,7 +113,7 @@ def _lost(exported: Exported) -> list[str]:
     if not (quantized := exported.quantized):
         return []
     points = 100 * (exported.macro_f1 - quantized.macro_f1)
-    change = f"{points:.1f} points lost" if points > 0 else f"{-points:.1f} points gained"
+    change = f"{abs(points):.1f} points {'gained' if points < -0.05 else 'lost'}"
     return [
         f"  in 8 bits: test macro-F1 {quantized.macro_f1:.1%}, {change}; another class than in float32 for "
         f"{quantized.disagreeing:.1%} of the test images"

@@ -57,7 +57,7 @@ def _replace_erfc(graph: Any) -> None:
         if node.op_type == "Erfc":
             (given,), (wanted,) = node.input, node.output
             one, erf = f"{wanted}/one", f"{wanted}/erf"
-            graph.initializer.append(numpy_helper.from_array(np.float32(1), one))
+            graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
             nodes.append(helper.make_node("Erf", [given], [erf], f"{node.name}/erf"))
             node = helper.make_node("Sub", [one, erf], [wanted], f"{node.name}/sub")
         nodes.append(node)
