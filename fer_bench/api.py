@@ -196,10 +196,11 @@ def load_images(dataset: str) -> FaceImages:
 
 
 def load_model(path: str | Path) -> ModelFile:
-    """Open a model file that `fer-bench export` wrote; loads Keras.
+    """Open a model file that `fer-bench export` wrote: .keras, .onnx or .tflite; only the first loads Keras.
 
-    The Keras model is its attribute `model`: pictures (N, h, w, 1 or 3) in 0..255 -> probabilities (N, K).
-    Raises UserError for any other file; a file from elsewhere can't run code of its own.
+    Of a .keras file the Keras model is its attribute `model`: pictures (N, h, w, 1 or 3) in 0..255 ->
+    probabilities (N, K). Raises UserError for any other file; a file from elsewhere can't run code of its
+    own.
     """
     from fer_bench.inference.model_file import open_model
 

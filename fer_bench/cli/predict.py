@@ -93,9 +93,10 @@ def predict(
     videos = count_videos(files)
     if plot:
         check_plot(plot, videos)
-    load_keras()
-    from fer_bench.inference.model_file import open_model
+    from fer_bench.inference.model_file import format_of, open_model
 
+    if format_of(model) == "keras":
+        load_keras()
     opened, how = open_model(model), (not no_detect, faces, align)
     output = _output(opened.classes, as_json, as_csv, with_moments=videos > 0)
     outputs = [output, *([Figure(plot, opened.classes)] if plot else [])]

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 
+from fer_bench.inference.quiet import quiet_standard_error
+
 
 def load_keras() -> None:
-    """Load Keras without what TensorFlow prints meanwhile, which no setting of its own turns off."""
+    """Load Keras without what TensorFlow prints meanwhile."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    standard_error = os.dup(2)
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
+    with quiet_standard_error():
         import keras  # noqa: F401
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)

@@ -27,12 +27,12 @@ from PIL import Image
 
 from fer_bench.errors import UserError
 from fer_bench.inference.heat_picture import Explained
-from fer_bench.inference.model_file import ModelFile, open_model
+from fer_bench.inference.keras_file import KerasFile
+from fer_bench.inference.model_file import open_model
 from fer_bench.inference.pictures import PictureReader, Unreadable
 from fer_bench.training.backend import Tensor, gradient
 
 LEAST_PLACES = 5  # of a map, along each side
-WITHOUT_GRADIENTS = (".onnx", ".tflite")
 
 
 class Explainer:
@@ -43,7 +43,7 @@ class Explainer:
     Where no such map is found in the net, it is the picture itself.
     """
 
-    def __init__(self, opened: ModelFile) -> None:
+    def __init__(self, opened: KerasFile) -> None:
         self.classes, self.shape = opened.classes, opened.shape
         pixels = keras.Input(self.shape)
         steps: list[_Step] = []
@@ -71,6 +71,7 @@ class Explainer:
             return ops.sum(self._to_logits(at, training=False) * wanted)
 
         heat = ops.relu(ops.sum(features * gradient(score, features), axis=-1))
+        heat = heat[: len(pixels)]  # of several test views: of the pictures as they are
         probabilities = np.asarray(ops.convert_to_numpy(ops.softmax(logits)))
         heat = np.stack([self._enlarged(each) for each in np.asarray(ops.convert_to_numpy(heat))])
         return probabilities, labels, heat
@@ -113,13 +114,12 @@ def open_explainer(path: Path) -> Explainer:
 
     Raises UserError where `open_model` does, and for a file of a kind that has no gradients.
     """
-    opened = None if path.suffix.lower() in WITHOUT_GRADIENTS else open_model(path)
-    if not isinstance(getattr(opened, "model", None), keras.Model):
+    opened = open_model(path)
+    if not isinstance(opened, KerasFile):
         raise UserError(
             f"{path}: explaining needs gradients, which such a file does not give; name the .keras file that "
             "fer-bench export writes of the same model"
         )
-    assert opened
     return Explainer(opened)
 
 

@@ -36,7 +36,7 @@ class KeptRepeat:
     - classes: K names; class_counts: (K,) int, of the training split;
     - image_shape: (H, W, C) of the dataset's images;
     - logits: (n, K) float32 of the test images `ids`, (n,) str, before `adjust_logits`; labels (n,) int;
-    - val_logits, val_labels: the same of validation;
+    - val_logits, val_labels, val_ids: the same of validation;
     - decision_offset: (K,) float32, added to adjusted logits: what `fit_decision` fitted;
     - weights: a local copy of the weights file of the whole net;
     - antialias: whether images that it was trained on went through a filter where they were made smaller.
@@ -53,6 +53,7 @@ class KeptRepeat:
     labels: np.ndarray
     val_logits: np.ndarray
     val_labels: np.ndarray
+    val_ids: np.ndarray
     decision_offset: np.ndarray
     ids: np.ndarray
     weights: Path
@@ -210,6 +211,7 @@ def read_repeat(
             labels=file["test_labels"],
             val_logits=file["val_logits"],
             val_labels=file["val_labels"],
+            val_ids=file["val_ids"],
             antialias=bool(file.get("antialias", False)),
             decision_offset=file.get("decision_offset", np.zeros(len(file["classes"]), "float32")),
             ids=file["test_ids"],

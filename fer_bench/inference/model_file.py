@@ -1,135 +1,94 @@
-"""Model files that `export` writes: how they store class names, and how an untrusted one is opened."""
+"""A model file by fer-bench export, whatever its format: what it offers, how it is recognised and opened."""
 
 from __future__ import annotations
 
-import re
-import shutil
 import stat
-import tempfile
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import numpy as np
 
 from fer_bench.data.archive import printable
-from fer_bench.errors import UserError, phrase
+from fer_bench.errors import UserError
 
-if TYPE_CHECKING:
-    import keras
-
-CLASSES_PREFIX = "classes"  # begins the name of the last layer, which holds the class names
-DATA_SIZE_LAYER = "data_size"  # brings pictures to the size of the images that the net was trained on
-LUMINANCE_LAYER = "luminance"  # makes pictures grey, for a net that was trained on grey ones
-LARGEST_SIDE = 2048  # pixels that a layer may bring pictures to: a file from elsewhere may name any size
+Format = Literal["keras", "onnx", "litert"]
+SUFFIXES: dict[str, Format] = {".keras": "keras", ".onnx": "onnx", ".tflite": "litert"}
+LARGEST_FILE = 2**30  # bytes; a ConvNeXt-Tiny has a tenth of it
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """A model that `export` wrote: pictures (N, h, w, 1 or 3) in 0..255 -> probabilities (N, K) float32.
+class ModelFile(Protocol):
+    """A model that `export` wrote, in whatever runtime its format needs."""
 
-    `model` is the Keras model, `classes` are the names of its K classes. `shape` is (H, W, C) of the images
-    that it was trained on; pictures of this shape are taken as they are.
-    """
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes."""
 
-    model: keras.Model
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the images that it was trained on; pictures of this shape are taken as they are."""
 
     def probabilities(self, pixels: np.ndarray, batch_size: int) -> np.ndarray:
-        """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8, n at most `batch_size`.
-
-        Pixels are padded to `batch_size`, so that one function is compiled, whatever n is.
-        """
-        padded = np.resize(pixels, (batch_size, *pixels.shape[1:]))
-        return np.asarray(self.model.predict_on_batch(padded))[: len(pixels)]
-
-
-def layer_name(classes: Sequence[str]) -> str:
-    """Name of the last layer, such as classes.angry.disgust: it survives when Keras saves the model again."""
-    return ".".join([CLASSES_PREFIX, *map(_escaped, classes)])
-
-
-def class_names(name: str) -> tuple[str, ...]:
-    """Class names from the name of a last layer; () for a name that `layer_name` did not make.
-
-    Also () where a class name is empty, occurs twice or can't be printed, as in a file that was edited.
-    """
-    prefix, *escaped = name.split(".")
-    try:
-        names = tuple(re.sub("-([0-9a-f]+)-", lambda code: chr(int(code[1], 16)), each) for each in escaped)
-    except (OverflowError, ValueError):
-        return ()
-    sound = all(each and each.isprintable() for each in names) and len(set(names)) == len(names)
-    return names if prefix == CLASSES_PREFIX and sound else ()
-
-
-def _escaped(name: str) -> str:
-    """Letters and digits as they are, all else as -code-: TensorFlow takes few other characters."""
-    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"-{ord(c):x}-" for c in name)
+        """Probabilities (n, K) float32 of pixels (n, H, W, C) uint8, n at most `batch_size`."""
 
 
 def open_model(path: Path) -> ModelFile:
-    """Open a model file with plain Keras in safe mode, so that it can run no code of its own.
+    """Open a model file of any format, so that it can run no code of its own; only Keras' needs Keras.
 
-    Raises UserError for a file that isn't there, that Keras can't load or that would run code, and for a
-    model that `export` did not write.
+    Raises UserError for a file that isn't there, that can't be loaded or that would run code, for a model
+    that `export` did not write, and where the package that reads its format is missing.
     """
+    kind = format_of(path)
+    if kind == "onnx":
+        from fer_bench.inference.onnx_file import open_onnx
+
+        return open_onnx(path)
+    if kind == "litert":
+        from fer_bench.inference.litert_file import open_litert
+
+        return open_litert(path)
+    from fer_bench.inference.keras_file import open_keras
+
+    return open_keras(path)
+
+
+def format_of(path: Path) -> Format:
+    """The format of a model file, by its content; raises UserError for what can be none."""
     name = printable(str(path))
-    _check_zip(path, name)
-    import keras
-
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            if not str(path).endswith(".keras"):  # Keras goes by the name
-                path = Path(shutil.copyfile(path, Path(folder) / "model.keras"))
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras' readers raise nearly anything on a file from elsewhere
-        if "safe_mode" in str(error):
-            raise UserError(f"{name} would run code of its own when loaded: refused") from None
-        raise UserError(f"{name} can't be loaded by plain Keras: {phrase(error)}") from None
-    opened = _as_exported(model)
-    if opened is None:
-        raise UserError(
-            f"{name} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
-            "each once, pictures of any size in, a probability for each class out"
-        )
-    return opened
-
-
-def _check_zip(path: Path, name: str) -> None:
-    """Raise UserError for what is no Keras zip; `name` is the path, safe to print."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
             raise UserError(f"{name} is {kind}: expected a model file by fer-bench export")
-        with zipfile.ZipFile(path) as file:
-            if "config.json" in file.namelist():
-                return
+        with path.open("rb") as file:
+            beginning = file.read(8)
+        found = _by_content(path, beginning)
     except FileNotFoundError:
         raise UserError(f"{name}: there is no such file; fer-bench export makes model files") from None
     except OSError as error:
         raise UserError(f"{name} can't be read: {error.strerror or error}; name a model file") from None
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        pass
-    raise UserError(f"{name} is no model file: expected a .keras file by fer-bench export")
+    if found is None:
+        raise UserError(
+            f"{name} is no model file: expected a .keras, .onnx or .tflite file by fer-bench export"
+        )
+    if status.st_size > LARGEST_FILE:
+        raise UserError(f"{name} is larger than {LARGEST_FILE // 2**30} GiB: no model by fer-bench export")
+    return found
 
 
-def _as_exported(model: keras.Model) -> ModelFile | None:
-    """The model with what its layers say of classes and shape; None for one that `export` did not write."""
+def _by_content(path: Path, beginning: bytes) -> Format | None:
+    """The format that a file's first 8 bytes and its name tell; None for no model file."""
+    if beginning[4:] == b"TFL3":
+        return "litert"
+    # An ONNX file has no mark of its own. It begins with the version of its format: field 1, a small number.
+    if beginning[:1] == b"\x08" and len(beginning) == 8 and 0 < beginning[1] < 128:
+        return "onnx"
+    return "keras" if _is_keras_zip(path) else None
+
+
+def _is_keras_zip(path: Path) -> bool:
     try:
-        classes = class_names(model.layers[-1].name)
-        data_size = model.get_layer(DATA_SIZE_LAYER)
-        height, width = data_size.height, data_size.width
-        shapes = tuple(model.input_shape), tuple(model.output_shape)
-        sides = [getattr(layer, side, 1) for layer in model.layers for side in ("height", "width")]
-        sides_sound = all(1 <= side <= LARGEST_SIDE for side in sides)
-    except (AttributeError, IndexError, TypeError, ValueError):
-        return None
-    if not sides_sound or len(classes) < 2 or shapes != ((None,) * 4, (None, len(classes))):
-        return None
-    grey = any(layer.name == LUMINANCE_LAYER for layer in model.layers)
-    return ModelFile(model, classes, (height, width, 1 if grey else 3))
+        with zipfile.ZipFile(path) as file:
+            return "config.json" in file.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from fer_bench.errors import UserError
-from fer_bench.inference.model_file import DATA_SIZE_LAYER, LUMINANCE_LAYER, layer_name
+from fer_bench.inference.keras_file import DATA_SIZE_LAYER, LUMINANCE_LAYER, layer_name
 from fer_bench.strategies.base import Strategy
+from fer_bench.study.views import views
 from fer_bench.training.backend import BatchNormalization
 from fer_bench.training.net import VariableDropout, leaves
 from fer_bench.training.pixels import SHRINK_COLUMNS, SHRINK_ROWS, shrinking
+from fer_bench.training.views import all_views
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601, as Pillow makes pictures grey
 
@@ -62,19 +65,23 @@ def self_contained(
     scale: np.ndarray,
     offset: np.ndarray,
     antialias: bool = True,
+    test_views: Literal["flip", "ten"] | None = None,
 ) -> keras.Model:
     """Model of pictures (N, h, w, 1 or 3), 0..255, of any size -> probabilities (N, K) float32.
 
     Pictures are brought to `shape`, (H, W, C) of the images that the net was trained on, without distortion
     (the centre is cut out), then interpolated as `PixelBank` does. The net's logits are multiplied by `scale`
     and `offset` is added, each (K,). Without `antialias` images are shrunk as they once were in training.
+    With `test_views` logits are means over these.
     """
     height, width, channels = shape
     size = net.input_shape[1]
     pictures = keras.Input((None, None, None), name="pictures")
     # Without antialias, which XLA can't compile: Keras could not predict on a GPU with TensorFlow. And
     # pictures have no size that is known now, or else it could be done as in `_fitted`.
-    x = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA_SIZE_LAYER)(pictures)
+    resizing = layers.Resizing(height, width, crop_to_aspect_ratio=True, name=DATA_SIZE_LAYER)
+    # This layer takes itself to be in training unless told otherwise, and so would all layers behind it.
+    x = resizing(pictures, training=False)
     # Whether three times grey or three times RGB: the first three channels are the picture in RGB.
     x = layers.Concatenate(name="thrice")([x, x, x])[..., :3]
     x = layers.Reshape((height, width, 3), name="rgb")(x)
@@ -82,10 +89,20 @@ def self_contained(
         # Red plus weighted differences from it: what is grey already stays as it is, to the last bit.
         red = x[..., :1]
         x = red + ops.sum(layers.Rescaling(LUMA, name=LUMINANCE_LAYER)(x - red), axis=-1, keepdims=True)
-    logits = net(_fitted(x, size, antialias))
+    x = _fitted(x, size, antialias)
+    logits = _mean_over_views(net, x, test_views) if test_views else net(x)
     if not (np.all(scale == 1) and np.all(offset == 0)):
         logits = layers.Rescaling(scale.tolist(), offset.tolist(), name="adjusted_logits")(logits)
     return keras.Model(pictures, layers.Softmax(name=layer_name(classes))(logits), name="fer_bench")
+
+
+def _mean_over_views(
+    net: keras.Model, x: keras.KerasTensor, kind: Literal["flip", "ten"]
+) -> keras.KerasTensor:
+    """Logits (N, K) of images (N, S, S, C): means over their views."""
+    logits = net(all_views(x, kind))
+    by_view = ops.reshape(logits, (len(views(kind, x.shape[1])), -1, logits.shape[-1]))
+    return ops.mean(by_view, axis=0)
 
 
 def _fitted(x: keras.KerasTensor, size: int, antialias: bool) -> keras.KerasTensor:
@@ -99,7 +116,9 @@ def _fitted(x: keras.KerasTensor, size: int, antialias: bool) -> keras.KerasTens
         columns = layers.EinsumDense(SHRINK_COLUMNS, (x.shape[1], size, channels), name="shrunk_columns")
         x = columns(x)
         columns.set_weights([shrinking(width, size)])
-    return x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x)
+    return (
+        x if x.shape[1:3] == (size, size) else layers.Resizing(size, size, name="net_size")(x, training=False)
+    )
 
 
 def affine(strategy: Strategy, class_counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from fer_bench.speed.side_by_side import Contest, Figure, compared, contest
 from fer_bench.speed.workloads import draw_faces, write_tree
 
 if TYPE_CHECKING:
-    from fer_bench.inference.model_file import ModelFile
+    from fer_bench.inference.keras_file import KerasFile
 
 PICTURES = 7_178  # test images of FER-2013
 LEAST = 0.8  # of the rate in memory
@@ -58,13 +58,14 @@ def _rate(predict_all: Callable[[], Sized], pictures: int) -> float:
     return pictures / seconds
 
 
-def _model(folder: Path, backbone: str, size: int) -> ModelFile:
+def _model(folder: Path, backbone: str, size: int) -> KerasFile:
     """A net with random weights, as `export` would have written it."""
     import numpy as np
 
     from fer_bench.backbones.base import BACKBONES
     from fer_bench.datasets.synthetic import CLASSES
-    from fer_bench.inference.export import write
+    from fer_bench.inference.keras_file import KerasFile
+    from fer_bench.inference.model_writer import write
     from fer_bench.inference.self_contained import plain, self_contained
     from fer_bench.study.recipe import Recipe
     from fer_bench.training.net import Net
@@ -73,4 +74,6 @@ def _model(folder: Path, backbone: str, size: int) -> ModelFile:
     net = plain(Net(BACKBONES[backbone](), recipe, 1, len(CLASSES), None).whole)
     model = self_contained(net, (48, 48, 1), CLASSES, np.ones(len(CLASSES)), np.zeros(len(CLASSES)))
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        return write(model, Path(own) / "model.keras", Path(own))
+        written = write(model, Path(own) / "model.keras", Path(own))
+    assert isinstance(written, KerasFile)
+    return written

@@ -1,6 +1,7 @@
 """What several tests of pictures and models need."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from fer_bench.cli.main import main
 from fer_bench.datasets.synthetic import CLASSES, draw
 from fer_bench.inference.face_detector import FaceDetector
+from fer_bench.inference.model_file import open_model
 
 
 @pytest.fixture
@@ -24,6 +26,31 @@ def predict_command(model_file, tmp_path, capsys, monkeypatch):
         return int(end.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def keras_model(model_file):
+    """The Keras model of the fixture `model_file`."""
+    return open_model(model_file).model
+
+
+@pytest.fixture(scope="session")
+def onnx_file(keras_model, tmp_path_factory) -> Path:
+    """The fixture `model_file` as an ONNX file."""
+    return written(keras_model, tmp_path_factory.mktemp("onnx") / "faces.onnx")
+
+
+@pytest.fixture(scope="session")
+def litert_file(keras_model, tmp_path_factory) -> Path:
+    """The fixture `model_file` as a LiteRT file."""
+    return written(keras_model, tmp_path_factory.mktemp("litert") / "faces.tflite")
+
+
+def written(model, path: Path) -> Path:
+    from fer_bench.inference.model_writer import write
+
+    write(model, path, path.parent)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from command import run_command
@@ -14,6 +15,8 @@ from PIL import Image
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.inference.explain import LEAST_PLACES, Explainer
 from fer_bench.inference.model_file import open_model
+from fer_bench.inference.model_writer import write
+from fer_bench.inference.self_contained import self_contained
 
 QUICK = "mini_xception"
 BACKBONES_HERE = [name if name == QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BACKBONES]
@@ -145,7 +148,7 @@ def test_one_picture_needs_no_sheet(explain, tmp_path):
         (["a.png", "--out", "a.png"], "--out a.png: can't be written (File exists)"),
         (["a.png", "--out", "/proc/nowhere"], "--out /proc/nowhere: can't be written ("),
         (["a.png", "--class", "sat"], "--class: unknown class 'sat': did you mean 'sad'?"),
-        (["a.png", "--model", "m.onnx"], "which such a file does not give; name the .keras file"),
+        (["a.png", "--model", "m.onnx"], "m.onnx is no model file"),
         (["a.png", "--model", "a.png"], "is no model file"),
         (["a.png", "--model", "nowhere.keras"], "nowhere.keras: there is no such file"),
     ],
@@ -157,3 +160,23 @@ def test_what_can_not_be_explained_is_said_in_a_line(explain, tmp_path, words, m
     assert code == 2
     assert message in said
     assert len(said.strip().splitlines()) == 1
+
+
+def test_a_file_without_gradients_is_refused(explain, onnx_file, tmp_path):
+    noise().save(tmp_path / "a.png")
+    code, said = explain("a.png", model=onnx_file)
+    assert code == 2
+    assert "needs gradients, which such a file does not give; name the .keras file" in said
+
+
+def test_of_several_test_views_heat_is_of_the_picture_as_it_is(tmp_path):
+    """A map of the pixels themselves, and logits that see one column, mirrored or not: so one column is hot."""
+    weights = np.zeros((8, 8, 3), "float32")
+    weights[:, 1, 0] = 1
+    net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    net.layers[-1].set_weights([weights.reshape(64, 3), np.zeros(3, "float32")])
+    made = self_contained(net, (8, 8, 1), ("a", "b", "c"), np.ones(3), np.zeros(3), test_views="flip")
+    opened = write(made, tmp_path / "net.keras", tmp_path)
+    _, labels, heat = Explainer(opened)(np.full((2, 8, 8, 1), 200, "uint8"))
+    assert heat.shape == (2, 8, 8) and list(labels) == [0, 0]
+    assert heat[:, :, 1].min() > 0.9

@@ -229,6 +229,8 @@ def test_only_keras_own_layers_are_in_the_file_with_the_dropout_that_was_used(ex
         (["--cell", "compact_cnn/nune", "--out", "m.keras"], "did you mean 'compact_cnn/none'?"),
         (["--cell", "none", "--out", "m.keras"], "known: compact_cnn/none, compact_cnn/tilted"),
         (["--cell", CELLS[0], "--out", "m.h5"], "expected a name that ends in .keras"),
+        (["--cell", CELLS[0], "--out", "m.keras", "--format", "onnx"], "expected a name that ends in .onnx"),
+        (["--cell", CELLS[0], "--out", "m.keras", "--quantize", "int8"], "not for .keras files"),
         (["--cell", CELLS[0], "--out", "nowhere/m.keras"], "can't be written (No such file or directory)"),
         (["--cell", CELLS[0], "--out", "m.keras", "--budget", "big"], "--budget big was never run; choose"),
         (["--cell", CELLS[0], "--out", "m.keras", "--mlruns", "empty"], "empty holds no runs"),
@@ -294,13 +296,25 @@ def test_where_the_store_can_not_be_written_the_file_stays_and_that_is_said(monk
 
 def test_other_heads_and_fitted_decisions_are_in_the_file():
     train("heads")
-    for strategy in ("ldam", "balanced_experts", "fitted_bias"):
-        code, said = export(
-            "--cell", f"compact_cnn/{strategy}", "--out", f"{strategy}.keras", "--budget", "heads"
-        )
+    for name in ("ldam.keras", "ldam.onnx", "balanced_experts.keras", "fitted_bias.keras"):
+        strategy = name.split(".")[0]
+        code, said = export("--cell", f"compact_cnn/{strategy}", "--out", name, "--budget", "heads")
         assert code == 0, said
         # The cosines of ldam are multiplied by 30, and so is their rounding.
         assert float(re.search(r"to within (\S+)", said)[1]) < (1e-4 if strategy == "ldam" else 1e-5)
+
+
+def test_in_8_bits_its_cost_on_test_is_said(exported):
+    words = ("--cell", CELLS[1], "--budget", "small", "--quantize", "int8")
+    code, said = export(*words, "--out", "small.onnx", "--format", "onnx")
+    assert code == 0, said
+    cost = re.search(r"in 8 bits: test macro-F1 [\d.]+%, ([\d.]+) points (lost|gained)", said)
+    assert cost and float(cost[1]) < 20, said
+    assert "MB in float32)" in said
+    run = re.search(r"runs:/(\w+)/model-onnx", said)[1]
+    assert run == exported[CELLS[1]].run
+    assert "onnxruntime==" in (artifacts(run) / "model-onnx" / "requirements.txt").read_text()
+    assert (artifacts(run) / "model").is_dir(), "the Keras model stays"
 
 
 def test_a_fitted_rule_is_in_the_file_and_decides_as_the_ladder_does(exported):

@@ -88,6 +88,7 @@ def read(tmp_path):
         "test_labels": np.array([0, 1]),
         "val_logits": np.eye(2, dtype="float32"),
         "val_labels": np.array([0, 1]),
+        "val_ids": np.array(["c", "d"]),
         "test_ids": np.array(["1.png", "2.png"]),
     }
 

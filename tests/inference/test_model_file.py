@@ -1,93 +1,48 @@
-"""Model files: class names in a layer's name, and files from elsewhere that are refused."""
+"""Model files of any format: recognised by their content, whatever they are named."""
 
-import re
 import shutil
-import zipfile
-from pathlib import Path
 
 import pytest
-from model_files import CLASSES, edited
-from pictures import noise
 
 from fer_bench.errors import UserError
-from fer_bench.inference.model_file import class_names, layer_name, open_model
+from fer_bench.inference.model_file import format_of, open_model
 
 
-def test_any_class_names_come_back_from_the_file():
-    names = ("angry", "very happy", "Ärger", "a.b-c_d", "喜")
-    assert class_names(layer_name(names)) == names
-    assert layer_name(("angry", "sad")) == "classes.angry.sad"
-    assert re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.-]*", layer_name(names)), "as TensorFlow has it"
-    assert class_names("dense_3") == ()
+def test_the_format_is_that_of_the_content(model_file, onnx_file, litert_file, tmp_path):
+    for file, kind in ((model_file, "keras"), (onnx_file, "onnx"), (litert_file, "litert")):
+        assert format_of(file) == kind
+        for name in ("model", "model.keras", "MODEL.ONNX"):
+            assert format_of(shutil.copyfile(file, tmp_path / name)) == kind
 
 
-def foreign_models(folder) -> None:
-    """Model files from elsewhere."""
-    import keras
-    from keras import layers
-
-    (folder / "words.keras").write_text("this is no model")
-    (folder / "folder.keras").mkdir()
-    with zipfile.ZipFile(folder / "zip.keras", "w") as file:
-        file.writestr("config.json", "{}")
-    with zipfile.ZipFile(folder / "other.keras", "w") as file:
-        file.writestr("notes.txt", "")
-    pictures = keras.Input((None, None, None))
-    pooled = layers.GlobalAveragePooling2D()(layers.Resizing(8, 8, name="data_size")(pictures))
-    fixed = layers.Reshape((3,))(pooled)
-    keras.Model(pictures, layers.Dense(2)(fixed)).save(folder / "nameless.keras")
-    names = layers.Softmax(name="classes.happy.sad.angry")
-    keras.Model(pictures, names(layers.Dense(2)(fixed))).save(folder / "shape.keras")
-    evil = layers.Lambda(lambda x: [open("ran", "w").close(), x][1], output_shape=(3,))
-    keras.Model(pictures, layers.Softmax(name="classes.happy.sad.angry")(evil(fixed))).save(
-        folder / "evil.keras"
-    )
-    keras.Sequential([keras.Input((4,)), layers.Dense(2)]).save(folder / "old.h5")
-
-
-def test_model_files_from_elsewhere_are_refused_and_run_nothing(predict_command, tmp_path):
-    noise().save(tmp_path / "good.png")
-    foreign_models(tmp_path)
-    (tmp_path / "ran").unlink(missing_ok=True)
-    for name, message in {
-        "missing.keras": "no such file",
-        "words.keras": "no model file",
-        "other.keras": "no model file",
-        "old.h5": "no model file",
-        "folder.keras": "is a folder",
-        "zip.keras": "can't be loaded by plain Keras",
-        "nameless.keras": "none by fer-bench export",
-        "shape.keras": "none by fer-bench export",
-        "evil.keras": "would run code of its own when loaded: refused",
-    }.items():
-        code, out, err = predict_command("good.png", model=tmp_path / name)
-        assert (code, out) == (2, ""), name
-        assert message in err, name
-        assert len(err.strip().splitlines()) == 1, err
-    assert not (tmp_path / "ran").exists()
+def test_all_formats_say_the_same_of_themselves(model_file, onnx_file, litert_file):
+    for file in (model_file, onnx_file, litert_file):
+        opened = open_model(file)
+        assert (opened.classes, opened.shape) == (("angry", "happy", "sad"), (48, 48, 1))
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("content", "message"),
     [
-        (CLASSES, "classes.a.b.b"),
-        (CLASSES, "classes..b.c"),
-        (CLASSES, "classes.a-1b-.b.c"),
-        (CLASSES, "classes.-a-.b.c"),
-        (CLASSES, "classes.-d800-.b.c"),
-        (CLASSES, "classes.-ffffffff-.b.c"),
-        ('"height": 48', '"height": 4800000'),
-        ('"output_shape": [32,', '"output_shape": [3200000,'),
-        ('"height": 48', '"height": -1'),
+        (None, "there is no such file"),
+        (b"", "is no model file: expected a .keras, .onnx or .tflite file"),
+        (b"\x89PNG\r\n\x1a\n and more", "is no model file"),
+        (b"\x08", "is no model file"),
+        (b"PK\x03\x04 torn", "is no model file"),
     ],
 )
-def test_model_files_with_edited_names_or_sizes_are_refused(model_file, tmp_path, change):
-    with pytest.raises(UserError, match=r"none by fer-bench export|can't be loaded") as told:
-        open_model(edited(model_file, tmp_path / "m.keras", change))
-    assert "\n" not in str(told.value)
+def test_other_files_are_refused_in_a_line(tmp_path, content, message):
+    path = tmp_path / "model.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as told:
+        format_of(path)
+    assert message in str(told.value) and "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("name", ["M.KERAS", "model"])
-def test_a_model_file_of_any_name_is_opened(model_file, tmp_path, name):
-    opened = open_model(Path(shutil.copyfile(model_file, tmp_path / name)))
-    assert opened.classes == ("angry", "happy", "sad")
+def test_a_file_too_large_for_a_model_is_not_read(tmp_path):
+    with (tmp_path / "m.onnx").open("wb") as file:
+        file.write(b"\x08\x08\x12\x07tf2onnx")
+        file.truncate(2**31)  # of which nothing takes room
+    with pytest.raises(UserError, match="larger than 1 GiB"):
+        open_model(tmp_path / "m.onnx")

@@ -9,13 +9,15 @@ from tilted import Tilted
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.errors import UserError
-from fer_bench.inference.export import write
 from fer_bench.inference.model_file import open_model
+from fer_bench.inference.model_writer import write
 from fer_bench.inference.self_contained import affine, plain, self_contained
 from fer_bench.strategies.base import Strategy
 from fer_bench.study.recipe import Recipe
+from fer_bench.study.views import views
 from fer_bench.training.net import Net
 from fer_bench.training.pixels import PixelBank
+from fer_bench.training.views import ViewedPixels
 
 
 def test_log_prior_and_scale_become_numbers_per_class():
@@ -86,6 +88,27 @@ def test_resizing_is_that_of_training_for_any_data(tmp_path, shape):
     opened = write(made, tmp_path / "net.keras", tmp_path)
     assert opened.shape == shape
     np.testing.assert_allclose(opened.probabilities(pixels, 8), softmax(logits, axis=1), atol=1e-5)
+    called = np.asarray(opened.model(pixels.astype("float32")))
+    np.testing.assert_allclose(called, softmax(logits, axis=1), atol=1e-5, err_msg="as in training")
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("flip", ".keras"), ("ten", ".keras"), ("ten", ".onnx")])
+def test_test_views_are_in_the_file(tmp_path, kind, suffix):
+    net = Net(BACKBONES["compact_cnn"](), Recipe(image_size=32, weights="none"), 1, 3, None)
+    net.reset(1)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 1), dtype=np.uint8)
+    shown, logits = ViewedPixels(PixelBank(pixels, 32, None), 32), []
+    for view in views(kind, 32):
+        shown.set(view)
+        logits.append(np.asarray(net.whole(shown(np.arange(5, dtype="int32")))))
+    expected = softmax(np.mean(logits, axis=0), axis=1)
+    uniform = np.ones(3), np.zeros(3)
+    made = self_contained(plain(net.whole), (48, 48, 1), ("a", "b", "c"), *uniform, test_views=kind)
+    opened = write(made, tmp_path / f"net{suffix}", tmp_path)
+    for number in (5, 2):
+        found = opened.probabilities(pixels[:number], number)
+        np.testing.assert_allclose(found, expected[:number], atol=1e-5)
+    assert np.abs(softmax(logits[0], axis=1) - expected).max() > 1e-3
 
 
 def test_a_net_of_before_images_were_shrunk_through_a_filter_sees_them_as_it_did():

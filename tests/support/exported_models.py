@@ -31,13 +31,14 @@ def exported(
         labels=outputs.images.labels,
         val_logits=outputs.val_logits,
         val_labels=outputs.val_labels,
+        val_ids=np.arange(len(outputs.val_labels)).astype(str),
         decision_offset=np.zeros(len(CLASSES), "float32"),
         ids=outputs.images.ids,
         weights=Path("repeat-000-1.weights.h5"),
         antialias=True,
     )
     decided = decision or Decision("decided", np.nan, np.ones(len(CLASSES)), np.zeros(len(CLASSES)))
-    return Exported(kept, decided, decided.macro_f1(kept), "runs:/run/model", 0.0)
+    return Exported(kept, decided, decided.macro_f1(kept), "runs:/run/model", 0.0, "keras")
 
 
 def facts(file: str = "model.keras", cell: str = "mobilenet_v2-none", **changes) -> CardFacts:
