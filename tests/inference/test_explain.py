@@ -170,7 +170,7 @@ def test_a_file_without_gradients_is_refused(explain, onnx_file, tmp_path):
 
 
 def test_of_several_test_views_heat_is_of_the_picture_as_it_is(tmp_path):
-    """Logits see one column of the picture, and of its mirror image: of the picture itself that one is hot."""
+    """Logits see one column of the picture and of its mirror image; of the picture itself that is hot."""
     weights = np.zeros((8, 8, 3), "float32")
     weights[:, 1, 0] = 1
     net = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
