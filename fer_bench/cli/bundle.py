@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from fer_bench.cli.options import Mlruns, Study, console
+from fer_bench.cli.options import Mlruns, Study, console, plural
 from fer_bench.errors import UserError
 
 MOST_FAULTS = 20  # that are shown
@@ -31,7 +31,6 @@ def bundle(
 
     fer-bench bundle --study imbalance --out results.zip
     """
-    from fer_bench.cli.plan_view import plural
     from fer_bench.files import check_file
     from fer_bench.storage.bundle_writer import write_bundle
     from fer_bench.storage.study_runs import DEFAULT_STUDY, read_runs
@@ -68,7 +67,6 @@ def verify(file: Annotated[Path, typer.Argument(help="What fer-bench bundle wrot
 
     fer-bench verify results.zip
     """
-    from fer_bench.cli.plan_view import plural
     from fer_bench.storage.verify import verify as check
 
     found = check(file)

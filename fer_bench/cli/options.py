@@ -99,3 +99,8 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Calla
         return command
 
     return as_command
+
+
+def plural(number: int, word: str) -> str:
+    """A number of things, such as `1 cell` or `2 cells`."""
+    return f"{number} {word}" + ("" if number == 1 else "s")

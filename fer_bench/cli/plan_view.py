@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from fer_bench.cli.options import plural
 from fer_bench.study.plan import Plan
 
 
@@ -143,8 +144,3 @@ def duration(hours: float) -> str:
     if hours < 2:
         return f"{hours * 60:.0f} min"
     return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:,.0f} days"
-
-
-def plural(number: int, word: str) -> str:
-    """A number of things, such as `1 cell` or `2 cells`."""
-    return f"{number} {word}" + ("" if number == 1 else "s")

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from fer_bench.cli.plan_view import duration, plural
+from fer_bench.cli.options import plural
+from fer_bench.cli.plan_view import duration
 from fer_bench.runner.events import (
     CellBegun,
     CellEnded,

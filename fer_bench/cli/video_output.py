@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fer_bench.cli.options import console
-from fer_bench.cli.plan_view import plural
+from fer_bench.cli.options import console, plural
 from fer_bench.errors import UserError
 from fer_bench.files import atomic
 

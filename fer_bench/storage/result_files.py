@@ -111,7 +111,7 @@ class ResultFiles:
     def results(self, kind: Kind) -> dict[int, Result]:
         """Finished slots without their arrays, of each the latest attempt; broken files count as absent."""
         latest: dict[int, Result] = {}
-        for path in self.folder.glob(f"{kind}-*.npz"):
+        for path in sorted(self.folder.glob(f"{kind}-*.npz")):  # file systems have orders of their own
             result = read_result(path)
             if result and result.cell == self.cell:
                 latest[result.slot] = max(result, latest.get(result.slot, result), key=lambda r: r.attempt)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fer_bench.cli.plan_view import duration, plural, show_plans
+from fer_bench.cli.options import plural
+from fer_bench.cli.plan_view import duration, show_plans
 from fer_bench.study.plan import make_plan, make_plans
 
 STUDY = """
