@@ -52,7 +52,6 @@ def demo(
     check_port(port)
     _check_gradio()
     check_free(port, host)
-    load_keras()
     opened, about = _opened(model) if model else _best(mlruns)
     from fer_bench.inference.demo.private_gradio import private_gradio
     from fer_bench.inference.face_detector import FaceDetector
@@ -84,20 +83,30 @@ def _check_gradio() -> None:
         )
 
 
-def _opened(model: Path) -> tuple[ModelFile, str]:
-    from fer_bench.inference.model_file import open_model
+def _say_loading() -> None:
+    console.print("loading the model and the page ...", markup=False)
 
+
+def _opened(model: Path) -> tuple[ModelFile, str]:
+    from fer_bench.inference.model_file import format_of, open_model
+
+    kind = format_of(model)
+    _say_loading()
+    if kind == "keras":
+        load_keras()
     opened = open_model(model)
     return opened, f"Model {model.name}: {', '.join(opened.classes)}"
 
 
 def _best(mlruns: Path) -> tuple[ModelFile, str]:
     """The best kept model, rebuilt from its weights, and a line on which one it is."""
+    load_keras()
     from fer_bench.inference.export import decision, rebuild, write
     from fer_bench.inference.kept_repeat import find_best_repeat
 
     with tempfile.TemporaryDirectory() as folder:
         kept = find_best_repeat(mlruns, Path(folder))
+        _say_loading()
         model = rebuild(kept, decision(kept, "decided"))
         opened = write(model, Path(folder, "best.keras"), Path(folder))
     record, dataset = kept.record, kept.record.board["dataset"]

@@ -108,16 +108,19 @@ def _in_8_bits(exported: Exported) -> str:
     return f"; {exported.quantized.bytes_before / 2**20:.1f} MB in float32"
 
 
-def _lost(exported: Exported) -> list[str]:
-    """What 8 bits cost, as a line; none where the file is in float32."""
-    if not (quantized := exported.quantized):
-        return []
+def _compared(exported: Exported) -> str:
+    """How near the file is to the run: its probabilities in float32, what 8 bits cost."""
+    quantized = exported.quantized
+    if quantized is None and exported.difference is None:
+        return "  not compared with what the run predicted: its images are not here, or under other names"
+    if quantized is None:
+        return f"  its probabilities are those that the run predicted, to within {exported.difference:.1g}"
     points = 100 * (exported.macro_f1 - quantized.macro_f1)
     change = f"{abs(points):.1f} points {'gained' if points < -0.05 else 'lost'}"
-    return [
+    return (
         f"  in 8 bits: test macro-F1 {quantized.macro_f1:.1%}, {change}; another class than in float32 for "
         f"{quantized.disagreeing:.1%} of the test images"
-    ]
+    )
 
 
 def _print_exported(out: Path, exported: Exported) -> None:
@@ -138,16 +141,8 @@ def _print_exported(out: Path, exported: Exported) -> None:
         f"  trained on {width}x{height} {'grey' if channels == 1 else 'RGB'} images",
         f"  in MLflow: {exported.address}",
         f"  its model card: {card_file(out)} (README.md on the Hugging Face Hub)",
+        _compared(exported),
     ]
-    if exported.difference is None:
-        lines.append(
-            "  not compared with what the run predicted: its images are not here, or under other names"
-        )
-    else:
-        lines.append(
-            f"  its probabilities are those that the run predicted, to within {exported.difference:.1g}"
-        )
-    lines += _lost(exported)
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     if not exported.quantized and exported.difference is not None and exported.difference > ROUNDING:
         console.print(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -150,3 +152,14 @@ def doctor(mlruns: Mlruns = Path("mlruns")) -> None:
     from fer_bench.cli.doctor import examine
 
     console.print(examine(mlruns))
+
+
+def _fill_width(commands: typer.Typer) -> None:
+    """Have paragraphs of help end their lines where the terminal ends, not where docstrings do."""
+    for command in commands.registered_commands:
+        described = inspect.cleandoc(command.callback.__doc__ or "") if command.callback else ""
+        command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", described)
+
+
+_fill_width(app)
+_fill_width(data_app)

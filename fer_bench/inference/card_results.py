@@ -65,7 +65,7 @@ def _means(facts: CardFacts) -> str:
     own = "" if facts.exported.decision.rule == "decided" else ", by the strategy's own decision"
     found = ", ".join(f"{SCORES[name]} {estimate(each)}" for name, each in facts.means.items())
     with_seeds = any(not math.isnan(each.low) for each in facts.means.values())
-    noise = "; these intervals are for other seeds as well" if with_seeds else ""
+    noise = "; these intervals are for other seeds as well, known from these alone" if with_seeds else ""
     return f"Mean of the {facts.repeats} seeds that it was trained with{own}: {found}{noise}."
 
 

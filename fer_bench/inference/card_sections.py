@@ -82,16 +82,27 @@ def _recipe(recipe: Recipe) -> str:
     )
     kept = f"the best epoch by validation {recipe.monitor}" if recipe.keep == "best" else "the last epoch"
     augmented = "augmented" if recipe.augmented else "not augmented"
+    averaged = f", weights averaged over steps (decay {recipe.ema:g})" if recipe.ema else ""
     return (
-        f"{phases}; {recipe.optimizer}, batches of {recipe.batch_size}, images {augmented}; {kept} was kept"
+        f"{phases}; {recipe.optimizer}, batches of {recipe.batch_size}, images {augmented}{averaged}; {kept} "
+        f"was kept{_views(recipe)}"
     )
+
+
+def _views(recipe: Recipe) -> str:
+    if recipe.test_views is None:
+        return ""
+    views = "the image and its mirror image" if recipe.test_views == "flip" else "ten views of each image"
+    return f"; what it says is the mean over {views}, which the model makes itself"
 
 
 def _parameters(facts: CardFacts) -> str:
     if not facts.searched:
         return ""
     trials = facts.record.selected_from
-    chosen = f"the best of {trials} trials by validation" if trials else "as by default, none was searched"
+    chosen = "as by default, none was searched"
+    if trials:
+        chosen = "of one trial" if trials == 1 else f"the best of {trials} trials by validation"
     values = ", ".join(f"{name} {value:.3g}" for name, value in sorted(facts.searched.items()))
     return f"**Parameters**, {chosen}: {values}."
 

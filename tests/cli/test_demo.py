@@ -9,6 +9,8 @@ import pytest
 from servers import free_port
 
 from fer_bench.cli import demo
+from fer_bench.inference.model_file import open_model
+from fer_bench.inference.model_writer import write
 
 
 def demo_environment() -> tuple[str | None, str | None]:
@@ -41,6 +43,16 @@ def test_a_model_file_is_served_on_this_machine_alone(served, fer_bench, workpla
     assert f"http://127.0.0.1:{port}\n" in said
     assert "others" not in said
     assert demo_environment() == (None, None), "as it was"
+
+
+def test_a_model_that_needs_no_keras_is_served_without_it(
+    served, fer_bench, workplace, model_file, monkeypatch
+):
+    write(open_model(model_file).model, workplace / "faces.onnx", workplace)
+    monkeypatch.setattr(demo, "load_keras", lambda: pytest.fail("Keras is loaded"))
+    said = fer_bench("demo", "--model", "faces.onnx", "--port", free_port())
+    assert served[0][0] == ("angry", "happy", "sad")
+    assert said.startswith("loading the model")
 
 
 def test_whoever_lets_others_in_is_told_to_tell_those_who_are_shown(served, fer_bench, workplace, model_file):

@@ -72,6 +72,13 @@ def test_help_shows_every_field(monkeypatch, command, options):
     assert "[default: imbalance]" in shown and "[default: one]" in shown
 
 
+def test_paragraphs_of_help_fill_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = CliRunner().invoke(app, ["run", "--help"]).output.splitlines()
+    first = next(i for i, line in enumerate(lines) if "What is finished is never done again" in line)
+    assert all(len(line.rstrip()) > 60 for line in lines[first : first + 2])
+
+
 def test_split_names_are_those_that_a_study_takes():
     assert tuple(SPLITS) == get_args(SplitName)
     assert SPLIT_NAMES == "official, union, random_80_10_10, random_80_20 or test_as_validation"

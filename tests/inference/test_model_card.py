@@ -105,6 +105,16 @@ def test_a_fitted_rule_changes_scores_and_is_named():
     assert found["disgust"][3].startswith("100.0 [")
 
 
+def test_views_and_averaged_weights_are_part_of_what_it_is():
+    made = facts()
+    recipe = Recipe(**made.kept.recipe.model_dump() | {"ema": 0.99, "test_views": "ten"})
+    card = model_card(replace(made, exported=replace(made.exported, kept=replace(made.kept, recipe=recipe))))
+    what = card.partition("**Recipe**")[2].partition("\n")[0]
+    assert "weights averaged over steps (decay 0.99)" in what
+    assert "the mean over ten views of each image, which the model makes itself" in what
+    assert "averaged" not in model_card(made)
+
+
 def test_near_copies_a_leak_and_warnings_are_told():
     record = with_near_duplicates(repeat())
     images = record.predictions().images

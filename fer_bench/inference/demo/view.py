@@ -17,9 +17,11 @@ from fer_bench.inference.live import FORGOTTEN_SECONDS, LiveFrame, Row
 # Told apart by people who see colours differently, too, and readable on light and on dark.
 COLOURS = ("#d55e00", "#8f9a1f", "#9467bd", "#e0a100", "#3d85c6", "#d6649f", "#7f8c8d", "#1b9e77", "#a6761d")
 INK = "#111111"  # of a label on one of these colours
+BESIDE = 2  # faces whose bars stand beside their picture; those of more stand below
 LONGEST_SIDE = 1280  # pixels of a picture as it is shown
 JPEG_QUALITY = 85
 CURVE_SECONDS = 60.0
+FIRST_SECONDS = 15.0  # that the curves' axis has at first; it grows to the above
 WIDTH, HEIGHT, LEFT, BOTTOM = 480, 190, 44, 24  # of the curves, and their margins
 
 
@@ -116,8 +118,9 @@ def picture(image: Image.Image, faces: Sequence[SeenFace], classes: Sequence[str
     """A picture with its boxes, what is to be said of it, and the bars of its faces."""
     numbers = range(1, len(faces) + 1)
     address = data_address(with_boxes(image, faces, numbers, classes))
+    layout = "fb-result fb-many" if len(faces) > BESIDE else "fb-result"
     return (
-        f'<div class="fb-result"><img src="{address}" alt="Your picture; {escape(said)}"><div>{message(said)}'
+        f'<div class="{layout}"><img src="{address}" alt="Your picture; {escape(said)}"><div>{message(said)}'
         f'<div class="fb-faces">{bars(faces, numbers, classes)}</div></div></div>'
     )
 
@@ -143,7 +146,7 @@ def waiting(classes: Sequence[str]) -> str:
 def curves(rows: Sequence[Row], classes: Sequence[str]) -> str:
     """Probability of each class over the last minute, of the largest face, with a legend."""
     last = rows[-1].seconds if rows else 0.0
-    end = max(last, CURVE_SECONDS)
+    end = max(last, FIRST_SECONDS)
     lines = "".join(
         f'<polyline class="fb-curve" stroke="{colour(k)}" points="{_points(part, k, end)}"/>'
         for part in _by_face(rows)
@@ -181,7 +184,8 @@ def _points(rows: Sequence[Row], k: int, end: float) -> str:
 
 
 def _across(seconds: float, end: float) -> float:
-    return LEFT + (seconds - end + CURVE_SECONDS) / CURVE_SECONDS * (WIDTH - LEFT - 8)
+    shown = min(end, CURVE_SECONDS)
+    return LEFT + (seconds - end + shown) / shown * (WIDTH - LEFT - 8)
 
 
 def _down(probability: float) -> float:
@@ -194,10 +198,11 @@ def _axes(end: float) -> str:
         f'<text class="fb-tick fb-left" x="{LEFT - 6}" y="{_down(share) + 4:.0f}">{share:.0%}</text>'
         for share in (0, 0.5, 1)
     )
-    first = int(np.ceil((end - CURVE_SECONDS) / 10)) * 10
+    step = 10 if end > 2 * FIRST_SECONDS else 5
+    first = int(np.ceil(max(0, end - CURVE_SECONDS) / step)) * step
     times = "".join(
         f'<text class="fb-tick" x="{_across(at, end):.0f}" y="{HEIGHT - 6}">{at} s</text>'
-        for at in range(first, int(end) + 1, 10)
+        for at in range(first, int(end) + 1, step)
         if _across(at, end) < WIDTH - 16
     )
     return shares + times

@@ -5,6 +5,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 from PIL import Image, ImageColor
 
 from fer_bench.inference.demo import view
@@ -48,6 +49,12 @@ def test_a_picture_comes_with_the_page_itself():
     assert "1 face" in html
 
 
+def test_bars_of_more_than_two_faces_stand_below_their_picture():
+    for faces, below in ((1, False), (2, False), (3, True)):
+        html = view.picture(GREY, [ReadFace((0, 0, 9, 9), SHARES)] * faces, CLASSES, "faces")
+        assert ("fb-many" in html) == below
+
+
 def test_a_frame_says_its_rate_and_how_many_faces():
     face = LiveFace(7, (0, 0, 1, 1), SHARES)
     assert '<b class="fb-rate">12</b> frames per second · 1 face<' in view.live(
@@ -71,3 +78,22 @@ def test_curves_have_a_line_for_each_class_and_none_joins_two_people():
     away = [Row(0.0, 1, True, SHARES), Row(1.0, 1, True, SHARES), Row(2.1, 1, True, SHARES)]
     assert view.curves(away, CLASSES).count("<polyline") == 6, "another one, of the same number"
     assert "points" not in view.curves((), CLASSES)
+
+
+def test_the_axis_of_curves_begins_with_fifteen_seconds_and_grows_to_sixty():
+    for seconds, times in (
+        (4, ["0", "5", "10"]),
+        (28, ["0", "5", "10", "15", "20", "25"]),
+        (45, ["0", "10", "20", "30", "40"]),
+        (99, ["40", "50", "60", "70", "80", "90"]),
+    ):
+        rows = [Row(float(at), 1, True, SHARES) for at in range(max(0, seconds - 60), seconds + 1)]
+        html = view.curves(rows, CLASSES)
+        assert re.findall(r">(\d+) s<", html) == times
+        first, *_, last = re.search(r'points="([^"]*)"', html)[1].split()
+        right = view.WIDTH - 8
+        width = right - view.LEFT
+        assert float(first.split(",")[0]) == view.LEFT
+        assert float(last.split(",")[0]) == pytest.approx(
+            right if seconds > 15 else view.LEFT + width * seconds / 15, abs=0.1
+        )
