@@ -43,7 +43,24 @@ face = np.asarray(Image.open("face.png").convert("RGB"), "float32")
 ((probabilities,),) = session.run(None, {{session.get_inputs()[0].name: face[np.newaxis]}})
 print(classes[probabilities.argmax()])
 """
-SNIPPETS = {".keras": KERAS, ".onnx": ONNX}
+LITERT = """\
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+net = Interpreter("{file}")
+pictures, output = net.get_input_details()[0]["index"], net.get_output_details()[0]["index"]
+classes = {classes}
+
+face = np.asarray(Image.open("face.png").convert("RGB"), "float32")
+net.resize_tensor_input(pictures, (1, *face.shape))
+net.allocate_tensors()
+net.set_tensor(pictures, face[np.newaxis])
+net.invoke()
+print(classes[net.get_tensor(output)[0].argmax()])
+"""
+AS_ONNX = " The same model as ONNX: `fer-bench export` with an `--out` that ends in .onnx."
+SNIPPETS = {".keras": KERAS, ".onnx": ONNX, ".tflite": LITERT}
 
 
 def what_it_is(facts: CardFacts) -> str:
@@ -110,7 +127,8 @@ def _parameters(facts: CardFacts) -> str:
 def use(facts: CardFacts) -> str:
     """What goes in and comes out, and a few lines that do it."""
     height, width, channels = facts.kept.image_shape
-    code = SNIPPETS.get(facts.file.suffix, "").format(file=facts.file.name, classes=list(facts.kept.classes))
+    suffix = facts.file.suffix
+    code = SNIPPETS[suffix].format(file=facts.file.name, classes=list(facts.kept.classes))
     parts = [
         bullets(
             [
@@ -121,11 +139,11 @@ def use(facts: CardFacts) -> str:
                 "cropped faces, and does not look for faces.",
             ]
         ),
-        f"```python\n{code}```" if code else "",
+        f"```python\n{code}```",
         f"With fer-bench, which finds the face first: `fer-bench predict --model {facts.file.name} "
-        "portrait.jpg`. The same model as ONNX: `fer-bench export` with an `--out` that ends in .onnx.",
+        f"portrait.jpg`.{'' if suffix == '.onnx' else AS_ONNX}",
     ]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(parts)
 
 
 def data(facts: CardFacts) -> str:

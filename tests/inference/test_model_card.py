@@ -162,6 +162,7 @@ def test_hugging_faces_own_reader_finds_the_same(tmp_path):
 @pytest.mark.parametrize(("file", "line"), [
     ("model.keras", 'keras.saving.load_model("model.keras")'),
     ("model.onnx", 'onnxruntime.InferenceSession("model.onnx")'),
+    ("model.tflite", 'Interpreter("model.tflite")'),
 ])  # fmt: skip
 def test_a_few_lines_of_use_go_by_the_kind_of_file(file, line):
     card = model_card(facts(file))
@@ -169,6 +170,7 @@ def test_a_few_lines_of_use_go_by_the_kind_of_file(file, line):
     assert line in code
     compile(code, file, "exec")
     assert f"fer-bench predict --model {file}" in card
+    assert ("The same model as ONNX" in card) == (file != "model.onnx")
 
 
 def test_each_file_of_a_folder_has_a_card_of_its_own():
