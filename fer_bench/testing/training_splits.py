@@ -19,7 +19,7 @@ STAGES = (0.0, 0.5, 1.0)  # shares of a training that are over
 
 
 def with_counts(**splits: np.ndarray) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test with each of these class counts (K,), passed as `counts`; all that fail are told by their names.
+    """Run a test with each of these class counts (K,), as `counts`, and tell by its name each that fails.
 
     One test for all of them, as a test for each takes longer to start than to run. Called with `counts`, the
     test runs with these alone.
