@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+
 import numpy as np
-import pytest
 
 # Images of each class in the training split: angry, disgust, fear, happy, neutral, sad, surprise.
 FER2013 = np.array([3995, 436, 4097, 7215, 4965, 4830, 3171])
@@ -15,9 +18,37 @@ NEARLY_EMPTY = np.array([9, 1, 30, 2, 5, 6, 7])
 STAGES = (0.0, 0.5, 1.0)  # shares of a training that are over
 
 
-def with_counts(**counts: np.ndarray) -> pytest.MarkDecorator:
-    """Run a test with each of these class counts (K,), by their names."""
-    return pytest.mark.parametrize("counts", counts.values(), ids=counts.keys())
+def with_counts(**splits: np.ndarray) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test with each of these class counts (K,), as `counts`, and tell by its name each that fails.
+
+    One test for all of them, as a test for each takes longer to start than to run. Called with `counts`, the
+    test runs with these alone.
+    """
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(test)
+
+        @functools.wraps(test)
+        def with_each(*given: object, **named: object) -> None:
+            if "counts" in signature.bind_partial(*given, **named).arguments:
+                return test(*given, **named)
+            failures = []
+            for name, counts in splits.items():
+                try:
+                    test(*given, counts=counts, **named)
+                except Exception as failure:
+                    failure.add_note(f"with the class counts {name}: {counts.tolist()}")
+                    failures.append(failure)
+            if len(failures) > 1:
+                raise ExceptionGroup(f"with {len(failures)} of {len(splits)} class counts", failures)
+            if failures:
+                raise failures[0]
+
+        kept = [parameter for name, parameter in signature.parameters.items() if name != "counts"]
+        with_each.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+        return with_each
+
+    return decorate
 
 
 def labels_of(counts: np.ndarray) -> np.ndarray:

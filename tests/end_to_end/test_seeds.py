@@ -1,8 +1,8 @@
 """The systems we set out from run to the end on built-in faces, both recipes of each.
 
 In the gate with a small net in the place of their own, which take minutes to trace, and by a worker in this
-process, with blank figures: recipes, splits, phases and reported numbers are theirs. The slow tests run them
-as they are, by the real command.
+process, with blank figures and no report: recipes, splits, phases and reported numbers are theirs. The slow
+tests run them as they are, by the real command.
 """
 
 from pathlib import Path
@@ -36,6 +36,7 @@ def command(fer_bench, monkeypatch):
         if own_process:
             return run_process(place, *words)
         monkeypatch.setattr("fer_bench.runner.processes.run", work_here)
+        monkeypatch.setattr("fer_bench.cli.run.report_of_run", lambda *args: None)
         with blank_figures():
             return fer_bench(*words)
 

@@ -137,7 +137,7 @@ def stand_in_here() -> Iterator[None]:
         patch.setattr("fer_bench.runner.processes.run", work_here)
         patch.setattr("fer_bench.runner.worker.load_training", SleepingTraining)
         patch.setattr("fer_bench.runner.worker.TrainerAtHand", lambda data: NoNet())
-        patch.setattr("fer_bench.cli.report.report_of_run", lambda *args: None)
+        patch.setattr("fer_bench.cli.run.report_of_run", lambda *args: None)
         patch.setattr("fer_bench.environment.device", lambda: "none")
         yield
 

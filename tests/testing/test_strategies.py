@@ -1,6 +1,8 @@
 """The contract finds what is wrong with a strategy: each of these breaks one of its tests."""
 
 import dataclasses
+import inspect
+import re
 
 import numpy as np
 import pytest
@@ -280,3 +282,25 @@ DECISION = CONTRACT.test_a_decision_that_it_fits_is_an_offset_for_each_class
 def test_what_is_wrong_with_a_strategy_is_found(test, arguments):
     with pytest.raises(AssertionError):
         test(*arguments)
+
+
+def test_class_counts_that_fail_are_all_told_by_their_names():
+    class Fails(Strategy):
+        def augment_strength(self, class_counts):
+            return np.full(len(class_counts), 1.0 if class_counts.min() == class_counts.max() else np.nan)
+
+    test = CONTRACT.test_its_augmentation_strengths_are_factors_that_leave_balanced_data_alone
+    with pytest.raises(ExceptionGroup, match="3 of 4 class counts") as raised:
+        test(Fails())
+    names = [re.search(r"counts (\w+):", failure.__notes__[0])[1] for failure in raised.value.exceptions]
+    assert names == ["imbalanced", "without_disgust", "fer2013"]
+
+
+def test_class_counts_that_fail_alone_are_told_by_their_name():
+    with pytest.raises(AssertionError) as raised:
+        MIXING(Mixes(Mixing(alpha=1.0, partners=(BALANCED > 0) / 7)))
+    assert raised.value.__notes__ == [f"with the class counts without_disgust: {WITHOUT_DISGUST.tolist()}"]
+
+
+def test_pytest_gives_a_test_no_class_counts():
+    assert list(inspect.signature(LOSS).parameters) == ["strategy"]

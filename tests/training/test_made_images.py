@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fer_bench.strategies.base import STRATEGIES, Strategy
+from fer_bench.training import autoencoder
 from fer_bench.training.made_images import COLUMNS, MadeImages
 from fer_bench.training.pixels import PixelBank
 
@@ -118,7 +119,8 @@ def test_the_sheet_shows_real_images_and_made_ones_of_each_class(made, data):
     assert not sheet[[0, 2, 3, 4], 1].any(), "of these none were made"
 
 
-def test_large_images_are_thinned_out_on_the_sheet(data):
+def test_large_images_are_thinned_out_on_the_sheet(data, monkeypatch):
+    monkeypatch.setattr(autoencoder, "EPOCHS", 1)  # real images are looked at alone
     large = replace(data, pixels=data.pixels.repeat(6, axis=1).repeat(6, axis=2))
     made = MadeImages(PixelBank(large.pixels, 24, None), flat())
     made.begin_trial(Halfway(1), 0, large)
