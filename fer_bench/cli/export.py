@@ -139,6 +139,8 @@ def _print_exported(out: Path, exported: Exported) -> None:
         f"  in MLflow: {exported.address}",
         f"  its model card: {card_file(out)} (README.md on the Hugging Face Hub)",
     ]
+    if exported.earlier_card:
+        lines.append(f"  the card that was there, in other words: {exported.earlier_card}")
     if exported.difference is None:
         lines.append(
             "  not compared with what the run predicted: its images are not here, or under other names"
