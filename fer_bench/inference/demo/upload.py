@@ -22,20 +22,28 @@ FORGOTTEN_AFTER = 60.0  # seconds in which nothing was written to a file
 
 
 class Folder:
-    """Where Gradio puts what is uploaded, until it is read."""
+    """Where Gradio puts what is uploaded, until it is read.
+
+    Visitors who send the same picture at once share a file: what was read last is remembered for seconds.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
+        self._last: tuple[Path, bytes] | None = None
 
     def take(self, upload: Any) -> bytes | None:
         """What is in an uploaded file, which is removed; None where Gradio has none."""
         path = Path(str((upload or {}).get("path", ""))).resolve()
-        if not path.is_relative_to(self._path) or not path.is_file():
+        if not path.is_relative_to(self._path):
             return None
+        last = self._last  # which another thread forgets
         try:
-            return path.read_bytes()
-        finally:
-            self._remove(path)
+            content = path.read_bytes()
+        except OSError:
+            return last[1] if last and last[0] == path else None
+        self._remove(path)
+        self._last = path, content
+        return content
 
     @contextmanager
     def cleaned(self) -> Iterator[None]:
@@ -55,7 +63,8 @@ class Folder:
             cleaner.join()
 
     def clean(self, age: float = FORGOTTEN_AFTER) -> None:
-        """Remove the files to which nothing was written for so many seconds."""
+        """Remove the files to which nothing was written for so many seconds, and forget what was read."""
+        self._last = None
         for path in list(self._path.rglob("*")):
             with contextlib.suppress(OSError):  # read and removed meanwhile
                 if path.is_file() and path.stat().st_mtime < time.time() - age:
@@ -63,9 +72,7 @@ class Folder:
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
-        if (
-            path.parent != self._path
-        ):  # Gradio makes a folder for each content, whatever the names of its files
+        if path.parent != self._path:  # Gradio makes a folder for each content, whatever the files' names
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
 

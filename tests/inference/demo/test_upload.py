@@ -54,7 +54,10 @@ def test_an_uploaded_file_is_removed_when_it_is_read_and_others_stay(tmp_path):
         path.write_bytes(path.name.encode())
     folder = Folder(tmp_path / "up")
     assert folder.take({"path": str(mine)}) == b"a.png"
-    assert folder.take({"path": str(mine)}) is None, "another visitor's of the same content"
+    assert folder.take({"path": str(mine)}) == b"a.png", "of another visitor, who sent the same"
+    folder.clean()
+    assert folder.take({"path": str(mine)}) is None
+    assert folder.take({"path": str(tmp_path / "up")}) is None
     assert folder.take({"path": str(elsewhere)}) is None
     assert other.exists() and elsewhere.exists() and not mine.exists()
 
