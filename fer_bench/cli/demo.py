@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import tempfile
 import threading
@@ -120,3 +121,4 @@ def _wait() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
+    gc.freeze()  # else Python looks through all that is loaded as it ends, for seconds

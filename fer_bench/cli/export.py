@@ -143,6 +143,8 @@ def _print_exported(out: Path, exported: Exported) -> None:
         f"  its model card: {card_file(out)} (README.md on the Hugging Face Hub)",
         _compared(exported),
     ]
+    if exported.earlier_card:
+        lines.append(f"  the card that was there, in other words: {exported.earlier_card}")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     if not exported.quantized and exported.difference is not None and exported.difference > ROUNDING:
         console.print(

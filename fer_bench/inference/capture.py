@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     import cv2
 
 QUIET = "-8"  # AV_LOG_QUIET
+# Of FFmpeg's kinds of files those that hold their frames: others list files and addresses that it would open.
+HOLDS_FRAMES = "asf,avi,flv,h264,hevc,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,ogg"
+ONLY_THE_FILE = f"protocol_whitelist;file|format_whitelist;{HOLDS_FRAMES}"
 
 
 @contextmanager
 def capture(source: str | int) -> Iterator[cv2.VideoCapture | None]:
     """Open a video file by its absolute path, or a camera by its number; None for what OpenCV can't open.
 
-    Frames come upright: as the camera was held, where the file says so.
+    Frames come upright: as the camera was held, where the file says so. A video opens no other file.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)  # read once, when the first video is opened
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = ONLY_THE_FILE
     import cv2
 
     before = cv2.utils.logging.getLogLevel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -64,7 +64,8 @@ class Exported:
 
     macro_f1: of the run's test images by that decision. difference: the largest from the run's probabilities,
     decided so, on up to 64 test images; None where these images are not on this machine. format: of the file;
-    quantized: what its 8 bits change, None where it is in float32.
+    quantized: what its 8 bits change, None where it is in float32. earlier_card: the new name of a card that
+    was there and may be edited by hand.
     """
 
     kept: KeptRepeat
@@ -74,6 +75,7 @@ class Exported:
     difference: float | None
     format: Format
     quantized: Quantized | None = None
+    earlier_card: Path | None = None
 
 
 def export(
@@ -108,8 +110,7 @@ def export(
     distance = difference(written, kept, found)
     kind = SUFFIXES[out.suffix]
     exported = Exported(kept, found, found.macro_f1(kept), address, distance, kind, quantized)
-    write_card(exported, out, mlruns)
-    return exported
+    return replace(exported, earlier_card=write_card(exported, out, mlruns))
 
 
 def _log(mlruns: Path, kept: KeptRepeat, model: keras.Model, out: Path) -> str:

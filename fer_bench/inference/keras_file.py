@@ -71,8 +71,8 @@ def _escaped(name: str) -> str:
 def open_keras(path: Path) -> KerasFile:
     """Open a .keras file with plain Keras in safe mode, so that it can run no code of its own.
 
-    Raises UserError for a file that Keras can't load or that would run code, and for a model that `export`
-    did not write.
+    Raises UserError for a file that Keras can't load or that would run code, for a model that `export` did
+    not write, and for weights that are no finite numbers.
     """
     name = printable(str(path))
     import keras
@@ -92,6 +92,8 @@ def open_keras(path: Path) -> KerasFile:
             f"{name} is a Keras model, but none by fer-bench export: expected class names in its last layer, "
             "each once, pictures of any size in, a probability for each class out"
         )
+    if not all(np.isfinite(values).all() for values in model.get_weights()):
+        raise UserError(f"{name} has weights that are no finite numbers: damaged? Export it again")
     return opened
 
 

@@ -6,6 +6,7 @@ Mitchell et al., Model Cards for Model Reporting, FAT* 2019. https://arxiv.org/a
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,24 +27,33 @@ def card_file(model: Path) -> Path:
     return model.with_name(f"{model.name}.md")
 
 
-def write_card(exported: Exported, model: Path, mlruns: Path) -> Path:
-    """Write the card of a model file beside it, and log it with the model's run; the card's path.
+def write_card(exported: Exported, model: Path, mlruns: Path) -> Path | None:
+    """Write the card of a model file beside it, and log it with the model's run.
 
-    Raises UserError where it can't be written, and where it is written but can't be logged.
+    A card of other words that is there already may be edited by hand: it is renamed, and its path is given.
+    Raises UserError where the card can't be written, and where it is written but can't be logged.
     """
     _, repeats = read_study_runs(mlruns, exported.kept.record.board["study"])
     facts = gather(exported, model, repeats)
-    path = card_file(model)
+    path, text, earlier = card_file(model), model_card(facts), None
     try:
+        if path.is_file() and path.read_bytes() != text.encode():
+            earlier = path.rename(_free_name(path))
         with atomic(path) as temporary:
-            temporary.write_text(model_card(facts), encoding="utf-8")
+            temporary.write_bytes(text.encode())
     except OSError as error:
         raise UserError(f"wrote {model}, but not {path} ({error.strerror or error})") from None
     try:
         log_card(mlruns, facts.record.run_id, path, summary(facts))
     except Exception as error:  # MLflow lets its stores' own errors through
         raise UserError(f"wrote {path}, but could not log it in MLflow ({phrase(error)})") from None
-    return path
+    return earlier
+
+
+def _free_name(path: Path) -> Path:
+    """The first of model.keras-1.md, model.keras-2.md and so on that no file has."""
+    names = (path.with_name(f"{path.stem}-{number}.md") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def model_card(facts: CardFacts) -> str:

@@ -15,6 +15,8 @@ from fer_bench.errors import UserError
 Format = Literal["keras", "onnx", "litert"]
 SUFFIXES: dict[str, Format] = {".keras": "keras", ".onnx": "onnx", ".tflite": "litert"}
 LARGEST_FILE = 2**30  # bytes; a ConvNeXt-Tiny has a tenth of it
+KERAS_CONFIG = "config.json"  # in a .keras file, which is a zip
+LARGEST_CONFIG = 2**24  # bytes; a ConvNeXt-Tiny's has a hundredth of it
 
 
 class ModelFile(Protocol):
@@ -87,8 +89,12 @@ def _by_content(path: Path, beginning: bytes) -> Format | None:
 
 
 def _is_keras_zip(path: Path) -> bool:
+    """Whether it is one of Keras; UserError for one that would fill the memory."""
     try:
         with zipfile.ZipFile(path) as file:
-            return "config.json" in file.namelist()
+            sizes = {member.filename: member.file_size for member in file.infolist()}
+            if sum(sizes.values()) > LARGEST_FILE or sizes.get(KERAS_CONFIG, 0) > LARGEST_CONFIG:
+                raise UserError(f"{printable(str(path))} unpacks to more than any model by fer-bench export")
+            return KERAS_CONFIG in sizes
     except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return False

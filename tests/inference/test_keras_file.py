@@ -5,12 +5,13 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from model_files import CLASSES, edited
 from pictures import noise
 
 from fer_bench.errors import UserError
-from fer_bench.inference.keras_file import class_names, layer_name
+from fer_bench.inference.keras_file import class_names, layer_name, open_keras
 from fer_bench.inference.model_file import open_model
 
 
@@ -92,3 +93,15 @@ def test_model_files_with_edited_names_or_sizes_are_refused(model_file, tmp_path
 def test_a_model_file_of_any_name_is_opened(model_file, tmp_path, name):
     opened = open_model(Path(shutil.copyfile(model_file, tmp_path / name)))
     assert opened.classes == ("angry", "happy", "sad")
+
+
+def test_weights_that_are_no_numbers_are_refused(model_file, tmp_path):
+    import keras
+
+    model = keras.saving.load_model(model_file)
+    weights = model.get_weights()
+    weights[-1] = np.full_like(weights[-1], np.nan)
+    model.set_weights(weights)
+    model.save(tmp_path / "nan.keras")
+    with pytest.raises(UserError, match="has weights that are no finite numbers"):
+        open_keras(tmp_path / "nan.keras")

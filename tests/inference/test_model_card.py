@@ -11,10 +11,11 @@ from exported_models import exported, facts
 from leaderboard_records import CLASSES, repeat, with_near_duplicates
 from sklearn import metrics as sk
 
+from fer_bench.inference import model_card as module
 from fer_bench.inference.card_facts import gather
 from fer_bench.inference.card_metadata import metadata
 from fer_bench.inference.export import Decision
-from fer_bench.inference.model_card import card_file, model_card
+from fer_bench.inference.model_card import card_file, model_card, write_card
 from fer_bench.study.recipe import Recipe
 
 
@@ -176,3 +177,18 @@ def test_a_few_lines_of_use_go_by_the_kind_of_file(file, line):
 def test_each_file_of_a_folder_has_a_card_of_its_own():
     names = {card_file(Path("models", name)) for name in ("a.keras", "a.onnx", "b.keras")}
     assert names == {Path("models", f"{name}.md") for name in ("a.keras", "a.onnx", "b.keras")}
+
+
+def test_a_card_that_was_edited_is_kept_beside_the_new_one(card, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "read_study_runs", lambda *_: (None, None))
+    monkeypatch.setattr(module, "gather", lambda *_: facts())
+    monkeypatch.setattr(module, "log_card", lambda *_: None)
+    model, written = tmp_path / "model.keras", exported(facts().record)
+
+    assert [write_card(written, model, tmp_path) for _ in range(2)] == [None, None], "the same again"
+    for number in (1, 2):
+        card_file(model).write_text(f"My notes {number}")
+        earlier = write_card(written, model, tmp_path)
+        assert earlier == tmp_path / f"model.keras-{number}.md"
+        assert earlier.read_text() == f"My notes {number}"
+    assert card_file(model).read_text(encoding="utf-8") == card

@@ -1,6 +1,7 @@
 """Model files of any format: recognised by their content, whatever they are named."""
 
 import shutil
+import zipfile
 
 import pytest
 
@@ -46,3 +47,11 @@ def test_a_file_too_large_for_a_model_is_not_read(tmp_path):
         file.truncate(2**31)  # of which nothing takes room
     with pytest.raises(UserError, match="larger than 1 GiB"):
         open_model(tmp_path / "m.onnx")
+
+
+def test_a_zip_that_would_fill_the_memory_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("config.json", bytes(2**24 + 1))
+    with pytest.raises(UserError, match=r"bomb\.keras unpacks to more than any model by fer-bench export"):
+        open_model(path)

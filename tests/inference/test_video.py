@@ -106,6 +106,12 @@ def test_what_is_no_video_is_said_in_a_phrase_and_nothing_else_printed(tmp_path,
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_list_of_other_files_opens_none_of_them(clip):
+    listing = clip.with_name("list.mp4")
+    listing.write_text(f"ffconcat version 1.0\nfile {clip.name}\n")
+    assert read(listing) == ([], [NO_FRAMES])
+
+
 def test_a_start_behind_the_end_is_said(clip):
     assert read(clip, start=9.0) == ([], ["ends at second 4.0: nothing from second 9 on"])
     assert read(clip, end=0.4, every=0.0)[1] == []

@@ -7,6 +7,7 @@ grow. What a visitor uploads it writes to a file, which is read and removed at o
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -20,9 +21,9 @@ from PIL import Image
 from fer_bench.data.decode import MAX_BYTES
 from fer_bench.errors import UserError
 from fer_bench.inference.demo import view
-from fer_bench.inference.demo.upload import read_picture
+from fer_bench.inference.demo.upload import Folder, read_picture
 from fer_bench.inference.face_reader import FaceReader
-from fer_bench.inference.live import LiveViews
+from fer_bench.inference.live import MOST_CAMERAS, LiveViews
 
 TITLE = "Facial expressions"
 NOTICE = (
@@ -35,27 +36,8 @@ NO_FACE = "No face was found: the whole picture was read as one"
 FRAME_SECONDS = 1 / 15  # between frames that the browser sends
 CURVE_SECONDS = 0.5  # between drawings of the curves
 CAMERA = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
-AT_ONCE = 4  # visitors whose cameras are read in turns
+AT_ONCE = MOST_CAMERAS  # visitors whose cameras are read in turns; more wait until one of these goes
 HERE = Path(__file__).parent
-
-
-class Folder:
-    """Where Gradio puts what is uploaded, until it is read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
-
-    def take(self, upload: Any) -> bytes | None:
-        """What is in an uploaded file, which is removed; None where Gradio has none."""
-        path = Path(str((upload or {}).get("path", ""))).resolve()
-        if not path.is_relative_to(self._path) or not path.is_file():
-            return None
-        try:
-            return path.read_bytes()
-        finally:
-            path.unlink()
-            if path.parent != self._path:  # Gradio makes a folder for each
-                path.parent.rmdir()
 
 
 def taken_frame(value: Any) -> Image.Image | None:
@@ -172,7 +154,8 @@ def serving(reader: FaceReader, about: str, host: str, port: int, folder: Path) 
 
     Raises UserError where the port can't be had.
     """
-    page = build(reader, about, Folder(folder))
+    uploads = Folder(folder)
+    page = build(reader, about, uploads)
     try:
         page.launch(
             server_name=host, server_port=port, prevent_thread_lock=True, quiet=True, share=False,
@@ -183,6 +166,15 @@ def serving(reader: FaceReader, about: str, host: str, port: int, folder: Path) 
     except OSError as error:
         raise UserError(f"can't listen on {host}, port {port} ({error}): choose another --port") from None
     try:
-        yield
+        with uploads.cleaned():
+            yield
     finally:
-        page.close(verbose=False)
+        _close(page)
+
+
+def _close(page: gr.Blocks) -> None:
+    """Stop serving, without waiting for pages that are open: a camera's frames would come for ever."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # which it would say
+    page.server.config.timeout_graceful_shutdown = 1
+    page.server.force_exit = True
+    page.close(verbose=False)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+PREFIX = "fer-bench-demo-"  # of the folder's name, before the number of the process
 
 
 @contextmanager
@@ -15,7 +20,8 @@ def private_gradio(host: str) -> Iterator[Path]:
 
     It asks its own server at `host` whether it is up; no proxy is asked for that.
     """
-    with tempfile.TemporaryDirectory(prefix="fer-bench-demo-") as folder:
+    _remove_left()
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         values = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
         for name in ("NO_PROXY", "no_proxy"):
             values[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", host)))
@@ -29,3 +35,11 @@ def private_gradio(host: str) -> Iterator[Path]:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+def _remove_left() -> None:
+    """Remove the folders of demos that were killed, as one may hold a picture."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        process = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,8 @@
 """The demo in a browser whose camera shows a portrait: what is seen, saved, refused, stored and asked for."""
 
 import csv
+import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,6 +207,18 @@ def test_a_port_that_is_taken_is_said(site):
         serving(reader, "", "127.0.0.1", urlsplit(site.address).port, site.uploads),
     ):
         pass
+
+
+def test_serving_ends_at_once_with_a_page_open(site):
+    from fer_bench.inference.demo.page import serving
+
+    port, reader = free_port(), FaceReader(site.model, FaceDetector())
+    with serving(reader, "", "127.0.0.1", port, site.uploads):
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/heartbeat/open", timeout=5)
+        page.readline()
+        ending = time.monotonic()
+    assert time.monotonic() - ending < 2
+    page.close()
 
 
 def test_nothing_was_asked_of_another_host(site):

@@ -1,13 +1,15 @@
 """What a visitor of the demo sends: pictures are read, anything else gets a line."""
 
 import io
+import os
+import time
 
 import pytest
 from pictures import bomb, noise
 from PIL import Image
 
 from fer_bench.errors import UserError
-from fer_bench.inference.demo.upload import read_picture
+from fer_bench.inference.demo.upload import Folder, read_picture
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -43,3 +45,28 @@ def test_what_is_no_picture_gets_a_line(content, reason):
     assert str(refused.value).startswith(f"Not read: {reason}")
     assert "Expected a picture (BMP, GIF, JPEG" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_an_uploaded_file_is_removed_when_it_is_read_and_others_stay(tmp_path):
+    mine, other, elsewhere = tmp_path / "up/hash/a.png", tmp_path / "up/hash/b.png", tmp_path / "secret"
+    mine.parent.mkdir(parents=True)
+    for path in (mine, other, elsewhere):
+        path.write_bytes(path.name.encode())
+    folder = Folder(tmp_path / "up")
+    assert folder.take({"path": str(mine)}) == b"a.png"
+    assert folder.take({"path": str(mine)}) == b"a.png", "of another visitor, who sent the same"
+    folder.clean()
+    assert folder.take({"path": str(mine)}) is None
+    assert folder.take({"path": str(tmp_path / "up")}) is None
+    assert folder.take({"path": str(elsewhere)}) is None
+    assert other.exists() and elsewhere.exists() and not mine.exists()
+
+
+def test_what_was_left_behind_is_removed_after_a_minute(tmp_path):
+    left, fresh = tmp_path / "hash/left.png", tmp_path / "part"
+    left.parent.mkdir()
+    for path in (left, fresh):
+        path.write_bytes(b"half a picture")
+    os.utime(left, (time.time() - 61,) * 2)
+    Folder(tmp_path).clean()
+    assert list(tmp_path.iterdir()) == [fresh]
