@@ -60,7 +60,7 @@ def what_it_is(facts: CardFacts) -> str:
             f"**Recipe**: {_recipe(kept.recipe)}.",
             _parameters(facts),
             f"**Size**: {parameters:,.0f} parameters; it computes on {kept.recipe.image_size} x "
-            f"{kept.recipe.image_size} pixels, in float32.",
+            f"{kept.recipe.image_size} pixels, in {'8 bits' if facts.exported.quantized else 'float32'}.",
         ]
     )
 
@@ -82,8 +82,11 @@ def _recipe(recipe: Recipe) -> str:
     )
     kept = f"the best epoch by validation {recipe.monitor}" if recipe.keep == "best" else "the last epoch"
     augmented = "augmented" if recipe.augmented else "not augmented"
+    averaged = f", averaged over steps with a decay of {recipe.ema:g}" if recipe.ema else ""
+    views = f"; logits are means over the test views `{recipe.test_views}`" if recipe.test_views else ""
     return (
         f"{phases}; {recipe.optimizer}, batches of {recipe.batch_size}, images {augmented}; {kept} was kept"
+        f"{averaged}{views}"
     )
 
 

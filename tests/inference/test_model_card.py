@@ -92,6 +92,14 @@ def test_what_it_must_not_be_used_for_and_whose_the_data_are_stands_in_it(card):
     assert "Pretrained weights (`mobilenet_v2`): Apache-2.0; they were trained on ImageNet" in with_weights
 
 
+def test_averaged_weights_and_test_views_belong_to_the_recipe(card):
+    assert "decay" not in card and "test views" not in card
+    changed = model_card(facts(recipe=Recipe(weights="none", ema=0.999, test_views="flip")))
+    assert (
+        "was kept, averaged over steps with a decay of 0.999; logits are means over the test views" in changed
+    )
+
+
 def test_a_fitted_rule_changes_scores_and_is_named():
     offset = np.zeros(7)
     offset[1] = 100.0  # all are taken for disgust
