@@ -68,8 +68,13 @@ def test_a_failure_while_the_averages_are_in_use_leaves_the_weights_of_the_train
     trainer = build(data, phases=[HEAD], ema=0.5)
     run(trainer, data)
     before = trainer.state()
-    with pytest.raises(RuntimeError), trainer.averaged(0):
-        assert any((a != b).any() for a, b in zip(before, trainer.state(), strict=True))
-        raise RuntimeError
+
+    def fail_while_averaged():
+        with trainer.averaged(0):
+            assert any((a != b).any() for a, b in zip(before, trainer.state(), strict=True))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_while_averaged()
     for was, now in zip(before, trainer.state(), strict=True):
         np.testing.assert_array_equal(was, now)
