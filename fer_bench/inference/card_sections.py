@@ -77,7 +77,7 @@ def what_it_is(facts: CardFacts) -> str:
             f"**Recipe**: {_recipe(kept.recipe)}.",
             _parameters(facts),
             f"**Size**: {parameters:,.0f} parameters; it computes on {kept.recipe.image_size} x "
-            f"{kept.recipe.image_size} pixels, in float32.",
+            f"{kept.recipe.image_size} pixels, in {'8 bits' if facts.exported.quantized else 'float32'}.",
         ]
     )
 

@@ -16,6 +16,11 @@ import numpy as np
 from fer_bench.inference.file_metadata import FileMetadata
 
 INPUT, OUTPUT = "pictures", "probabilities"  # the input is named so by `self_contained`
+# Of a MobileNetV2 on 600 validation images of FER-2013 that it wasn't calibrated on, a file with these
+# operations and this percentile says another class than in float32 for 12 %; with 99.9 or 99.999 for 14 %,
+# by the lowest and highest values for 15 %, with Conv, MatMul and Gemm alone for 17 %. Macro-F1 doesn't tell
+# these apart.
+PERCENTILE = 99.99  # of activations: what is beyond is cut off
 IN_8_BITS = ("Conv", "MatMul", "Gemm", "Clip", "Relu", "Add", "GlobalAveragePool", "MaxPool")
 SIDES = ("batch", "height", "width", "channels")  # names of what is not fixed in the input's shape
 
@@ -111,7 +116,7 @@ def _quantize(path: Path, calibration: np.ndarray) -> None:
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.Percentile,
-                extra_options={"CalibPercentile": 99.99},
+                extra_options={"CalibPercentile": PERCENTILE},
             )
     finally:
         logging.disable(logging.NOTSET)

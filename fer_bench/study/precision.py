@@ -8,6 +8,7 @@ from typing import Literal
 
 from fer_bench.backbones.base import BACKBONES
 from fer_bench.environment import Bfloat16, bfloat16
+from fer_bench.study.recipe import Recipe
 from fer_bench.study.spec import Cell, StudySpec
 
 Precision = Literal["bfloat16", "float32"]
@@ -20,12 +21,15 @@ def decide(spec: StudySpec, find: Callable[[], Bfloat16] = bfloat16) -> tuple[li
         return cells, ""
     found = find()
     chosen = {name: _fastest(name, found) for name in spec.backbones}
-    common = spec.recipe_hash if spec.own_recipes or len({*chosen.values()}) > 1 else ""
-    return [_decided(cell, chosen[cell.backbone], common) for cell in cells], _line(chosen, found.reason)
+    # All are ranked together, under float32 where there is both: so are the same cells without the others.
+    ranked = _with(spec.recipe, "float32" if "float32" in chosen.values() else "bfloat16")
+    common = spec.model_copy(update={"recipe": ranked}).recipe_hash
+    cells = [replace(cell, recipe=_with(cell.recipe, chosen[cell.backbone]), common=common) for cell in cells]
+    return cells, _line(chosen, found.reason)
 
 
-def _decided(cell: Cell, precision: Precision, common: str) -> Cell:
-    return replace(cell, recipe=cell.recipe.model_copy(update={"precision": precision}), common=common)
+def _with(recipe: Recipe, precision: Precision) -> Recipe:
+    return recipe.model_copy(update={"precision": precision})
 
 
 def _fastest(backbone: str, found: Bfloat16) -> Precision:

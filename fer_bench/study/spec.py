@@ -150,8 +150,12 @@ class StudySpec(TrainingSet):
 
     @property
     def recipe_hash(self) -> str:
-        """Short hash of the recipe, what backbones have of their own, and the search space."""
-        return digest(self.model_dump(mode="json", include={"recipe", "of_backbone", "search"}))[:8]
+        """Short hash of the recipe and the search space, as of a backbone that has nothing of its own.
+
+        So it is the same whichever of the study's backbones are run: all are ranked together.
+        """
+        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+        return _recipe_hash(self.recipe, spans)
 
     def cells(self) -> list[Cell]:
         """Every backbone with every strategy, backbone by backbone.
@@ -185,7 +189,7 @@ class Cell:
     tuned: bool = True
     """Else it takes the defaults of all that is searched, and has no trials whatever the study says."""
     common: str = ""
-    """Short hash of the study's recipe where that of its backbones differs; they are on one board still."""
+    """Short hash of the study's recipe, in place of that of its own, so that all are on one board."""
 
     @property
     def label(self) -> str:
@@ -220,8 +224,7 @@ class Cell:
         """Short hash of recipe and search space, the same for all cells that may be ranked together."""
         if self.common:
             return self.common
-        search = {name: vars(span) for name, span in self.search.items()}
-        return digest([self.recipe.model_dump(mode="json"), search])[:8]
+        return _recipe_hash(self.recipe, self.search)
 
 
 def idle(strategy: type[Strategy], recipe: Recipe) -> str:
@@ -270,3 +273,7 @@ def as_used(cell: Cell, parameters: Mapping[str, float]) -> tuple[Strategy, Sett
     of_strategy = {name.removeprefix(prefix): v for name, v in parameters.items() if name.startswith(prefix)}
     shared = {name: v for name, v in parameters.items() if not name.startswith(prefix)}
     return STRATEGIES[cell.strategy](**of_strategy), settings(cell.recipe).model_copy(update=shared)
+
+
+def _recipe_hash(recipe: Recipe, search: Mapping[str, Range]) -> str:
+    return digest([recipe.model_dump(mode="json"), {name: vars(span) for name, span in search.items()}])[:8]

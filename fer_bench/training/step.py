@@ -189,10 +189,13 @@ class PhaseSteps:
     def averaged(self, phase: int, variant: StepVariant) -> Iterator[None]:
         """Within it the net has the moving averages of a phase, if the recipe wants any."""
         average = self.of(phase, variant).average
-        if average:
-            average.swap()
-        yield
-        if average:
+        if not average:
+            yield
+            return
+        average.swap()
+        try:
+            yield
+        finally:
             average.swap()
 
     def averages(self, phase: int, variant: StepVariant) -> list[keras.Variable]:

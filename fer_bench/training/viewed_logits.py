@@ -12,7 +12,7 @@ from fer_bench.study.views import View, views
 from fer_bench.training.feature_cache import LARGEST_FEATURES
 from fer_bench.training.net import Net
 from fer_bench.training.pixels import PixelBank
-from fer_bench.training.step import CompiledStep, StepVariant
+from fer_bench.training.step import PREDICTION_BATCH, CompiledStep, StepVariant
 from fer_bench.training.views import ViewedPixels
 
 
@@ -36,7 +36,10 @@ class ViewedLogits:
     def of_features(self, kind: Head, index: np.ndarray, trunk: int | str) -> np.ndarray:
         """Logits (n, K) float32 of images (n,), whose trunk is told from others by a number or a word."""
         head = self._net.part(kind, of_pixels=False)
-        logits = [head.predict_on_batch(self._kept(trunk, view, index)) for view in self._views]
+        logits = [
+            head.predict(self._kept(trunk, view, index), batch_size=PREDICTION_BATCH, verbose=0)
+            for view in self._views
+        ]
         return np.mean(logits, axis=0, dtype="float32")
 
     def _kept(self, trunk: int | str, view: View, index: np.ndarray) -> np.ndarray:

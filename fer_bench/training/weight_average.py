@@ -16,8 +16,8 @@ from keras import ops
 class WeightAverage(keras.layers.Layer):
     """Averages of floating-point variables, those of BatchNormalization's statistics too.
 
-    The step n, from 0, adds the variables as they are before it with the weight 1 - min(decay, (1 + n) /
-    (10 + n)): so an average of few steps isn't that of the variables that a phase began with.
+    The step n, from 0, adds the variables as they are before its gradient is applied with the weight 1 -
+    min(decay, (1 + n) / (10 + n)): so an average of few steps isn't that of what a phase began with.
     """
 
     def __init__(self, variables: Sequence[keras.Variable], decay: float) -> None:

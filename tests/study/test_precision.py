@@ -29,6 +29,8 @@ def test_auto_is_bfloat16_where_there_is_any_and_the_backbone_gains_by_it(found,
     cells, line = decide(spec("auto"), lambda: found)
     assert [cell.recipe.precision for cell in cells] == chosen
     assert len({cell.recipe_hash for cell in cells}) == 1, "on one board"
+    (alone,), _ = decide(spec("auto").model_copy(update={"backbones": ("mobilenet_v2",)}), lambda: found)
+    assert alone.recipe_hash == cells[0].recipe_hash, "also where it is run without the other"
     assert line == f"precision: {said}"
 
 

@@ -121,7 +121,12 @@ def test_a_backbone_may_have_a_size_and_a_rate_of_its_own_which_the_search_goes_
     assert (own.recipe.image_size, own.recipe.learning_rate, own.recipe.weights) == (64, 1e-4, "none")
     span = own.search["learning_rate"]
     assert (span.low, span.high, span.log) == (pytest.approx(1e-5), pytest.approx(1e-3), True)
-    assert usual.recipe_hash == own.recipe_hash, "on one board"
+    alone = [
+        resolve({**two, "backbones": [name], "of_backbone": OF_VGG16}).cells()[0] for name in two["backbones"]
+    ]
+    assert {cell.recipe_hash for cell in (usual, own, *alone)} == {resolve(two).cells()[0].recipe_hash}, (
+        "on one board, run together or not"
+    )
     assert spec.own_recipes == ("vgg16 is trained with image_size 64 and learning_rate 0.0001 of its own",)
     assert usual.key(DATA, "w") == resolve(two).cells()[0].key(DATA, "w")
 

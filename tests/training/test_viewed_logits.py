@@ -46,3 +46,20 @@ def test_features_of_a_frozen_trunk_are_computed_once_and_dropped_where_they_are
     assert len(seen) == 2 * 4, "two views of validation and of test, anew in each training"
     np.testing.assert_array_equal(outcome.test_logits, expected.test_logits)
     np.testing.assert_array_equal(again.test_logits, expected.test_logits)
+
+
+def test_kept_features_go_through_the_head_in_batches(data, monkeypatch):
+    trainer = build(data, phases=[HEAD], test_views="flip")
+    expected = run(trainer, data, test=True)
+    monkeypatch.setattr("fer_bench.training.viewed_logits.PREDICTION_BATCH", 7)
+    sizes = []
+    head = trainer.net.part("linear", of_pixels=False)
+    head.compile(run_eagerly=True)
+    call = head.call
+    head.call = lambda features, *args, **kwargs: (
+        sizes.append(len(features)) or call(features, *args, **kwargs)
+    )
+    logits = trainer._viewed.of_features("linear", data.test, trainer._features.trunk)
+    assert max(sizes) == 7
+    assert sum(sizes) == 2 * len(data.test)
+    np.testing.assert_allclose(logits, expected.test_logits, atol=1e-5)

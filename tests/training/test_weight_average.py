@@ -62,3 +62,19 @@ def test_logits_are_those_of_the_averaged_net(data, phases):
     np.testing.assert_array_equal(again.test_logits, outcome.test_logits)
     without = run(build(data, phases=phases), data, test=True)
     assert np.abs(without.test_logits - outcome.test_logits).max() > 1e-3
+
+
+def test_a_failure_while_the_averages_are_in_use_leaves_the_weights_of_the_training(data):
+    trainer = build(data, phases=[HEAD], ema=0.5)
+    run(trainer, data)
+    before = trainer.state()
+
+    def fail_while_averaged():
+        with trainer.averaged(0):
+            assert any((a != b).any() for a, b in zip(before, trainer.state(), strict=True))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_while_averaged()
+    for was, now in zip(before, trainer.state(), strict=True):
+        np.testing.assert_array_equal(was, now)
