@@ -135,7 +135,7 @@ class StudySpec(TrainingSet):
     def own_recipes(self) -> tuple[str, ...]:
         """A line for each backbone that is trained otherwise than the recipe says."""
         return tuple(
-            f"{name} is trained with {' and '.join(own.words)} of its own"
+            f"trained otherwise than the others: {name}, with {' and '.join(own.words)}"
             for name, own in self.of_backbone.items()
             if name in self.backbones and own.words
         )

@@ -127,7 +127,9 @@ def test_a_backbone_may_have_a_size_and_a_rate_of_its_own_which_the_search_goes_
     assert {cell.recipe_hash for cell in (usual, own, *alone)} == {resolve(two).cells()[0].recipe_hash}, (
         "on one board, run together or not"
     )
-    assert spec.own_recipes == ("vgg16 is trained with image_size 64 and learning_rate 0.0001 of its own",)
+    assert spec.own_recipes == (
+        "trained otherwise than the others: vgg16, with image_size 64 and learning_rate 0.0001",
+    )
     assert usual.key(DATA, "w") == resolve(two).cells()[0].key(DATA, "w")
 
 
