@@ -21,7 +21,7 @@ from fer_bench.errors import UserError
 if TYPE_CHECKING:
     from fer_bench.inference.model_file import ModelFile
 
-GRADIO = 6  # the major version that the page is made for
+GRADIO = (6, 31)  # the lowest version that the page is made for; another major one is another library
 OWN = ("127.0.0.1", "localhost", "::1")
 OTHERS = (
     "others on this network can open it, too: tell whoever is shown that a model reads their face (AI Act, "
@@ -76,11 +76,13 @@ def _check_gradio() -> None:
         found = version("gradio")
     except PackageNotFoundError:
         found = ""
-    if found.partition(".")[0] != str(GRADIO):
+    major, least = GRADIO
+    numbers = [int(part) if part.isdigit() else 0 for part in found.split(".")[:2]]
+    if numbers[0] != major or numbers < list(GRADIO):
         problem = f"gradio {found} is here" if found else "gradio isn't installed"
         raise UserError(
-            f"{problem}, expected version {GRADIO}, the extra demo of fer-bench: "
-            f'pip install "gradio>={GRADIO},<{GRADIO + 1}"'
+            f"{problem}, expected version {major}.{least} or later of {major}, the extra demo of fer-bench: "
+            f'pip install "gradio>={major}.{least},<{major + 1}"'
         )
 
 

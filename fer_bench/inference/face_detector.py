@@ -218,6 +218,6 @@ def load_cascade() -> cv2.CascadeClassifier:
     if not folder or not path.is_file():
         raise UserError(
             f"OpenCV {cv2.__version__} comes without its face detector: "
-            'pip install "opencv-python-headless>=4.10,<5", or --no-detect'
+            'pip install "opencv-python-headless>=4.13,<5", or --no-detect'
         )
     return cv2.CascadeClassifier(str(path))

@@ -30,7 +30,7 @@ def write_litert(
         batches = _one_by_one(calibration)
         settings |= {"optimizations": [tf.lite.Optimize.DEFAULT], "representative_dataset": batches}
     with quiet_standard_error():
-        model.export(path, format="litert", verbose=False, **settings)
+        model.export(str(path), format="litert", verbose=False, **settings)
     with zipfile.ZipFile(path, "a") as file:  # behind the model, as TensorFlow's own metadata keep files
         for name, text in metadata.texts().items():
             file.writestr(f"{name}.json", text)

@@ -41,7 +41,7 @@ def write_onnx(
     logging.getLogger(tf2onnx.__name__).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.export(path, format="onnx", verbose=False)
+        model.export(str(path), format="onnx", verbose=False)
     made = onnx.load(path)
     _replace_erfc(made.graph)
     if calibration is not None:

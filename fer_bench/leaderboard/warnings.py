@@ -33,7 +33,7 @@ def marks(cells: pd.DataFrame) -> list[str]:
 
 def phrases(words: object) -> list[str]:
     """The warnings of a row of the leaderboard, apart."""
-    return [phrase for phrase in str(words).split("; ") if phrase and phrase != "nan"]
+    return [phrase for phrase in words.split("; ") if phrase] if isinstance(words, str) else []
 
 
 def letter(number: int) -> str:

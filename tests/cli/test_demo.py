@@ -89,7 +89,13 @@ def test_a_port_that_is_taken_is_said_before_a_model_is_loaded(served, refused, 
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(None, "gradio isn't installed"), ("5.9.1", "gradio 5.9.1 is here")]
+    ("version", "said"),
+    [
+        (None, "gradio isn't installed"),
+        ("5.90.1", "gradio 5.90.1 is here"),
+        ("6.2.0", "6.2.0"),
+        ("7.0", "7.0"),
+    ],
 )
 def test_without_the_page_s_library_the_command_that_brings_it_is_said(
     refused, workplace, monkeypatch, version, said
@@ -102,4 +108,4 @@ def test_without_the_page_s_library_the_command_that_brings_it_is_said(
     monkeypatch.setattr(demo, "version", found)
     message = refused("demo", "--model", "m.keras")
     assert said in message
-    assert 'pip install "gradio>=6,<7"' in message
+    assert 'pip install "gradio>=6.31,<7"' in message

@@ -110,7 +110,7 @@ def test_opencv_without_its_detector_says_which_one_to_install(monkeypatch):
     import cv2
 
     monkeypatch.setattr(cv2.data, "haarcascades", "/nowhere/")
-    with pytest.raises(UserError, match=r"opencv-python-headless>=4\.10,<5"):
+    with pytest.raises(UserError, match=r"opencv-python-headless>=4\.13,<5"):
         load_cascade()
     assert len(FaceDetector()(np.asarray(astronaut()))) == 1, "YuNet needs it not"
 
