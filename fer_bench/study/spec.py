@@ -140,9 +140,13 @@ class StudySpec(TrainingSet):
             if name in self.backbones and own.words
         )
 
+    def _ranges(self) -> dict[str, Range]:
+        """Ranges of the search, as the study names them."""
+        return {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+
     def _spans(self, backbone: str) -> dict[str, Range]:
         """Ranges of the search for a backbone."""
-        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
+        spans = self._ranges()
         factor = self.recipe_of(backbone).learning_rate / self.recipe.learning_rate
         if factor != 1 and (span := spans.get("learning_rate")):
             spans["learning_rate"] = Range(span.low * factor, span.high * factor, span.log)
@@ -154,8 +158,7 @@ class StudySpec(TrainingSet):
 
         So it is the same whichever of the study's backbones are run: all are ranked together.
         """
-        spans = {name: Range(s.low, s.high, s.log) for name, s in self.search.items()}
-        return _recipe_hash(self.recipe, spans)
+        return _recipe_hash(self.recipe, self._ranges())
 
     def cells(self) -> list[Cell]:
         """Every backbone with every strategy, backbone by backbone.
